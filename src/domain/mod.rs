@@ -1,0 +1,27 @@
+//! Values and rules of the PASS, and nothing else.
+//!
+//! Owns the vocabulary of the whole project: money, identifiers, time and seasons, the catalogue of benefits, what a
+//! card holds, what a redemption costs, what an entry of the ledger says, why a sale is refused, how long a terminal may
+//! go without the region. Everything here is plain data with checked constructors; there is no input or output, no clock
+//! and no randomness, and only the standard library.
+//!
+//! Bytes are in [`crate::wire`], decisions over time in [`crate::machine`].
+
+pub mod card;
+pub mod catalogue;
+pub mod entry;
+pub mod ids;
+pub mod money;
+pub mod policy;
+pub mod purse;
+pub mod quote;
+pub mod refusal;
+pub mod time;
+
+pub use ids::{
+    CardNumber, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId, RequestId,
+    Sequence, TerminalId, TransactionId,
+};
+pub use money::Cents;
+pub use purse::{Amounts, SLOTS, Slot};
+pub use time::{Season, Timestamp};

@@ -1,0 +1,148 @@
+//! Instants and seasons. A season begins and ends on 1 June at 00:00 in Paris (R2).
+
+use std::fmt;
+
+/// Seconds since 1970-01-01 00:00 UTC, as cards and certificates carry them (`u32`: until February 2106).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(u32);
+
+impl Timestamp {
+    /// 1970-01-01 00:00 UTC.
+    pub const EPOCH: Self = Self(0);
+
+    /// Wraps Unix seconds.
+    pub const fn new(unix_seconds: u32) -> Self {
+        Self(unix_seconds)
+    }
+
+    /// Unix seconds.
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// `seconds` later, at most the last instant that can be written.
+    pub const fn plus(self, seconds: u32) -> Self {
+        Self(self.0.saturating_add(seconds))
+    }
+
+    /// `seconds` earlier, at least the epoch.
+    pub const fn minus(self, seconds: u32) -> Self {
+        Self(self.0.saturating_sub(seconds))
+    }
+
+    /// How many seconds `earlier` lies before this; 0 when it does not.
+    pub const fn seconds_since(self, earlier: Self) -> u32 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, second) = (i64::from(self.0) / 86_400, self.0 % 86_400);
+        let (year, month, day) = civil_from_days(days);
+        let (h, m, s) = (second / 3600, second / 60 % 60, second % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}Z")
+    }
+}
+
+/// The year of a season's 1 June: 2017 is 1 June 2017 00:00 to 1 June 2018 00:00 (excluded), Europe/Paris.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Season(u16);
+
+impl Season {
+    /// The season that begins in `year`.
+    pub const fn new(year: u16) -> Self {
+        Self(year)
+    }
+
+    /// The year of its 1 June.
+    pub const fn get(self) -> u16 {
+        self.0
+    }
+
+    /// The season after this one.
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// The season that `now` lies in.
+    pub fn at(now: Timestamp) -> Self {
+        // The year of Paris and that of UTC differ only around New Year, far from 1 June.
+        let (year, _, _) = civil_from_days(i64::from(now.0) / 86_400);
+        let this = Self(u16::try_from(year).unwrap_or(u16::MAX));
+        if now >= this.begins() { this } else { Self(this.0.saturating_sub(1)) }
+    }
+
+    /// Its first instant: 1 June 00:00 in Paris. Summer time is in force on every 1 June since 1976, two hours ahead of UTC,
+    /// so this is 31 May 22:00 UTC. Should the law end summer time, this is the one line that changes; a test
+    /// holds it against the time zone database for every year that a timestamp can express.
+    pub fn begins(self) -> Timestamp {
+        let seconds = days_from_civil(i64::from(self.0), 6, 1) * 86_400 - 2 * 3600;
+        Timestamp(u32::try_from(seconds.max(0)).unwrap_or(u32::MAX))
+    }
+
+    /// The first instant after it.
+    pub fn ends(self) -> Timestamp {
+        self.next().begins()
+    }
+
+    /// Whether `now` lies in it.
+    pub fn contains(self, now: Timestamp) -> bool {
+        self.begins() <= now && now < self.ends()
+    }
+}
+
+/// `2026-2027`, as people say it.
+impl fmt::Display for Season {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.0, self.next().0)
+    }
+}
+
+/// Days since 1970-01-01 of a date in the Gregorian calendar, by counting 400-year eras from 1 March of year 0.
+fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    era * 146_097 + day_of_era - 719_468
+}
+
+/// The inverse of [`days_from_civil`]: year, month, day.
+fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    (era * 400 + year_of_era + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_season_begins_on_1_june_in_paris_every_year() {
+        for year in 1976..2105_u16 {
+            let paris = jiff::civil::date(i16::try_from(year).unwrap(), 6, 1).in_tz("Europe/Paris").unwrap();
+            let expected = u32::try_from(paris.timestamp().as_second()).unwrap();
+            let season = Season::new(year);
+            assert_eq!(season.begins().get(), expected, "{year}");
+            assert_eq!(Season::at(Timestamp::new(expected)), season);
+            assert_eq!(Season::at(Timestamp::new(expected - 1)), Season::new(year - 1));
+        }
+    }
+
+    #[test]
+    fn an_instant_reads_as_rfc_3339() {
+        for second in [0_u32, 951_782_400, 1_496_268_000, 1_709_164_799, u32::MAX] {
+            let expected = jiff::Timestamp::from_second(i64::from(second)).unwrap();
+            assert_eq!(Timestamp::new(second).to_string(), expected.to_string());
+        }
+    }
+}
