@@ -1,1 +1,4 @@
+//! The PASS'Région redemption terminal, the region's side of it, and the card.
 
+pub mod domain;
+pub mod wire;

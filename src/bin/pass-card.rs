@@ -1,1 +1,2 @@
+//! Shim.
 fn main() {}
