@@ -6,7 +6,6 @@
 
 use std::fmt;
 
-use ring::hkdf::KeyType as _;
 use ring::rand::SecureRandom as _;
 use ring::signature::{self, KeyPair as _, UnparsedPublicKey};
 use ring::{digest, hkdf, hmac, rand};
@@ -166,14 +165,13 @@ pub struct MacKey(hmac::Key);
 impl MacKey {
     /// HKDF-SHA-256 (RFC 5869) of `secret`, with `salt` and the purpose `info`. The secret must have its 128 bits of entropy itself:
     /// nothing here slows down a guess.
-    pub fn derive(secret: &[u8], salt: &[u8], info: &[u8]) -> Self {
+    ///
+    /// # Errors
+    /// [`CryptoError::NoRandomness`] stands for the error that `ring` declares and that cannot happen for 32 bytes.
+    pub fn derive(secret: &[u8], salt: &[u8], info: &[u8]) -> Result<Self, CryptoError> {
         let pseudorandom = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(secret);
-        let mut key = [0; 32];
         let info = [info];
-        // HKDF-SHA-256 gives up to 8160 bytes: 32 are never too many, and were they, the key of zeros is never used by the other end.
-        let filled = pseudorandom.expand(&info, HmacLength).and_then(|okm| okm.fill(&mut key));
-        debug_assert!(filled.is_ok(), "32 bytes are within the bounds of HKDF");
-        Self(hmac::Key::new(hmac::HMAC_SHA256, &key))
+        Ok(Self(hmac::Key::from(pseudorandom.expand(&info, hmac::HMAC_SHA256)?)))
     }
 
     /// The tag of `message`.
@@ -192,14 +190,6 @@ impl MacKey {
 impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MacKey(secret)")
-    }
-}
-
-struct HmacLength;
-
-impl hkdf::KeyType for HmacLength {
-    fn len(&self) -> usize {
-        hkdf::HKDF_SHA256.len()
     }
 }
 
@@ -243,7 +233,7 @@ mod tests {
         let salt: Vec<u8> = (0x00..=0x0c).collect();
         let info: Vec<u8> = (0xf0..=0xf9).collect();
         let expected = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &okm), b"message");
-        assert_eq!(MacKey::derive(&[0x0b; 22], &salt, &info).tag(b"message"), expected.as_ref());
+        assert_eq!(MacKey::derive(&[0x0b; 22], &salt, &info).unwrap().tag(b"message"), expected.as_ref());
     }
 
     #[test]
