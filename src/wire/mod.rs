@@ -4,3 +4,5 @@
 //! here knows a key, a clock, a socket or a file.
 
 pub mod apdu;
+pub mod cbor;
+pub mod cose;
