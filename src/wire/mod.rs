@@ -4,3 +4,4 @@
 //! here knows a key, a clock, a socket or a file.
 
 pub mod apdu;
+pub mod card;
