@@ -180,7 +180,7 @@ impl CardNumber {
         if number < Self::MIN || number > Self::MAX {
             return Err(NotACardNumber::Digits);
         }
-        if luhn_sum(number) % 10 == 0 { Ok(Self(number)) } else { Err(NotACardNumber::CheckDigit) }
+        if luhn_sum(number).is_multiple_of(10) { Ok(Self(number)) } else { Err(NotACardNumber::CheckDigit) }
     }
 
     /// The card number whose first 15 digits are `account`, with its check digit; `None` when `account` does not have 15 digits.

@@ -8,9 +8,14 @@
 //! Bytes are in [`crate::wire`], decisions over time in [`crate::machine`].
 
 pub mod card;
+pub mod catalogue;
+pub mod entry;
 pub mod ids;
 pub mod money;
+pub mod policy;
 pub mod purse;
+pub mod quote;
+pub mod refusal;
 pub mod time;
 
 pub use ids::{
