@@ -11,6 +11,9 @@ use ring::signature::{self, KeyPair as _, UnparsedPublicKey};
 use ring::{digest, hkdf, hmac, rand};
 
 use crate::domain::card::{PublicKey, Signature};
+use crate::domain::{EntryHash, TerminalId};
+use crate::wire::cose::{Algorithm, Content, KeyId, Mac0, Sign1, mac0_authenticated_bytes, sign1_signed_bytes};
+use crate::wire::entry::chain_beginning;
 
 /// An Ed25519 public key (RFC 8032).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -191,6 +194,68 @@ impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MacKey(secret)")
     }
+}
+
+/// A message of the region: `payload` signed with the region key of serial `key`, whose certificate it brings where one is given.
+///
+/// # Errors
+/// [`CryptoError::NoRandomness`].
+pub fn sign1_es256(
+    signer: &P256Key,
+    content: Content,
+    key: KeyId,
+    key_certificate: Option<Vec<u8>>,
+    payload: Vec<u8>,
+) -> Result<Sign1, CryptoError> {
+    let algorithm = Algorithm::Es256;
+    let signature = signer.sign(&sign1_signed_bytes(algorithm, content, key, &payload))?.0;
+    Ok(Sign1 { key, key_certificate, payload, signature, algorithm, content })
+}
+
+/// A message of a terminal: `payload` signed with its Ed25519 key.
+pub fn sign1_ed25519(signer: &Ed25519Key, content: Content, terminal: TerminalId, payload: Vec<u8>) -> Sign1 {
+    let (algorithm, key) = (Algorithm::EdDsa, terminal.get());
+    let signature = signer.sign(&sign1_signed_bytes(algorithm, content, key, &payload));
+    Sign1 { key, key_certificate: None, payload, signature, algorithm, content }
+}
+
+/// Whether a region's message is signed by `key`.
+pub fn verify_sign1_es256(message: &Sign1, key: &PublicKey) -> bool {
+    message.algorithm == Algorithm::Es256 && verify_p256(key, &message.signed_bytes(), &Signature(message.signature))
+}
+
+/// Whether a terminal's message is signed by `key`.
+pub fn verify_sign1_ed25519(message: &Sign1, key: &Ed25519PublicKey) -> bool {
+    message.algorithm == Algorithm::EdDsa && verify_ed25519(key, &message.signed_bytes(), &message.signature)
+}
+
+/// An enrolment message: `payload` authenticated with the key that the code of `terminal` gives.
+pub fn mac0(key: &MacKey, content: Content, terminal: TerminalId, payload: Vec<u8>) -> Mac0 {
+    let tag = key.tag(&mac0_authenticated_bytes(content, terminal.get(), &payload));
+    Mac0 { key: terminal.get(), payload, tag, content }
+}
+
+/// Whether an enrolment message is authenticated with `key`.
+pub fn verify_mac0(message: &Mac0, key: &MacKey) -> bool {
+    key.verify(&message.authenticated_bytes(), &message.tag)
+}
+
+/// The key that both ends of an enrolment derive from its code.
+///
+/// # Errors
+/// As [`MacKey::derive`].
+pub fn enrolment_key(code: &crate::wire::code::EnrolmentCode) -> Result<MacKey, CryptoError> {
+    MacKey::derive(&code.secret, &code.terminal.get().to_be_bytes(), b"PASS1-ENROL")
+}
+
+/// The hash of an entry: over its whole COSE bytes.
+pub fn entry_hash(cose: &[u8]) -> EntryHash {
+    EntryHash::new(sha256(cose))
+}
+
+/// What the first entry of a terminal's chain names as the entry before.
+pub fn chain_beginning_hash(terminal: TerminalId, key: &Ed25519PublicKey) -> EntryHash {
+    EntryHash::new(sha256(&chain_beginning(terminal, &key.0)))
 }
 
 /// `N` random bytes of the operating system.

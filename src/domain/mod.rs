@@ -17,6 +17,7 @@ pub mod purse;
 pub mod quote;
 pub mod refusal;
 pub mod time;
+pub mod verdict;
 
 pub use ids::{
     CardNumber, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId, RequestId,

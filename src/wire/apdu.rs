@@ -10,6 +10,47 @@ pub struct StatusWord(pub u16);
 impl StatusWord {
     /// `90 00`: done.
     pub const DONE: Self = Self(0x9000);
+    /// `6E 00`: class unknown.
+    pub const CLASS_UNKNOWN: Self = Self(0x6E00);
+    /// `6D 00`: instruction unknown, or anything but SELECT before a SELECT.
+    pub const INSTRUCTION_UNKNOWN: Self = Self(0x6D00);
+    /// `67 00`: wrong length.
+    pub const WRONG_LENGTH: Self = Self(0x6700);
+    /// `6A 86`: wrong P1 or P2.
+    pub const WRONG_P1_P2: Self = Self(0x6A86);
+    /// `6A 82`: another application or file, or one that the card does not have yet.
+    pub const NOT_FOUND: Self = Self(0x6A82);
+    /// `6A 80`: data that can never be right: amount 0, another version, another card's number.
+    pub const WRONG_DATA: Self = Self(0x6A80);
+    /// `69 83`: the card is blocked.
+    pub const BLOCKED: Self = Self(0x6983);
+    /// `69 87`: signed by another region key than the card's.
+    pub const OTHER_REGION_KEY: Self = Self(0x6987);
+    /// `69 82`: no challenge, no session, a signature that does not verify, or a certificate out of its time.
+    pub const NOT_AUTHENTICATED: Self = Self(0x6982);
+    /// `6A 83`: no such record.
+    pub const NO_SUCH_RECORD: Self = Self(0x6A83);
+    /// `69 84`: another season than the card's, no entitlement, or a serial that is not newer.
+    pub const OUT_OF_SEASON: Self = Self(0x6984);
+    /// `69 86`: not for this terminal: its certificate's season or slots, or another terminal's debit.
+    pub const NOT_THIS_TERMINAL: Self = Self(0x6986);
+    /// `69 85`: more than what is left, reversed already, or a repeat that differs.
+    pub const CONDITIONS_NOT_MET: Self = Self(0x6985);
+
+    /// `61 xx`: `length` bytes wait for GET RESPONSE (ISO/IEC 7816-3, 10.3).
+    pub const fn more_data(length: u8) -> Self {
+        Self(0x6100 | length as u16)
+    }
+
+    /// `6C xx`: the command again with Le = `length`, please.
+    pub const fn wrong_le(length: u8) -> Self {
+        Self(0x6C00 | length as u16)
+    }
+
+    /// The two bytes, as they stand on the wire.
+    pub const fn bytes(self) -> [u8; 2] {
+        self.0.to_be_bytes()
+    }
 
     /// `61 xx`: how many bytes GET RESPONSE will give (0 means 256 or more).
     pub const fn bytes_available(self) -> Option<u8> {
@@ -48,6 +89,11 @@ impl Answer {
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (data, status) = bytes.split_last_chunk::<2>()?;
         Some(Self { data: data.to_vec(), status: StatusWord(u16::from_be_bytes(*status)) })
+    }
+
+    /// The bytes of an answer: data, then status word.
+    pub fn encode(&self) -> Vec<u8> {
+        [self.data.as_slice(), &self.status.bytes()].concat()
     }
 }
 

@@ -165,6 +165,15 @@ impl<'b> Reader<'b> {
         self.or_malformed(null).map(|()| true)
     }
 
+    /// Whether an unsigned integer comes next; it is not read.
+    ///
+    /// # Errors
+    /// [`CborError::Malformed`] at the end of the bytes.
+    pub fn uint_follows(&self) -> Result<bool, CborError> {
+        let next = self.0.datatype();
+        Ok(matches!(self.or_malformed(next)?, Type::U8 | Type::U16 | Type::U32 | Type::U64))
+    }
+
     /// The head of an array of definite length; the length.
     ///
     /// # Errors

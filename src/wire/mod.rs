@@ -4,5 +4,11 @@
 //! here knows a key, a clock, a socket or a file.
 
 pub mod apdu;
+pub mod card;
 pub mod cbor;
+pub mod code;
 pub mod cose;
+pub mod entry;
+pub mod exchange;
+pub mod feed;
+mod values;

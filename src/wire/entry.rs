@@ -1,0 +1,222 @@
+//! The bytes of an entry, and the chain.
+//!
+//! An entry is a `COSE_Sign1` with the terminal's Ed25519 key over the CBOR array `[version, terminal, sequence, previous, time, context, [kind, body]]`.
+//! `previous` is SHA-256 over the *whole* COSE bytes of the entry before, signature included, so a link needs no understanding of what it links: a reader of
+//! tomorrow's entries still checks today's chain. The first entry's `previous` is SHA-256 over `"PASS1-CHAIN"`, the terminal id (4 bytes, big-endian) and
+//! its public key, so a chain belongs to one key.
+
+use crate::domain::entry::{
+    Abandoned, Body, CardRead, Context, Debit, Entry, Intent, NotDone, Purpose, RefusedCard, Reversal, Sale,
+    TechnicalEvent, UndoRequest,
+};
+use crate::domain::{Sequence, TerminalId};
+
+use super::cbor::{Cbor, CborError, Opaque, Reader, Writer, cbor_array, cbor_choice, decode, encode};
+
+/// The version of the payload that this file writes and reads.
+pub const ENTRY_VERSION: u8 = 1;
+
+/// The largest entry, in bytes: sixteen records with all their signatures fit twice.
+pub const ENTRY_BYTES_MAX: usize = 8192;
+
+/// What the first entry's `previous` is the SHA-256 of.
+pub fn chain_beginning(terminal: TerminalId, public_key: &[u8; 32]) -> Vec<u8> {
+    [b"PASS1-CHAIN".as_slice(), &terminal.get().to_be_bytes(), public_key].concat()
+}
+
+/// The payload of an entry.
+pub fn encode_entry(entry: &Entry) -> Vec<u8> {
+    encode(entry)
+}
+
+/// Reads the payload of an entry.
+///
+/// # Errors
+/// [`CborError`]; also for a version or a kind of later days, which still links.
+pub fn decode_entry(payload: &[u8]) -> Result<Entry, CborError> {
+    decode(payload)
+}
+
+/// The part of a payload that links it: what can be read of an entry whose kind or fields are unknown here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Whose chain.
+    pub terminal: TerminalId,
+    /// Its place.
+    pub sequence: Sequence,
+    /// The hash of the entry before.
+    pub previous: crate::domain::EntryHash,
+}
+
+/// Reads the first fields of a payload, which every version has.
+///
+/// # Errors
+/// [`CborError`].
+pub fn decode_link(payload: &[u8]) -> Result<Link, CborError> {
+    let mut from = Reader::new(payload);
+    if from.array()? < 4 {
+        return Err(CborError::Meaningless("the entry's length"));
+    }
+    let _version = from.uint()?;
+    Ok(Link { terminal: Cbor::read(&mut from)?, sequence: Cbor::read(&mut from)?, previous: Cbor::read(&mut from)? })
+}
+
+impl Cbor for Entry {
+    fn write(&self, to: &mut Writer) {
+        to.array(7);
+        ENTRY_VERSION.write(to);
+        self.terminal.write(to);
+        self.sequence.write(to);
+        self.previous.write(to);
+        self.time.write(to);
+        self.context.write(to);
+        self.body.write(to);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, CborError> {
+        from.array_of(7)?;
+        if u8::read(from)? != ENTRY_VERSION {
+            return Err(CborError::Meaningless("the entry's version"));
+        }
+        Ok(Self {
+            terminal: Cbor::read(from)?,
+            sequence: Cbor::read(from)?,
+            previous: Cbor::read(from)?,
+            time: Cbor::read(from)?,
+            context: Cbor::read(from)?,
+            body: Cbor::read(from)?,
+        })
+    }
+}
+
+cbor_choice! {
+    Body {
+        1 => Debit(Debit),
+        2 => Reversal(Reversal),
+        3 => NotDone(NotDone),
+        4 => Abandoned(Abandoned),
+        5 => UndoRequest(UndoRequest),
+        6 => Refused(RefusedCard),
+        7 => CardRead(CardRead),
+        9 => Event(TechnicalEvent),
+    }
+}
+
+cbor_array! {
+    Context [catalogue_version, feed_position, policy_version, last_exchange]
+    Sale [request, benefit, price, supplement, due, tender]
+    Debit [proof, certificate, entitlement_serial, left, sale, collected, learnt, abandoned]
+    Reversal [proof, certificate, debit, returned, tender, request, learnt]
+    NotDone [card, transaction, counter_before, returned, tender, request]
+    Abandoned [card, transaction, counter_before, slot, season, amount, returned, tender, request]
+    UndoRequest [card, debit, debit_counter, returned, tender, request]
+    CardRead [card, certificate, reason, challenge, state, records]
+    Intent [card, certificate, counter_before, transaction, time, purpose]
+}
+
+impl Cbor for RefusedCard {
+    fn write(&self, to: &mut Writer) {
+        to.array(3);
+        self.card.write(to);
+        self.refusal.write(to);
+        to.bytes(&self.certificate);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, CborError> {
+        from.array_of(3)?;
+        Ok(Self { card: Cbor::read(from)?, refusal: Cbor::read(from)?, certificate: Opaque::read(from)?.0 })
+    }
+}
+
+/// `[1, replaces]` enrolled, `[2, version]` started, `[3]` stopped, `[4, from, to]` clock step, `[5, sequence, hash]` joined.
+impl Cbor for TechnicalEvent {
+    fn write(&self, to: &mut Writer) {
+        match self {
+            Self::Enrolled { replaces } => {
+                to.array(2);
+                to.uint(1);
+                replaces.write(to);
+            }
+            Self::Started { version } => {
+                to.array(2);
+                to.uint(2);
+                version.write(to);
+            }
+            Self::Stopped => {
+                to.array(1);
+                to.uint(3);
+            }
+            Self::ClockStep { from, to: after } => {
+                to.array(3);
+                to.uint(4);
+                from.write(to);
+                after.write(to);
+            }
+            Self::Joined { other_sequence, other_hash } => {
+                to.array(3);
+                to.uint(5);
+                other_sequence.write(to);
+                other_hash.write(to);
+            }
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, CborError> {
+        match (from.array()?, from.uint()?) {
+            (2, 1) => Ok(Self::Enrolled { replaces: Cbor::read(from)? }),
+            (2, 2) => Ok(Self::Started { version: Cbor::read(from)? }),
+            (1, 3) => Ok(Self::Stopped),
+            (3, 4) => Ok(Self::ClockStep { from: Cbor::read(from)?, to: Cbor::read(from)? }),
+            (3, 5) => Ok(Self::Joined { other_sequence: Cbor::read(from)?, other_hash: Cbor::read(from)? }),
+            _ => Err(CborError::Meaningless("the technical event")),
+        }
+    }
+}
+
+/// `[1, slot, season, amount, sale, entitlement, left]` a sale, `[2, debit, counter, returned, tender, request]` an undo.
+impl Cbor for Purpose {
+    fn write(&self, to: &mut Writer) {
+        match self {
+            Self::Sale { slot, season, amount, sale, entitlement_serial, left } => {
+                to.array(7);
+                to.uint(1);
+                slot.write(to);
+                season.write(to);
+                amount.write(to);
+                sale.write(to);
+                entitlement_serial.write(to);
+                left.write(to);
+            }
+            Self::Undo { debit, debit_counter, returned, tender, request } => {
+                to.array(6);
+                to.uint(2);
+                debit.write(to);
+                debit_counter.write(to);
+                returned.write(to);
+                tender.write(to);
+                request.write(to);
+            }
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, CborError> {
+        match (from.array()?, from.uint()?) {
+            (7, 1) => Ok(Self::Sale {
+                slot: Cbor::read(from)?,
+                season: Cbor::read(from)?,
+                amount: Cbor::read(from)?,
+                sale: Cbor::read(from)?,
+                entitlement_serial: Cbor::read(from)?,
+                left: Cbor::read(from)?,
+            }),
+            (6, 2) => Ok(Self::Undo {
+                debit: Cbor::read(from)?,
+                debit_counter: Cbor::read(from)?,
+                returned: Cbor::read(from)?,
+                tender: Cbor::read(from)?,
+                request: Cbor::read(from)?,
+            }),
+            _ => Err(CborError::Meaningless("the intent's purpose")),
+        }
+    }
+}
