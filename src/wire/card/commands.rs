@@ -243,8 +243,8 @@ impl Command {
         }
     }
 
-    /// The APDU that a terminal sends. `case4` matters to OPEN, DEBIT and REVERSE alone: the profile writes SELECT without Le, the
-    /// READs with it, and the others have no answer.
+    /// The APDU that a terminal sends. `case4` matters to SELECT, OPEN, DEBIT and REVERSE, which carry data both ways; the READs always
+    /// go with Le, and the others have no answer.
     pub fn encode(&self, case4: Case4) -> Vec<u8> {
         let [class, instruction] = self.instruction().bytes();
         let (p1, p2) = self.parameters();
@@ -258,9 +258,8 @@ impl Command {
             Self::ReadCertificate | Self::ReadEntitlement | Self::ReadKey | Self::ReadRecord(_) | Self::GenerateKey => {
                 true
             }
-            Self::Open(_) | Self::Debit { .. } | Self::Reverse { .. } => case4 == Case4::WithLe,
-            Self::Select
-            | Self::Block(_)
+            Self::Select | Self::Open(_) | Self::Debit { .. } | Self::Reverse { .. } => case4 == Case4::WithLe,
+            Self::Block(_)
             | Self::PutEntitlement(_)
             | Self::PutKey(_)
             | Self::StoreKey { .. }
