@@ -3,4 +3,5 @@
 pub mod card;
 pub mod crypto;
 pub mod domain;
+pub mod machine;
 pub mod wire;

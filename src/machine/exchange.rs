@@ -1,0 +1,1 @@
+//! When to exchange with the region.
