@@ -1,4 +1,5 @@
 //! The PASS'Région redemption terminal, the region's side of it, and the card.
 
 pub mod domain;
+pub mod virtual_card;
 pub mod wire;
