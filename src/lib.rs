@@ -1,5 +1,6 @@
 //! The PASS'Région redemption terminal, the region's side of it, and the card.
 
+pub mod card_tool;
 pub mod crypto;
 pub mod domain;
 pub mod virtual_card;
