@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bytes;
-//mod faults;
-//mod files;
-//mod histories;
+mod faults;
+mod files;
+mod histories;
 mod kit;
 //mod serve;
 mod status_words;
