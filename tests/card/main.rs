@@ -7,6 +7,6 @@ mod faults;
 mod files;
 mod histories;
 mod kit;
-//mod serve;
+mod serve;
 mod status_words;
-//mod transcripts;
+mod transcripts;

@@ -16,6 +16,9 @@ use crate::kit::{
 
 const DONE: StatusWord = StatusWord::DONE;
 
+/// Something a terminal does.
+type Act<T> = fn(&mut Desk) -> T;
+
 fn card(memory: IssuedMemory) -> CardMemory {
     CardMemory::Issued(Box::new(memory))
 }
@@ -222,7 +225,7 @@ fn row_6987_signed_by_another_region_key_than_the_cards() {
 #[test]
 fn row_6982_no_challenge_where_one_is_needed() {
     // Each of these uses the challenge up, whatever becomes of it.
-    let spenders: [(&str, fn(&mut Desk) -> StatusWord, StatusWord); 9] = [
+    let spenders: [(&str, Act<StatusWord>, StatusWord); 9] = [
         ("a DEBIT that is done", |desk| desk.debit(seat(1)).status, DONE),
         (
             "a DEBIT that is refused",
@@ -280,7 +283,7 @@ fn row_6982_no_open_session_where_one_is_needed() {
     desk.select();
     closed(&mut desk, "before OPEN");
     assert_eq!(desk.debit(seat(1)).status, StatusWord::NOT_AUTHENTICATED, "a challenge, but no session");
-    let ends: [(&str, fn(&mut Desk)); 5] = [
+    let ends: [(&str, Act<()>); 5] = [
         ("SELECT", Desk::select),
         ("OPEN that fails", |desk| assert_eq!(desk.status(&unhex("80500000")), StatusWord::WRONG_LENGTH)),
         ("PUT ENTITLEMENT", |desk| {
