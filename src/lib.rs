@@ -1,7 +1,9 @@
 //! The PASS'Région redemption terminal, the region's side of it, and the card.
 
 pub mod card;
+pub mod card_tool;
 pub mod crypto;
 pub mod domain;
 pub mod machine;
+pub mod virtual_card;
 pub mod wire;

@@ -77,7 +77,7 @@ enum Phase {
 }
 
 /// Why records are read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum ReadFor {
     Wanted,
     NextSeason(Box<Entitlement>),
