@@ -1,5 +1,6 @@
 //! The PASS'Région redemption terminal, the region's side of it, and the card.
 
 pub mod domain;
+pub mod reader;
 pub mod virtual_card;
 pub mod wire;
