@@ -16,6 +16,9 @@ use crate::wire::apdu::{Answer, Protocol, Transport, TransportError};
 /// What one command may take before the reader counts as frozen. A card that signs needs some 100 ms.
 const COMMAND_MAX: Duration = Duration::from_secs(5);
 
+/// Every answer ends with one (ISO/IEC 7816-4, 5.6).
+const STATUS_WORD: usize = 2;
+
 /// How often, and after which pause, a card that another program has to itself is asked for again.
 const HELD_TRIES: u32 = 5;
 const HELD_PAUSE: Duration = Duration::from_millis(100);
@@ -257,16 +260,17 @@ impl Transport for Burst<'_, '_> {
         let begun = Instant::now();
         let (transaction, buffer) = (self.transaction, &mut self.answer);
         let sent = self.pulse.during(Call::Transmit, COMMAND_MAX, || transaction.transmit(command, buffer));
-        match sent.map(<[u8]>::to_vec).map_err(Fault::from) {
+        let fault = match sent {
+            // Drivers exist that report a card pulled in the middle of a command as an answer of no bytes.
+            Ok(answer) if answer.len() < STATUS_WORD => Fault::from(pcsc::Error::CommDataLost),
             Ok(answer) => {
-                trace_exchange(command, &answer, begun.elapsed());
-                Ok(answer)
+                trace_exchange(command, answer, begun.elapsed());
+                return Ok(answer.to_vec());
             }
-            Err(fault) => {
-                debug!(%fault, micros = begun.elapsed().as_micros(), "a command got no answer");
-                Err(self.why_silent(fault))
-            }
-        }
+            Err(error) => Fault::from(error),
+        };
+        debug!(%fault, micros = begun.elapsed().as_micros(), "a command got no answer");
+        Err(self.why_silent(fault))
     }
 }
 
