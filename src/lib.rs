@@ -5,5 +5,6 @@ pub mod card_tool;
 pub mod crypto;
 pub mod domain;
 pub mod machine;
+pub mod reader;
 pub mod virtual_card;
 pub mod wire;

@@ -101,6 +101,8 @@ impl VpcdSlot {
     pub fn serve(mut self, applet: &mut dyn Applet) -> Result<Left, VpcdError> {
         let left = self.converse(applet);
         applet.power_off();
+        // A remover holds the connection open too, and the reader would wait for an answer for ever.
+        let _ = self.stream.shutdown(Shutdown::Both);
         match left {
             // A connection that was shut down under us may end in any way.
             Ok(Left::ReaderClosed) | Err(_) if self.removed.load(Ordering::SeqCst) => Ok(Left::Removed),
