@@ -7,5 +7,6 @@ pub mod domain;
 pub mod machine;
 pub mod reader;
 pub mod till;
+pub mod uplink;
 pub mod virtual_card;
 pub mod wire;
