@@ -1,0 +1,4 @@
+//! The terminal: wires reader, card, ledger, machines and line into a daemon, and gives the command line its verbs.
+
+pub mod clock;
+pub mod keys;
