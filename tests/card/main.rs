@@ -7,6 +7,7 @@ mod faults;
 mod files;
 mod histories;
 mod kit;
+mod order;
 mod serve;
 mod status_words;
 mod transcripts;
