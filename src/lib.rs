@@ -6,5 +6,6 @@ pub mod crypto;
 pub mod domain;
 pub mod machine;
 pub mod reader;
+pub mod till;
 pub mod virtual_card;
 pub mod wire;
