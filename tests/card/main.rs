@@ -10,4 +10,5 @@ mod kit;
 mod order;
 mod serve;
 mod status_words;
+mod terminal;
 mod transcripts;
