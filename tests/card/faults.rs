@@ -1,14 +1,16 @@
 //! The card in a reader: T=1, T=0, and a card that leaves or lies at a chosen moment.
 
-use pass::domain::card::CardState;
+use pass::crypto::CryptoError;
+use pass::domain::card::{CardState, Challenge};
 use pass::virtual_card::applet::Applet as _;
 use pass::virtual_card::{
-    ATR_T0, ATR_T1, CardInReader, CardMemory, Effect, Fault, Faulty, InProcess, MemoryStorage, Storage, VirtualCard,
+    ATR_T0, ATR_T1, CardInReader, CardMemory, Effect, Fault, Faulty, InProcess, MemoryStorage, PrivateKey, Randomness,
+    Storage, VirtualCard,
 };
 use pass::wire::apdu::{Answer, Protocol, StatusWord, Transport, TransportError};
 use pass::wire::card::{Case4, ChangeAnswer, Command, Instruction, SelectAnswer};
 
-use crate::kit::{Desk, entitled, seat, unhex};
+use crate::kit::{Desk, KEYS, entitled, seat, unhex};
 
 fn card_in_reader(protocol: Protocol) -> (CardInReader, MemoryStorage) {
     let storage = MemoryStorage::new(entitled());
@@ -190,4 +192,34 @@ fn a_card_that_cannot_write_does_not_answer_any_more() {
     assert_eq!(select, Err(TransportError::CardGone), "what it keeps is known only once it is read again");
     assert_eq!(*card.applet().card().memory(), CardMemory::BLANK);
     assert!(card.into_applet().take_failure().is_some());
+}
+
+/// Challenges by number, and always the same key: what a simulation draws from.
+struct Seeded(u8);
+
+impl Randomness for Seeded {
+    fn challenge(&mut self) -> Result<Challenge, CryptoError> {
+        self.0 += 1;
+        Ok(Challenge([self.0; 16]))
+    }
+
+    fn private_key(&mut self) -> Result<PrivateKey, CryptoError> {
+        Ok(PrivateKey::new(KEYS.card_pkcs8.clone()))
+    }
+}
+
+#[test]
+fn a_simulation_draws_what_it_wants() {
+    let card = |memory: CardMemory| {
+        let storage = MemoryStorage::new(memory.clone());
+        InProcess::of(VirtualCard::with_randomness(memory, storage, Seeded(6)).unwrap(), Protocol::T1)
+    };
+    let mut issued = card(entitled());
+    for challenge in [7, 8] {
+        let select = send(&mut issued, SELECT);
+        assert_eq!(SelectAnswer::decode(&select.data), Ok(SelectAnswer::Issued(Challenge([challenge; 16]))));
+    }
+    let mut blank = card(CardMemory::BLANK);
+    send(&mut blank, SELECT);
+    assert_eq!(send(&mut blank, "80E0000000").data, KEYS.card.public_key().0);
 }

@@ -56,6 +56,11 @@ pub(crate) fn number() -> CardNumber {
     CardNumber::from_account(925_017_000_000_001).unwrap()
 }
 
+/// Another card's.
+pub(crate) fn other_number() -> CardNumber {
+    CardNumber::from_account(925_017_000_000_002).unwrap()
+}
+
 /// Names a transaction by one byte.
 pub(crate) fn transaction(name: u8) -> TransactionId {
     TransactionId::new([name; 16])

@@ -7,6 +7,8 @@ mod faults;
 mod files;
 mod histories;
 mod kit;
+mod order;
 mod serve;
 mod status_words;
+mod terminal;
 mod transcripts;

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::kit::{KEYS, card_certificate, entitlement, hex, key_certificate, unhex};
 
-const SELECT: &str = "00A4040009F05041535352454701";
+const SELECT: &str = "00A4040009F0504153535245470100";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A reader without pcscd behind it.

@@ -218,11 +218,11 @@ pub enum Case4 {
 }
 
 impl Command {
-    /// READ BINARY, P1: bit 8 and a short file identifier, in bits 5 to 1 (ISO/IEC 7816-4, 11.3.3).
+    /// READ BINARY, P1: bit 8 and a short file identifier, in bits 5 to 1 (ISO/IEC 7816-4).
     const CERTIFICATE_FILE: u8 = 0x81;
     const ENTITLEMENT_FILE: u8 = 0x82;
     const KEY_FILE: u8 = 0x83;
-    /// READ RECORD, P2: short file identifier 3 in bits 8 to 4, then "P1 is a record number" (ISO/IEC 7816-4, 11.4.3).
+    /// READ RECORD, P2: short file identifier 3 in bits 8 to 4, then "P1 is a record number" (ISO/IEC 7816-4).
     const RECORD_FILE: u8 = 0x1C;
 
     const DEBIT_BYTES: usize = 90;
