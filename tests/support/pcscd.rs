@@ -10,8 +10,9 @@
 //! - Dropping it ends its pcscd and nothing else, also a frozen one. It is killed, not asked to end, because a pcscd that ends in
 //!   good order removes `/run/pcscd/pcscd.pid`, which may be that of the machine's own.
 //!
-//! pcscd writes its number into that file when it may, so an instance run by root overwrites it; only `pcscd --hotplug` reads it. Run
-//! by somebody else it needs the directory `/run/pcscd` to exist, as it does where `pcscd.socket` is active.
+//! pcscd writes its number into that file when it may, so an instance run by root overwrites it; only `pcscd --hotplug` and a
+//! pcscd started by hand read it. Run by somebody else it needs the directory `/run/pcscd` to exist, as it does where
+//! `pcscd.socket` is active. The virtual readers listen on all addresses of the machine.
 //!
 //! Only the standard library is used, so that a demonstration can include this file as the tests do.
 
