@@ -32,6 +32,7 @@ const LEAVE: &[u8] = &[0x80, 0x02, 0x00, 0x00];
 const REMEMBERED: &[u8] = &[0x80, 0x03, 0x00, 0x00];
 /// Remember P1 until the card loses its power.
 const REMEMBER_7: &[u8] = &[0x80, 0x04, 0x07, 0x00];
+const REMEMBER_9: &[u8] = &[0x80, 0x04, 0x09, 0x00];
 
 struct EchoCard {
     atr: &'static [u8],
@@ -247,6 +248,33 @@ fn bursts_reach_the_card_and_leave_it_as_it_is() {
         drop(connection);
         assert_eq!(send(&mut second, REMEMBERED), Ok(Ok(vec![7, 0x90, 0x00])));
         watched.expect_nothing();
+    });
+}
+
+#[test]
+fn no_other_program_comes_between_the_commands_of_a_burst() {
+    with_pcscd(2, |pcscd| {
+        let _card = insert(pcscd, 0, CARD);
+        let reader = name(pcscd, 0);
+        let mut ours = connect(&mut CardWorker::new(), &reader);
+        let mut theirs = connect(&mut CardWorker::new(), &reader);
+        let (asking, asked) = mpsc::channel();
+        let remembered = ours.burst(|card| {
+            card.transmit(REMEMBER_7).unwrap();
+            let other = thread::spawn(move || {
+                asking.send(()).unwrap();
+                send(&mut theirs, REMEMBER_9)
+            });
+            asked.recv().unwrap();
+            // Time enough for a command to slip in, were it possible.
+            let slipped_in = poll(Duration::from_millis(300), || other.is_finished().then_some(()));
+            assert_eq!(slipped_in, None);
+            (card.transmit(REMEMBERED), other)
+        });
+        let (remembered, other) = remembered.unwrap();
+        assert_eq!(remembered, Ok(vec![7, 0x90, 0x00]));
+        assert!(matches!(other.join().unwrap(), Ok(Ok(_))));
+        assert_eq!(send(&mut ours, REMEMBERED), Ok(Ok(vec![9, 0x90, 0x00])));
     });
 }
 

@@ -89,15 +89,16 @@ impl CardWorker {
         &self.pulse
     }
 
-    /// Connects to the card in `reader`, shared with other programs. The card keeps its power, and with it its session, as
-    /// long as the connection is held.
+    /// Connects to the card in `reader`, shared with other programs. The card keeps its power, and with it what was selected and
+    /// opened, while the connection is held; pcscd takes the power away within a second after the last one.
     ///
     /// # Errors
     /// [`ConnectError`]; the worker is good for another try after each of them.
     pub fn connect(&mut self, reader: &ReaderName) -> Result<CardConnection, ConnectError> {
         let known = self.service.is_some();
         match self.connect_once(reader) {
-            // pcscd was restarted since the last card: that is only noticed now.
+            // pcscd was restarted since the last card, which is only noticed now, and is not told from a refusal before the new
+            // context says the same.
             Err(ConnectError::Unavailable(_)) if known => self.connect_once(reader),
             result => result,
         }
@@ -108,14 +109,11 @@ impl CardWorker {
             Some(service) => service,
             None => Service::establish(&self.pulse).map_err(ConnectError::Unavailable)?,
         };
-        let connected = patiently(|| service.connect(reader.as_c_str()));
-        if let Err(fault) = connected
-            && let Verdict::ContextLost(why) = fault.verdict()
-        {
-            return Err(ConnectError::Unavailable(why));
+        let connected = patiently(|| service.connect(reader.as_c_str())).map_err(connect_error);
+        if !matches!(connected, Err(ConnectError::Unavailable(_))) {
+            self.service = Some(service);
         }
-        self.service = Some(service);
-        CardConnection::over(connected.map_err(connect_error)?, reader, &self.pulse)
+        CardConnection::over(connected?, reader, &self.pulse)
     }
 }
 
@@ -331,6 +329,7 @@ fn is_card_gone(fault: Fault) -> bool {
 fn connect_error(fault: Fault) -> ConnectError {
     use pcsc::Error as E;
     match (fault.code(), fault.verdict()) {
+        _ if fault.is_refusal() => ConnectError::Unavailable(WhyUnavailable::AccessRefused),
         (_, Verdict::ContextLost(why)) => ConnectError::Unavailable(why),
         (E::NoSmartcard | E::RemovedCard, _) => ConnectError::NoCard,
         (E::UnresponsiveCard | E::UnpoweredCard | E::UnsupportedCard | E::ProtoMismatch, _) => ConnectError::Unreadable,

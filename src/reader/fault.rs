@@ -33,21 +33,29 @@ pub(super) enum Verdict {
 }
 
 impl Fault {
-    /// Whether the context must be thrown away. One that has seen pcscd end answers `CommError` once and `NoService` for
-    /// ever after, and still calls itself valid.
+    /// Whether the established context that this came from must be thrown away. One that has seen pcscd end answers `CommError` or
+    /// `SecurityViolation` once and `NoService` for ever after, and still calls itself valid.
     pub(super) fn verdict(self) -> Verdict {
         use pcsc::Error as E;
         match self.0 {
             E::NoService | E::ServiceStopped | E::CommError | E::InvalidHandle | E::Shutdown | E::SystemCancelled => {
                 Verdict::ContextLost(WhyUnavailable::NoService)
             }
-            E::SecurityViolation | E::NoAccess => Verdict::ContextLost(WhyUnavailable::AccessRefused),
+            // A service that ends closes the connection, and so does one that refuses a client: libpcsclite cannot tell
+            // them apart. A client that was let in before is not refused now.
+            E::SecurityViolation | E::NoAccess => Verdict::ContextLost(WhyUnavailable::NoService),
             E::InternalError | E::NoMemory | E::UnknownError | E::ServerTooBusy => {
                 Verdict::ContextLost(WhyUnavailable::Other(self))
             }
             // The codes are PC/SC's and more than sixty; the rest are about one reader, one card or one argument.
             _ => Verdict::CallFailed(self),
         }
+    }
+
+    /// Whether pcscd refused this user, as its polkit rules have it, when that is what it was just asked: to let the client in, or to
+    /// give it a card.
+    pub(super) fn is_refusal(self) -> bool {
+        matches!(self.0, pcsc::Error::SecurityViolation | pcsc::Error::NoAccess)
     }
 
     /// The code itself, for the few places that act on a particular one.
@@ -90,8 +98,7 @@ mod tests {
             (E::NoService, lost(WhyUnavailable::NoService)),
             (E::ServiceStopped, lost(WhyUnavailable::NoService)),
             (E::InvalidHandle, lost(WhyUnavailable::NoService)),
-            (E::SecurityViolation, lost(WhyUnavailable::AccessRefused)),
-            (E::NoAccess, lost(WhyUnavailable::AccessRefused)),
+            (E::SecurityViolation, lost(WhyUnavailable::NoService)),
             (E::InternalError, lost(WhyUnavailable::Other(Fault(E::InternalError)))),
             (E::Timeout, Verdict::CallFailed(Fault(E::Timeout))),
             (E::RemovedCard, Verdict::CallFailed(Fault(E::RemovedCard))),

@@ -27,6 +27,7 @@ impl Service {
         let context = pulse.during(Call::Service, PROMPT, || Context::establish(Scope::System));
         match context.map_err(Fault::from) {
             Ok(context) => Ok(Self { context: Some(context), pulse: pulse.clone() }),
+            Err(fault) if fault.is_refusal() => Err(WhyUnavailable::AccessRefused),
             Err(fault) => Err(match fault.verdict() {
                 Verdict::ContextLost(why) => why,
                 Verdict::CallFailed(fault) => WhyUnavailable::Other(fault),

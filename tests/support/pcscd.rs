@@ -10,8 +10,9 @@
 //! - Dropping it ends its pcscd and nothing else, also a frozen one. It is killed, not asked to end, because a pcscd that ends in
 //!   good order removes `/run/pcscd/pcscd.pid`, which may be that of the machine's own.
 //!
-//! pcscd writes its number into that file when it may, so an instance run by root overwrites it; only `pcscd --hotplug` reads it. Run
-//! by somebody else it needs the directory `/run/pcscd` to exist, as it does where `pcscd.socket` is active.
+//! pcscd writes its number into that file when it may, so an instance run by root overwrites it; only `pcscd --hotplug` and a
+//! pcscd started by hand read it. Run by somebody else it needs the directory `/run/pcscd` to exist, as it does where
+//! `pcscd.socket` is active. The virtual readers listen on all addresses of the machine.
 //!
 //! Only the standard library is used, so that a demonstration can include this file as the tests do.
 
@@ -39,6 +40,7 @@ const DRIVER: &str = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so";
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
 const START_MAX: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A pcscd with virtual readers.
 #[derive(Debug)]
@@ -96,9 +98,30 @@ impl Pcscd {
         if index.is_multiple_of(SLOTS) { first } else { first + 1 }
     }
 
-    /// Stops pcscd as a wedged driver would: it takes what is sent to it and says nothing.
+    /// Stops pcscd as a wedged driver would: it takes what is sent to it and says nothing. It has stopped when this returns.
     pub(crate) fn freeze(&self) -> io::Result<()> {
-        self.signal("STOP")
+        self.signal("STOP")?;
+        let begun = Instant::now();
+        while !self.is_stopped()? {
+            if begun.elapsed() > START_MAX {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "pcscd did not stop"));
+            }
+            thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Whether all its threads are stopped; each stops a little after the signal.
+    fn is_stopped(&self) -> io::Result<bool> {
+        for thread in fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
+            // One that just ended has none.
+            let stat = fs::read_to_string(thread?.path().join("stat")).unwrap_or_default();
+            // The state follows the name, which is in parentheses (proc_pid_stat(5)).
+            if !stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" T")) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Lets a frozen pcscd go on.
@@ -188,7 +211,7 @@ fn launch(directory: &Path, devices: &[Device]) -> io::Result<Child> {
             let said = fs::read_to_string(&log).unwrap_or_default();
             return Err(io::Error::other(format!("pcscd did not start ({ended:?}); it said: {said}")));
         }
-        thread::sleep(Duration::from_millis(10));
+        thread::sleep(PAUSE);
     }
     Ok(child)
 }
