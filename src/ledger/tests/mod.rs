@@ -1,0 +1,5 @@
+//! Stories of a ledger, on real files: what a day writes, what a bad day does to the file, what the region says of it.
+
+mod answers;
+mod days;
+mod fixture;
