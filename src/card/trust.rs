@@ -1,17 +1,15 @@
 //! Whom a terminal believes, and who it is.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use crate::crypto::{self, P256Key, sha256, verify_p256};
+use crate::crypto::{self, P256Key, TrustedKeys, sha256, verify_p256};
 use crate::domain::KeySerial;
-use crate::domain::card::{KeyCertificate, PublicKey, Signature, TerminalCertificate};
+use crate::domain::card::{CardCertificate, KeyCertificate, Signature, TerminalCertificate};
 
-/// The root, the region keys that it certified, and which of them are withdrawn; with a memory of what was verified already.
+/// The keys that are believed, with a memory of what was verified under them already.
 #[derive(Debug)]
 pub struct Trust {
-    root: PublicKey,
-    keys: BTreeMap<KeySerial, KeyCertificate>,
-    withdrawn: HashSet<KeySerial>,
+    keys: TrustedKeys,
     verified: HashSet<[u8; 32]>,
 }
 
@@ -19,53 +17,30 @@ impl Trust {
     /// How many verified objects are remembered (32 bytes each): every card that a busy counter sees in months.
     const VERIFIED_MAX: usize = 20_000;
 
-    /// Trusts `root`, and of `keys` those that it certified and that are not `withdrawn`.
-    pub fn new(
-        root: PublicKey,
-        keys: impl IntoIterator<Item = KeyCertificate>,
-        withdrawn: impl IntoIterator<Item = KeySerial>,
-    ) -> Self {
-        let withdrawn = withdrawn.into_iter().collect();
-        let mut trust = Self { root, keys: BTreeMap::new(), withdrawn, verified: HashSet::new() };
-        keys.into_iter().for_each(|key| {
-            trust.learn(key);
-        });
-        trust
+    /// Believes `keys`.
+    pub fn new(keys: TrustedKeys) -> Self {
+        Self { keys, verified: HashSet::new() }
     }
 
-    /// The root's public key.
-    pub const fn root(&self) -> &PublicKey {
-        &self.root
+    /// The region key of `serial`, unless it is withdrawn.
+    pub(super) fn key(&self, serial: KeySerial) -> Option<&KeyCertificate> {
+        self.keys.certificates().find(|key| key.serial == serial)
     }
 
-    /// The region key of `serial`.
-    pub fn key(&self, serial: KeySerial) -> Option<&KeyCertificate> {
-        self.keys.get(&serial)
-    }
-
-    /// Takes in a region key, if the root certified it and it is not withdrawn; whether it did.
-    pub fn learn(&mut self, key: KeyCertificate) -> bool {
-        if self.withdrawn.contains(&key.serial) {
-            return false;
-        }
-        if self.keys.get(&key.serial) == Some(&key) {
-            return true;
-        }
-        let good = verify_p256(&self.root, &key.signed_bytes(), &key.signature);
-        if good {
-            self.keys.insert(key.serial, key);
-        }
-        good
+    /// Takes in a region key that a card brings, if the root certified it.
+    pub(super) fn learn(&mut self, key: KeyCertificate) {
+        // Whether it helps shows when it is asked for.
+        self.keys.learn(key);
     }
 
     /// Whether the region key of `serial` signed `message`. An object that was verified before, by all its bytes and its signature, is not verified again.
     pub(super) fn region_signed(&mut self, serial: KeySerial, message: &[u8], signature: &Signature) -> bool {
-        let Some(key) = self.keys.get(&serial) else { return false };
-        let digest = crypto::sha256_of([message, &signature.0, &key.public_key.0]);
+        let Some(key) = self.keys.key(serial) else { return false };
+        let digest = crypto::sha256_of([message, &signature.0, &key.0]);
         if self.verified.contains(&digest) {
             return true;
         }
-        let good = verify_p256(&key.public_key, message, signature);
+        let good = verify_p256(&key, message, signature);
         if good {
             if self.verified.len() >= Self::VERIFIED_MAX {
                 self.verified.clear();
@@ -86,6 +61,6 @@ pub struct TerminalKey<'a> {
 }
 
 /// SHA-256 of a card certificate's bytes, which is how entries name it.
-pub(super) fn certificate_hash(certificate: &crate::domain::card::CardCertificate) -> [u8; 32] {
+pub(super) fn certificate_hash(certificate: &CardCertificate) -> [u8; 32] {
     sha256(&certificate.encode())
 }

@@ -3,10 +3,8 @@
 //! Nothing of an answer is used before all its signatures hold: its own, the receipt's, each page's. A region key is trusted when the pinned root certified it
 //! and no page of a greater key withdrew it. What a good answer changes is in `apply`.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use crate::crypto::{verify_p256, verify_sign1_es256};
-use crate::domain::card::{KeyCertificate, PublicKey};
+use crate::crypto::{TrustedKeys, verify_sign1_es256};
+use crate::domain::card::KeyCertificate;
 use crate::domain::{KeySerial, Timestamp};
 use crate::wire::cbor::{CborError, decode};
 use crate::wire::cose::{Algorithm, Content, Sign1};
@@ -45,61 +43,17 @@ pub enum AnswerError {
     PageOrder,
 }
 
-/// The pinned root and the region keys that it certified.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustedKeys {
-    root: PublicKey,
-    known: BTreeMap<KeySerial, KeyCertificate>,
-    withdrawn: BTreeSet<KeySerial>,
-}
-
-impl TrustedKeys {
-    /// No key but the root.
-    pub fn new(root: PublicKey) -> Self {
-        Self { root, known: BTreeMap::new(), withdrawn: BTreeSet::new() }
+/// The serial of the key that signed `message`, known or brought with it.
+fn signer(keys: &mut TrustedKeys, message: &Sign1, what: &'static str) -> Result<KeySerial, AnswerError> {
+    let serial = KeySerial::new(message.key);
+    if let Some(bytes) = &message.key_certificate
+        && let Ok(certificate) = KeyCertificate::decode(bytes)
+    {
+        // Whether it helps shows below.
+        keys.learn(certificate);
     }
-
-    /// Takes a key in, if the root certified it; whether it did. A serial names one key for ever: the first one stays.
-    pub fn learn(&mut self, certificate: KeyCertificate) -> bool {
-        let certified = verify_p256(&self.root, &certificate.signed_bytes(), &certificate.signature);
-        if certified {
-            self.known.entry(certificate.serial).or_insert(certificate);
-        }
-        certified
-    }
-
-    /// Trusts a key no longer, whether it is known or not.
-    pub fn withdraw(&mut self, serial: KeySerial) {
-        self.withdrawn.insert(serial);
-    }
-
-    /// The keys that are not withdrawn, by growing serial.
-    pub fn certificates(&self) -> impl Iterator<Item = &KeyCertificate> {
-        self.known.values().filter(|certificate| !self.withdrawn.contains(&certificate.serial))
-    }
-
-    /// The key of `serial`, unless it is withdrawn.
-    pub fn key(&self, serial: KeySerial) -> Option<PublicKey> {
-        if self.withdrawn.contains(&serial) { None } else { self.key_ever(serial) }
-    }
-
-    /// The key of `serial`, withdrawn or not: for what it signed before.
-    pub fn key_ever(&self, serial: KeySerial) -> Option<PublicKey> {
-        self.known.get(&serial).map(|certificate| certificate.public_key)
-    }
-
-    /// The serial of the key that signed `message`, known or brought with it.
-    fn signer(&mut self, message: &Sign1, what: &'static str) -> Result<KeySerial, AnswerError> {
-        let serial = KeySerial::new(message.key);
-        if let Some(bytes) = &message.key_certificate
-            && let Ok(certificate) = KeyCertificate::decode(bytes)
-        {
-            // Whether it helps shows below.
-            self.learn(certificate);
-        }
-        let key = self.key(serial).ok_or(AnswerError::UntrustedKey(serial))?;
-        if verify_sign1_es256(message, &key) { Ok(serial) } else { Err(AnswerError::Signature(what)) }
-    }
+    let key = keys.key(serial).ok_or(AnswerError::UntrustedKey(serial))?;
+    if verify_sign1_es256(message, &key) { Ok(serial) } else { Err(AnswerError::Signature(what)) }
 }
 
 /// A page, and who signed it.
@@ -144,7 +98,7 @@ pub fn verify_answer(
     }
     let mut keys = keys.clone();
     let message = Sign1::decode(bytes, Algorithm::Es256, Content::ExchangeAnswer)?;
-    keys.signer(&message, "the answer")?;
+    signer(&mut keys, &message, "the answer")?;
     let answer: ExchangeAnswer = decode(&message.payload)?;
     if answer.protocol != PROTOCOL_VERSION {
         return Err(AnswerError::Version(answer.protocol));
@@ -162,7 +116,7 @@ pub fn verify_answer(
 
 fn verify_receipt(answer: &ExchangeAnswer, keys: &mut TrustedKeys) -> Result<Receipt, AnswerError> {
     let message = Sign1::decode(&answer.receipt.0, Algorithm::Es256, Content::Receipt)?;
-    keys.signer(&message, "the receipt")?;
+    signer(keys, &message, "the receipt")?;
     let receipt: Receipt = decode(&message.payload)?;
     if receipt.terminal != answer.terminal {
         return Err(AnswerError::OtherTerminal("the receipt"));
@@ -178,7 +132,7 @@ fn verify_pages(answer: &ExchangeAnswer, mut keys: TrustedKeys) -> Result<Vec<Ve
     let mut pages: Vec<VerifiedPage> = Vec::with_capacity(answer.pages.len());
     for bytes in &answer.pages {
         let message = Sign1::decode(&bytes.0, Algorithm::Es256, Content::FeedPage)?;
-        let signer = keys.signer(&message, "a page")?;
+        let signer = signer(&mut keys, &message, "a page")?;
         let page: FeedPage = decode(&message.payload)?;
         if page.terminal != answer.terminal {
             return Err(AnswerError::OtherTerminal("a page"));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use crate::crypto::Ed25519PublicKey;
+use crate::crypto::{Ed25519PublicKey, TrustedKeys};
 use crate::domain::card::{KeyCertificate, PublicKey, TerminalCertificate};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::policy::Policy;
@@ -14,7 +14,6 @@ use crate::wire::cbor::{self, Cbor};
 use crate::wire::exchange::{Head, TerminalStanding};
 use crate::wire::feed::{Partner, Position};
 
-use super::answer::TrustedKeys;
 use super::error::LedgerError;
 
 /// Who the terminal is. Never changes.

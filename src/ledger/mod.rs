@@ -31,7 +31,7 @@ mod thread;
 mod totals;
 mod view;
 
-pub use answer::{AnswerError, TrustedKeys, VerifiedAnswer, verify_answer};
+pub use answer::{AnswerError, VerifiedAnswer, verify_answer};
 pub use append::Ledger;
 pub use apply::{Applied, ApplyError, CLOCK_STEP_SECONDS};
 pub use error::{LedgerError, OpenError};

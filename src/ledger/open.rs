@@ -5,13 +5,12 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::crypto::{Ed25519Key, chain_beginning_hash};
+use crate::crypto::{Ed25519Key, TrustedKeys, chain_beginning_hash};
 use crate::domain::entry::{Body, TechnicalEvent};
 use crate::domain::{TerminalId, Timestamp};
 use crate::wire::cbor;
 use crate::wire::exchange::{EnrolmentAnswer, TerminalStanding};
 
-use super::answer::TrustedKeys;
 use super::append::Ledger;
 use super::error::{LedgerError, OpenError};
 use super::facts::standing_number;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
+use crate::crypto::TrustedKeys;
 use crate::domain::card::{Entitlement, KeyCertificate, TerminalCertificate};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::entry::{Entry, Intent};
@@ -20,7 +21,6 @@ use crate::wire::entry::decode_entry;
 use crate::wire::exchange::{Head, TerminalStanding};
 use crate::wire::feed::{Denial, EntryVerdict, Partner, Position, RecordsWanted};
 
-use super::answer::TrustedKeys;
 use super::error::{LedgerError, OpenError};
 use super::facts::{Facts, Identity, blob};
 use super::head_file::{self, Behind};

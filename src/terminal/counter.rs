@@ -53,7 +53,7 @@ impl Credentials {
     fn read(view: &LedgerView, generation: u64) -> Self {
         let identity = view.identity();
         Self {
-            trust: Trust::new(identity.root_key, view.region_keys(), view.withdrawn_keys()),
+            trust: Trust::new(view.trusted_keys().clone()),
             certificates: view.certificates().to_vec(),
             terminal: identity.terminal,
             floor: view.floor(),
@@ -274,11 +274,8 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
                 let stored = self.ledger.call(move |ledger| ledger.view().entry(entry));
                 let Ok(Ok(Some(stored))) = stored else { return Change::InDoubt };
                 let Body::Debit(debit) = stored.entry.body else { return Change::InDoubt };
-                let order = ReversalOrder {
-                    debit_counter: *debit_counter,
-                    transaction: intent.transaction,
-                    time: intent.time,
-                };
+                let order =
+                    ReversalOrder { debit_counter: *debit_counter, transaction: intent.transaction, time: intent.time };
                 let mut done = None;
                 let burst = self.port.burst(&mut |transport| {
                     done = session.reverse(transport, &keys.card, &debit.proof.record, order).ok();
@@ -384,11 +381,7 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
         })
     }
 
-    fn append_card_read(
-        &mut self,
-        reason: ReadReason,
-        records: Vec<crate::domain::card::SignedRecord>,
-    ) -> Event {
+    fn append_card_read(&mut self, reason: ReadReason, records: Vec<crate::domain::card::SignedRecord>) -> Event {
         let Some(session) = &self.session else { return Event::NotStored };
         let certificate = session.certificate();
         let body = Body::CardRead(CardRead {

@@ -1,4 +1,7 @@
 //! The terminal: wires reader, card, ledger, machines and line into a daemon, and gives the command line its verbs.
 
 pub mod clock;
+pub mod counter;
 pub mod keys;
+pub mod lookup;
+pub mod port;

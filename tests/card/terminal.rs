@@ -1,6 +1,7 @@
 //! The terminal's side and the card's side of the profile, face to face, on T=1 and on T=0.
 
 use pass::card::{InDoubt, Opener, TerminalKey, Trust};
+use pass::crypto::TrustedKeys;
 use pass::domain::card::TerminalCertificate;
 use pass::domain::ids::KeySerial;
 use pass::virtual_card::{CardInReader, Effect, Fault, Faulty, InProcess, MemoryStorage, VirtualCard};
@@ -19,7 +20,9 @@ fn reader(protocol: Protocol, plan: Vec<Fault>) -> Reader {
 
 fn open(reader: &mut Reader, certificate: TerminalCertificate) -> pass::card::Opened {
     let keys = [key_certificate(3, &KEYS.region), key_certificate(4, &KEYS.next_region)];
-    let mut trust = Trust::new(KEYS.root.public_key(), keys, []);
+    let mut trusted = TrustedKeys::new(KEYS.root.public_key());
+    keys.into_iter().for_each(|key| assert!(trusted.learn(key)));
+    let mut trust = Trust::new(trusted);
     Opener { trust: &mut trust, terminal: TerminalKey { key: &KEYS.terminal, certificate } }.open(reader).unwrap()
 }
 
