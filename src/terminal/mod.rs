@@ -2,6 +2,8 @@
 
 pub mod clock;
 pub mod counter;
+pub mod desk;
+pub mod exchanger;
 pub mod keys;
 pub mod lookup;
 pub mod port;
