@@ -28,6 +28,11 @@ pub(super) const HEAD_FILE: &str = "head";
 const LOCK_FILE: &str = "lock";
 
 impl Ledger {
+    /// Whether there is a ledger in `dir`, of whatever state.
+    pub fn exists(dir: &Path) -> bool {
+        dir.join(DATABASE_FILE).exists()
+    }
+
     /// Makes the ledger of a terminal that was just enrolled, in `dir`, with the first entry of its chain. It appears whole or not at all.
     ///
     /// # Errors

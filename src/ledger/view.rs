@@ -327,6 +327,15 @@ impl View {
         Ok(statement.exists([sequence.get()])?)
     }
 
+    /// The reversal, or the request to the region, that takes the debit of entry `sequence` back.
+    ///
+    /// # Errors
+    /// As [`View::denial`].
+    pub fn undone_by(&self, sequence: Sequence) -> Result<Option<Sequence>, LedgerError> {
+        let sql = "SELECT sequence FROM entry WHERE takes_back = ?1";
+        self.one(sql, [sequence.get()], |row| row.get(0).map(Sequence::new))
+    }
+
     /// The entry `sequence`.
     ///
     /// # Errors
