@@ -229,9 +229,10 @@ CREATE TABLE terminal_certificate (
 -- Region keys, certified by the root. A withdrawn one signs nothing any more, but what it signed before stays on record.
 CREATE TABLE region_key (
     serial    INTEGER PRIMARY KEY CHECK (serial BETWEEN 0 AND 4294967295),
-    -- As cards take it (card profile).
-    bytes     BLOB NOT NULL CHECK (length(bytes) = 134),
-    withdrawn INTEGER NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1))
+    -- As cards take it (card profile). NULL of a key that was withdrawn and is not known.
+    bytes     BLOB CHECK (length(bytes) = 134),
+    withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1)),
+    CHECK (bytes IS NOT NULL OR withdrawn = 1)
 ) STRICT;
 
 -- Records of cards that the region wants read, counters included.

@@ -88,16 +88,25 @@ impl TrustedKeys {
         self.known.get(&serial).map(|certificate| certificate.public_key)
     }
 
+    /// The key that `message` brings with it, where the root certified it under the serial that the message names.
+    pub(super) fn key_brought(&self, message: &Sign1) -> Option<PublicKey> {
+        let certificate = KeyCertificate::decode(message.key_certificate.as_ref()?).ok()?;
+        let certified = certificate.serial.get() == message.key
+            && verify_p256(&self.root, &certificate.signed_bytes(), &certificate.signature);
+        certified.then_some(certificate.public_key)
+    }
+
     /// The serial of the key that signed `message`, known or brought with it.
-    fn signer(&mut self, message: &Sign1, what: &'static str) -> Result<KeySerial, AnswerError> {
+    fn signer(&self, message: &Sign1, what: &'static str) -> Result<KeySerial, AnswerError> {
         let serial = KeySerial::new(message.key);
-        if let Some(bytes) = &message.key_certificate
-            && let Ok(certificate) = KeyCertificate::decode(bytes)
-        {
-            // Whether it helps shows below.
-            self.learn(certificate);
+        if self.withdrawn.contains(&serial) {
+            return Err(AnswerError::UntrustedKey(serial));
         }
-        let key = self.key(serial).ok_or(AnswerError::UntrustedKey(serial))?;
+        // A terminal knows every key that was good when it was enrolled, and is told of later ones: an unknown key is newer than all, or withdrawn.
+        let newer = self.known.keys().all(|known| *known < serial);
+        let brought = || if newer { self.key_brought(message) } else { None };
+        let key = self.key_ever(serial).or_else(brought);
+        let key = key.ok_or(AnswerError::UntrustedKey(serial))?;
         if verify_sign1_es256(message, &key) { Ok(serial) } else { Err(AnswerError::Signature(what)) }
     }
 }
@@ -142,7 +151,6 @@ pub fn verify_answer(
     if bytes.len() > ANSWER_BYTES_MAX {
         return Err(AnswerError::TooLarge(bytes.len()));
     }
-    let mut keys = keys.clone();
     let message = Sign1::decode(bytes, Algorithm::Es256, Content::ExchangeAnswer)?;
     keys.signer(&message, "the answer")?;
     let answer: ExchangeAnswer = decode(&message.payload)?;
@@ -155,12 +163,12 @@ pub fn verify_answer(
     if answer.request != request.request {
         return Err(AnswerError::OtherRequest("the answer"));
     }
-    let receipt = verify_receipt(&answer, &mut keys)?;
-    let pages = verify_pages(&answer, keys)?;
+    let receipt = verify_receipt(&answer, keys)?;
+    let pages = verify_pages(&answer, keys.clone())?;
     Ok(VerifiedAnswer { answer, receipt, pages, request_time: request.time })
 }
 
-fn verify_receipt(answer: &ExchangeAnswer, keys: &mut TrustedKeys) -> Result<Receipt, AnswerError> {
+fn verify_receipt(answer: &ExchangeAnswer, keys: &TrustedKeys) -> Result<Receipt, AnswerError> {
     let message = Sign1::decode(&answer.receipt.0, Algorithm::Es256, Content::Receipt)?;
     keys.signer(&message, "the receipt")?;
     let receipt: Receipt = decode(&message.payload)?;

@@ -29,6 +29,7 @@ mod schema;
 mod tests;
 mod thread;
 mod totals;
+mod verify;
 mod view;
 
 pub use answer::{AnswerError, TrustedKeys, VerifiedAnswer, verify_answer};
@@ -40,4 +41,5 @@ pub use head_file::Behind;
 pub use intent::Misfit;
 pub use thread::{LedgerGone, LedgerHandle, LedgerThread, Pulse};
 pub use totals::{BenefitTotal, TenderTotal, Totals};
+pub use verify::{Fault, Verified, VerifyError, Wrong, verify};
 pub use view::{ByRequest, EndedIntent, OpenIntent, StoredEntry, View};
