@@ -1,7 +1,9 @@
-//! Whether an answer of the region is what it says: a pure function of its bytes, the keys and the request that it answers.
+//! Whether an answer of the region is what it says: a pure function of its bytes, the keys and the request that it
+//! answers.
 //!
-//! Nothing of an answer is used before all its signatures hold: its own, the receipt's, each page's. A region key is trusted when the pinned root certified it
-//! and no page of a greater key withdrew it. What a good answer changes is in `apply`.
+//! Nothing of an answer is used before all its signatures hold: its own, the receipt's, each page's. A region key is
+//! trusted when the pinned root certified it and no page of a greater key withdrew it. What a good answer changes is in
+//! `apply`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,7 +104,8 @@ impl TrustedKeys {
         if self.withdrawn.contains(&serial) {
             return Err(AnswerError::UntrustedKey(serial));
         }
-        // A terminal knows every key that was good when it was enrolled, and is told of later ones: an unknown key is newer than all, or withdrawn.
+        // A terminal knows every key that was good when it was enrolled, and is told of later ones: an unknown key is
+        // newer than all, or withdrawn.
         let newer = self.known.keys().all(|known| *known < serial);
         let brought = || if newer { self.key_brought(message) } else { None };
         let key = self.key_ever(serial).or_else(brought);

@@ -1,4 +1,5 @@
-//! What a sale reads every time, held in memory: read once when the ledger is opened, and again when an answer of the region was applied.
+//! What a sale reads every time, held in memory: read once when the ledger is opened, and again when an answer of the
+//! region was applied.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -8,23 +8,10 @@ use crate::domain::*;
 use crate::ledger::*;
 use crate::wire::cose::Content;
 use crate::wire::exchange::{ANSWER_BYTES_MAX, ExchangeRequest, Head, TerminalStanding};
-use crate::wire::feed::{Denial, EntryVerdict, FeedPage, Item, KeyWithdrawn, RecordsWanted};
+use crate::wire::feed::{Denial, EntryVerdict, Item, KeyWithdrawn, RecordsWanted};
 
 fn denial(card: CardNumber) -> Denial {
     Denial { card, reason: DenialReason::Lost, denied_at: NOW, block: None }
-}
-
-/// The answer in `bytes`, applied at `now`.
-fn apply(ledger: &mut Ledger, bytes: &[u8], request: &ExchangeRequest, now: Timestamp) -> Result<Applied, ApplyError> {
-    let verified = verify_answer(bytes, ledger.view().trusted_keys(), request).unwrap();
-    ledger.apply_answer(&verified, now)
-}
-
-/// An exchange with these pages, two seconds after `NOW`.
-fn exchange(world: &World, ledger: &mut Ledger, name: u8, pages: &[(u32, FeedPage)]) -> Result<Applied, ApplyError> {
-    let request = request(ledger, name);
-    let bytes = world.region.answer(&request, NOW.plus(2), ledger.view().head(), pages);
-    apply(ledger, &bytes, &request, NOW.plus(3))
 }
 
 #[test]

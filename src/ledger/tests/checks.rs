@@ -49,7 +49,8 @@ fn a_good_ledger_is_good_also_beside_its_owner_and_from_a_known_entry() {
 fn every_change_is_found_with_its_entry() {
     // Without the triggers, as somebody who edits the file would have it.
     let lift = "DROP TRIGGER entry_never_changed; DROP TRIGGER entry_never_deleted; DROP TRIGGER intent_only_ends; \
-                DROP TRIGGER intent_never_deleted; DROP INDEX intent_open; PRAGMA foreign_keys = 0; PRAGMA ignore_check_constraints = 1; ";
+                DROP TRIGGER intent_never_deleted; DROP INDEX intent_open; PRAGMA foreign_keys = 0; \
+                PRAGMA ignore_check_constraints = 1; ";
     let table: &[(&str, Option<u64>, Wrong)] = &[
         (
             "UPDATE entry SET cose = CAST(substr(cose, 1, 60) || x'ff' || substr(cose, 62) AS BLOB) WHERE sequence = 3",
@@ -92,8 +93,8 @@ fn every_change_is_found_with_its_entry() {
             Wrong::IntentColumns(CardNumber::from_account(925_000_000_000_001).unwrap()),
         ),
         (
-            "INSERT INTO receipt (head_sequence, head_hash, time, request, cose) SELECT 3, hash, 0, zeroblob(16), x'00' \
-             FROM entry WHERE sequence = 3",
+            "INSERT INTO receipt (head_sequence, head_hash, time, request, cose) \
+             SELECT 3, hash, 0, zeroblob(16), x'00' FROM entry WHERE sequence = 3",
             Some(3),
             Wrong::Receipt,
         ),

@@ -126,7 +126,8 @@ impl Region {
         }
     }
 
-    /// The signed answer to `request`, acknowledging `head`, with these pages, each signed with the key of the serial before it.
+    /// The signed answer to `request`, acknowledging `head`, with these pages, each signed with the key of the serial
+    /// before it.
     pub(super) fn answer(
         &self,
         request: &ExchangeRequest,
@@ -406,4 +407,27 @@ pub(super) fn request(ledger: &Ledger, name: u8) -> ExchangeRequest {
 
 pub(super) fn started() -> Body {
     Body::Event(entry::TechnicalEvent::Started { version: "1".to_owned() })
+}
+
+/// The answer in `bytes`, applied at `now`.
+pub(super) fn apply(
+    ledger: &mut Ledger,
+    bytes: &[u8],
+    request: &ExchangeRequest,
+    now: Timestamp,
+) -> Result<Applied, ApplyError> {
+    let verified = verify_answer(bytes, ledger.view().trusted_keys(), request).unwrap();
+    ledger.apply_answer(&verified, now)
+}
+
+/// An exchange with these pages, two seconds after `NOW`.
+pub(super) fn exchange(
+    world: &World,
+    ledger: &mut Ledger,
+    name: u8,
+    pages: &[(u32, FeedPage)],
+) -> Result<Applied, ApplyError> {
+    let request = request(ledger, name);
+    let bytes = world.region.answer(&request, NOW.plus(2), ledger.view().head(), pages);
+    apply(ledger, &bytes, &request, NOW.plus(3))
 }

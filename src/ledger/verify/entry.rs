@@ -1,4 +1,5 @@
-//! What one entry must satisfy, given the entry before it and the rows that it refers to: a pure function, run on all cores.
+//! What one entry must satisfy, given the entry before it and the rows that it refers to: a pure function, run on all
+//! cores.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -19,10 +20,12 @@ use super::super::intent::{self, GivenUp, Misfit};
 use super::super::project::{self, Projection};
 use super::{Fault, Wrong};
 
-/// How many certificates are remembered as good before they are forgotten: memory stays the same however many cards there are.
+/// How many certificates are remembered as good before they are forgotten: memory stays the same however many cards
+/// there are.
 const CERTIFICATES_KEPT: usize = 65_536;
 
-/// The rows after an entry, in order, each with what it refers to: certificate, intent, debit that it takes back, the card's record before.
+/// The rows after an entry, in order, each with what it refers to: certificate, intent, debit that it takes back, the
+/// card's record before.
 pub(super) const ROWS: &str = "\
     SELECT e.sequence, e.previous, e.hash, e.cose, e.kind, e.time, e.card, e.certificate, e.transaction_id, e.request, \
         e.season, e.slot, e.amount, e.consumed, e.counter, e.benefit, e.takes_back, e.collected, e.returned, e.tender, \
@@ -307,7 +310,8 @@ fn check_taking_back(row: &Row, body: &Body) -> Result<(), Wrong> {
     holds(named && amount, Wrong::TakesBack)
 }
 
-/// A card's counter only grows; where nobody else came between two records, its consumption follows from one to the other.
+/// A card's counter only grows; where nobody else came between two records, its consumption follows from one to the
+/// other.
 fn check_card_history(row: &Row, body: &Body) -> Result<(), Wrong> {
     let record = match body {
         Body::Debit(debit) => &debit.proof.record,

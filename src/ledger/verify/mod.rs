@@ -1,7 +1,8 @@
 //! The whole ledger, checked: says the first thing that is wrong, and where.
 //!
-//! It reads on a connection of its own, in one snapshot, so it can run beside the terminal. One thread reads, in batches, and all cores check signatures meanwhile; memory
-//! stays the same whatever the length of the chain. What one entry must satisfy is in `entry`; this file walks.
+//! It reads on a connection of its own, in one snapshot, so it can run beside the terminal. One thread reads, in
+//! batches, and all cores check signatures meanwhile; memory stays the same whatever the length of the chain. What one
+//! entry must satisfy is in `entry`; this file walks.
 
 mod entry;
 
@@ -152,9 +153,10 @@ impl From<rusqlite::Error> for VerifyError {
     }
 }
 
-/// Checks the ledger in `dir`: chain, signatures of the terminal, of cards and of the region, columns, intents, receipts, head file, and SQLite's own
-/// structures. With `known`, the newest entry of an earlier check, entries up to it are taken as good and SQLite's structures are not
-/// gone through again. `progress` is told how many of how many entries are checked.
+/// Checks the ledger in `dir`: chain, signatures of the terminal, of cards and of the region, columns, intents,
+/// receipts, head file, and SQLite's own structures. With `known`, the newest entry of an earlier check, entries up to
+/// it are taken as good and SQLite's structures are not gone through again. `progress` is told how many of how many
+/// entries are checked.
 ///
 /// # Errors
 /// [`VerifyError`], with the first thing that is wrong.
@@ -214,7 +216,8 @@ impl Walk<'_> {
                     .map(|rows| scope.spawn(|| rows.iter().find_map(|row| checker.fault(row))))
                     .collect();
                 let next = self.read(&mut before, cores * BATCH_ENTRIES);
-                // Chunks are in the order of the chain, so the first fault of the first chunk that has one is the first of all.
+                // Chunks are in the order of the chain, so the first fault of the first chunk that has one is the first
+                // of all.
                 let fault = workers.into_iter().find_map(|worker| {
                     let panicked = || Some(Fault { sequence: None, wrong: Wrong::File("the check failed".to_owned()) });
                     worker.join().unwrap_or_else(|_| panicked())
@@ -261,7 +264,8 @@ impl Walk<'_> {
         .collect()
     }
 
-    /// Every intent that is said to have ended has ended there, and every open one is what its columns say. That an entry fits its intent was checked with the entry.
+    /// Every intent that is said to have ended has ended there, and every open one is what its columns say. That an
+    /// entry fits its intent was checked with the entry.
     fn intents(&self) -> Result<(), VerifyError> {
         let sql = "SELECT card, coalesce(settled_by, abandoned_by) FROM intent \
                    WHERE (settled_by IS NOT NULL AND NOT EXISTS (SELECT 1 FROM entry \
@@ -289,7 +293,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Every receipt is the region's, for the entry that stands there. A key that was withdrawn later signed it all the same.
+    /// Every receipt is the region's, for the entry that stands there. A key that was withdrawn later signed it all the
+    /// same.
     fn receipts(&self) -> Result<u64, VerifyError> {
         let mut statement = self
             .connection
