@@ -46,8 +46,8 @@ impl Ledger {
         &self.view
     }
 
-    /// Appends an entry that ends no intent: a refusal, a reading of a card, a request to the region, a technical event. `certificate` is that of the card
-    /// that the entry names, and is kept once.
+    /// Appends an entry that ends no intent: a refusal, a reading of a card, a request to the region, a technical
+    /// event. `certificate` is that of the card that the entry names, and is kept once.
     ///
     /// # Errors
     /// [`LedgerError`]; [`LedgerError::NeedsIntent`] for the kinds that end an intent.
@@ -79,7 +79,8 @@ impl Ledger {
     /// Makes durable what a card is about to be asked (decision 3).
     ///
     /// # Errors
-    /// [`LedgerError::OpenIntent`] while the card has another, [`LedgerError::RequestKnown`] when the request was carried out,
+    /// [`LedgerError::OpenIntent`] while the card has another, [`LedgerError::RequestKnown`] when the request was
+    /// carried out,
     /// [`LedgerError::NotUndoable`] for an undo of something else than a debit of the card, and the others.
     pub fn store_intent(&mut self, intent: &Intent, certificate: &CardCertificate) -> Result<(), LedgerError> {
         let request = match &intent.purpose {
@@ -112,8 +113,8 @@ impl Ledger {
         })
     }
 
-    /// Ends an intent: the entry that says how, and the intent's mark, in one transaction. An end that the card's own answer did not give at once
-    /// counts as undelivered until [`Ledger::mark_delivered`].
+    /// Ends an intent: the entry that says how, and the intent's mark, in one transaction. An end that the card's own
+    /// answer did not give at once counts as undelivered until [`Ledger::mark_delivered`].
     ///
     /// # Errors
     /// [`LedgerError::NoSuchIntent`], [`LedgerError::IntentEnded`], [`LedgerError::Misfit`], and the others.
@@ -133,7 +134,8 @@ impl Ledger {
         })
     }
 
-    /// Gives up a sale in doubt, whose money goes back to the holder (decision 6). The intent stays open: the card may have done it.
+    /// Gives up a sale in doubt, whose money goes back to the holder (decision 6). The intent stays open: the card may
+    /// have done it.
     ///
     /// # Errors
     /// [`LedgerError::NoSuchIntent`], [`LedgerError::IntentEnded`], [`LedgerError::NotASale`], and the others.
@@ -247,7 +249,8 @@ impl Draft<'_> {
         worth.ok_or(LedgerError::NotUndoable(debit))
     }
 
-    /// No debit, reversal or open intent has the request: a try that turned out not done may be repeated under its name.
+    /// No debit, reversal or open intent has the request: a try that turned out not done may be repeated under its
+    /// name.
     fn request_is_new(&self, request: RequestId) -> Result<(), LedgerError> {
         let sql = "SELECT 1 FROM entry WHERE request = ?1 AND kind IN ('debit', 'reversal', 'undo-request') \
                    UNION ALL SELECT 1 FROM intent WHERE request = ?1 AND settled_by IS NULL";
@@ -262,7 +265,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// A card was read on the region's request: it has no older records than it gave, so what was wanted up to its counter is answered.
+    /// A card was read on the region's request: it has no older records than it gave, so what was wanted up to its
+    /// counter is answered.
     fn records_were_read(&self, card: CardNumber, counter: Counter) -> Result<(), LedgerError> {
         let sql = "DELETE FROM records_wanted WHERE card = ?1 AND to_counter <= ?2";
         self.connection.prepare_cached(sql)?.execute((card.get(), counter.get()))?;
@@ -277,12 +281,13 @@ fn insert(
     cose: &[u8],
     [worth, worth_total]: [i64; 2],
 ) -> Result<(), LedgerError> {
-    let sql = "INSERT INTO entry (sequence, previous, hash, cose, kind, time, card, certificate, transaction_id, request, \
-                   season, slot, amount, consumed, counter, benefit, takes_back, collected, returned, tender, worth, \
-                   worth_total) \
-               VALUES (:sequence, :previous, :hash, :cose, :kind, :time, :card, :certificate, :transaction, :request, \
-                   :season, :slot, :amount, :consumed, :counter, :benefit, :takes_back, :collected, :returned, :tender, \
-                   :worth, :worth_total)";
+    let sql = "INSERT INTO entry ( \
+                   sequence, previous, hash, cose, kind, time, card, certificate, transaction_id, request, season, \
+                   slot, amount, consumed, counter, benefit, takes_back, collected, returned, tender, worth, worth_total) \
+               VALUES ( \
+                   :sequence, :previous, :hash, :cose, :kind, :time, :card, :certificate, :transaction, :request, \
+                   :season, :slot, :amount, :consumed, :counter, :benefit, :takes_back, :collected, :returned, \
+                   :tender, :worth, :worth_total)";
     let columns = Projection::of(entry);
     if let Some(hash) = columns.certificate {
         let mut statement = connection.prepare_cached("SELECT 1 FROM card_certificate WHERE hash = ?1")?;

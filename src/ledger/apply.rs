@@ -1,6 +1,7 @@
 //! What an answer of the region changes: all of it in one transaction, or nothing.
 //!
-//! Positions, versions and serials only grow: what is older than what is there is passed over, so an answer that comes twice, or late, changes nothing.
+//! Positions, versions and serials only grow: what is older than what is there is passed over, so an answer that comes
+//! twice, or late, changes nothing.
 
 use rusqlite::Connection;
 
@@ -26,8 +27,9 @@ pub const CLOCK_STEP_SECONDS: u32 = 300;
 /// Why an answer was not applied. Nothing of it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
-    /// The region acknowledges an entry that this ledger does not have: it is an old copy, or there is another branch. The ledger counts
-    /// as behind from now on ([`View::behind`](super::View::behind)), also after a restart, until [`Ledger::join`].
+    /// The region acknowledges an entry that this ledger does not have: it is an old copy, or there is another branch.
+    /// The ledger counts as behind from now on ([`View::behind`](super::View::behind)), also after a restart, until
+    /// [`Ledger::join`].
     #[error("the region acknowledges entry {}, which this ledger does not have", .0.sequence)]
     UnknownHead(Head),
     /// Pages are missing between what the terminal has and what came.
@@ -68,7 +70,8 @@ pub struct Applied {
 }
 
 impl Ledger {
-    /// Applies an answer of the region. `now` is the terminal's clock. Where the ledger was behind and the region knows nothing that it lacks, the branches are joined.
+    /// Applies an answer of the region. `now` is the terminal's clock. Where the ledger was behind and the region knows
+    /// nothing that it lacks, the branches are joined.
     ///
     /// # Errors
     /// [`ApplyError`].
@@ -116,7 +119,8 @@ impl Ledger {
         Ok(applied)
     }
 
-    /// Goes on after an old copy was restored: an entry names the head of the other branch, and the ledger is no longer behind.
+    /// Goes on after an old copy was restored: an entry names the head of the other branch, and the ledger is no longer
+    /// behind.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -126,8 +130,9 @@ impl Ledger {
         Ok(head)
     }
 
-    /// Forgets the deny list and the position in the feed, so that the region sends the feed from the beginning. Until then the deny list counts
-    /// as never made, and the policy refuses to sell with it. For a deny list that is not the region's ([`ApplyError::DenyList`]).
+    /// Forgets the deny list and the position in the feed, so that the region sends the feed from the beginning. Until
+    /// then the deny list counts as never made, and the policy refuses to sell with it. For a deny list that is not the
+    /// region's ([`ApplyError::DenyList`]).
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -167,9 +172,10 @@ fn standing_after(before: TerminalStanding, now: TerminalStanding) -> TerminalSt
     }
 }
 
-/// The floor that a fresh answer leaves (decision 10). The true time lies between the region's time and that time plus what our own clock says has passed
-/// since the request: an answer that was carried by file for two days does not move the floor back by two days. What lies within the tolerance
-/// stays as it is, so that the times of entries only grow but for a clock step.
+/// The floor that a fresh answer leaves (decision 10). The true time lies between the region's time and that time plus
+/// what our own clock says has passed since the request: an answer that was carried by file for two days does not move
+/// the floor back by two days. What lies within the tolerance stays as it is, so that the times of entries only grow
+/// but for a clock step.
 fn floor_after(floor: Timestamp, verified: &VerifiedAnswer, now: Timestamp) -> Timestamp {
     let earliest = verified.answer.time;
     let latest = earliest.plus(now.seconds_since(verified.request_time));
@@ -182,7 +188,8 @@ fn is_step(before: Timestamp, after: Timestamp, now: Timestamp) -> bool {
 }
 
 impl Draft<'_> {
-    /// Whether an answer is newer than the newest that was applied, by the region's time or by that of our own requests: either clock may once have been wrong.
+    /// Whether an answer is newer than the newest that was applied, by the region's time or by that of our own
+    /// requests: either clock may once have been wrong.
     fn is_newest(&self, verified: &VerifiedAnswer) -> bool {
         let state = &self.facts().state;
         verified.answer.time >= state.last_exchange || verified.request_time > state.last_request

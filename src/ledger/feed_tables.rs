@@ -61,15 +61,19 @@ pub(super) fn keep_terminal_certificate(
     Ok(())
 }
 
-/// A serial names one key for ever.
+/// A serial names one key for ever; one that was withdrawn before it was known stays withdrawn.
 pub(super) fn keep_region_key(connection: &Connection, certificate: &KeyCertificate) -> Result<(), LedgerError> {
-    let sql = "INSERT INTO region_key (serial, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO region_key (serial, bytes, withdrawn) VALUES (?1, ?2, 0) \
+               ON CONFLICT (serial) DO UPDATE SET bytes = coalesce(bytes, excluded.bytes)";
     connection.prepare_cached(sql)?.execute((certificate.serial.get(), certificate.encode()))?;
     Ok(())
 }
 
+/// Also of a key that is not known: somebody may bring it later.
 pub(super) fn withdraw_key(connection: &Connection, serial: KeySerial) -> Result<(), LedgerError> {
-    connection.prepare_cached("UPDATE region_key SET withdrawn = 1 WHERE serial = ?1")?.execute([serial.get()])?;
+    let sql =
+        "INSERT INTO region_key (serial, withdrawn) VALUES (?1, 1) ON CONFLICT (serial) DO UPDATE SET withdrawn = 1";
+    connection.prepare_cached(sql)?.execute([serial.get()])?;
     Ok(())
 }
 

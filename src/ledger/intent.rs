@@ -104,7 +104,8 @@ fn ends_without(intent: &Intent, not_done: &NotDone) -> Result<(), Misfit> {
     same("the request", not_done.request == request)
 }
 
-/// The entry that gives up the sale of `intent`; `None` for an undo, which is not given up: its money only goes back once it is done.
+/// The entry that gives up the sale of `intent`; `None` for an undo, which is not given up: its money only goes back
+/// once it is done.
 pub(super) fn giving_up(intent: &Intent) -> Option<Abandoned> {
     match &intent.purpose {
         Purpose::Sale { slot, season, amount, sale, .. } => Some(Abandoned {
