@@ -6,6 +6,7 @@ pub mod crypto;
 pub mod domain;
 pub mod machine;
 pub mod reader;
+pub mod terminal;
 pub mod till;
 pub mod virtual_card;
 pub mod wire;
