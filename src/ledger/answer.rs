@@ -99,7 +99,7 @@ pub fn verify_answer(
         return Err(AnswerError::TooLarge(bytes.len()));
     }
     let message = Sign1::decode(bytes, Algorithm::Es256, Content::ExchangeAnswer)?;
-    signer(&keys, &message, "the answer")?;
+    signer(keys, &message, "the answer")?;
     let answer: ExchangeAnswer = decode(&message.payload)?;
     if answer.protocol != PROTOCOL_VERSION {
         return Err(AnswerError::Version(answer.protocol));

@@ -178,7 +178,7 @@ fn a_key_that_comes_with_its_certificate_must_be_newer_than_all_that_are_known()
         let certificate = world.region.key_certificate(serial).encode().to_vec();
         world.region.sign_with_certificate(serial, Content::ExchangeAnswer, certificate, answer.unwrap().payload)
     };
-    let mut keys = TrustedKeys::new(ledger.view().identity().root_key);
+    let mut keys = crate::crypto::TrustedKeys::new(ledger.view().identity().root_key);
     assert!(verify_answer(&brought(2), ledger.view().trusted_keys(), &request).is_ok());
     assert!(keys.learn(world.region.key_certificate(2)));
     let older = verify_answer(&brought(1), &keys, &request);
