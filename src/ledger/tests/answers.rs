@@ -303,6 +303,20 @@ fn an_older_answer_that_comes_late_does_not_undo_a_newer_one() {
 }
 
 #[test]
+fn a_request_that_was_answered_twice_leaves_two_receipts() {
+    let (world, mut ledger) = World::new();
+    let (first, asked) = (ledger.view().head(), request(&ledger, 1));
+    let second = ledger.append(NOW, started(), None).unwrap();
+    for (time, head) in [(NOW, first), (NOW.plus(1), second), (NOW.plus(1), second)] {
+        let bytes = world.region.answer(&asked, time, head, &[]);
+        apply(&mut ledger, &bytes, &asked, NOW).unwrap();
+        apply(&mut ledger, &bytes, &asked, NOW).unwrap();
+    }
+    assert_eq!(ledger.view().acknowledged(), second);
+    assert_eq!(verify(world.dir.path(), None, |_, _| ()).unwrap().receipts, 3, "each signature once");
+}
+
+#[test]
 fn a_retired_terminal_never_comes_back() {
     let (world, mut ledger) = World::new();
     for (name, standing) in [(1, TerminalStanding::Retired), (2, TerminalStanding::Active)] {
