@@ -334,7 +334,7 @@ fn records_are_wanted_until_the_card_was_read() {
     let mut card = world.card();
     sell(&mut ledger, &mut card, 1);
     let wanted = |from, to| RecordsWanted { card: card.number(), from: Counter::new(from), to: Counter::new(to) };
-    let items = vec![Item::RecordsWanted(wanted(1, 1)), Item::RecordsWanted(wanted(2, 7))];
+    let items = [wanted(1, 1), wanted(2, 7), wanted(9, 8)].map(Item::RecordsWanted).to_vec();
     exchange(&world, &mut ledger, 1, &[(1, with_items(world.region.page(0, 1, NOW, &[]), items))]).unwrap();
     assert_eq!(ledger.view().records_wanted(card.number()).unwrap(), [wanted(1, 1), wanted(2, 7)]);
     let (challenge, state) = card.state();
