@@ -150,10 +150,10 @@ CREATE TABLE receipt (
     head_hash     BLOB NOT NULL CHECK (length(head_hash) = 32),
     -- The region's time.
     time          INTEGER NOT NULL CHECK (time BETWEEN 0 AND 4294967295),
-    -- The request that it answers.
-    request       BLOB NOT NULL UNIQUE CHECK (length(request) = 16),
+    -- The request that it answers. One that was sent twice may be answered twice.
+    request       BLOB NOT NULL CHECK (length(request) = 16),
     -- The receipt, a COSE_Sign1 by the region.
-    cose          BLOB NOT NULL
+    cose          BLOB NOT NULL UNIQUE
 ) STRICT;
 
 CREATE TRIGGER receipt_never_changed BEFORE UPDATE ON receipt

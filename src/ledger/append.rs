@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, named_pa
 use crate::crypto::{Ed25519Key, entry_hash, sha256, sign1_ed25519};
 use crate::domain::card::CardCertificate;
 use crate::domain::entry::{Body, Context, Entry, Intent, Learnt, Purpose, ReadReason};
-use crate::domain::{CardNumber, Counter, RequestId, Timestamp, TransactionId};
+use crate::domain::{CardNumber, Counter, RequestId, Sequence, Timestamp, TransactionId};
 use crate::wire::cbor;
 use crate::wire::cose::Content;
 use crate::wire::entry::{ENTRY_BYTES_MAX, encode_entry};
@@ -50,7 +50,8 @@ impl Ledger {
     /// event. `certificate` is that of the card that the entry names, and is kept once.
     ///
     /// # Errors
-    /// [`LedgerError`]; [`LedgerError::NeedsIntent`] for the kinds that end an intent.
+    /// [`LedgerError`]; [`LedgerError::NeedsIntent`] for the kinds that end an intent, [`LedgerError::OpenIntent`] when
+    /// the region is asked to take back a debit that the card may be taking back.
     pub fn append(
         &mut self,
         now: Timestamp,
@@ -62,6 +63,9 @@ impl Ledger {
             Body::Debit(_) | Body::Reversal(_) | Body::NotDone(_) | Body::Abandoned(_) => {
                 return Err(LedgerError::NeedsIntent(body.kind()));
             }
+        }
+        if let Body::UndoRequest(undo) = &body {
+            self.not_being_undone(undo.card, undo.debit)?;
         }
         self.write(|draft| {
             if let Some(certificate) = certificate {
@@ -83,10 +87,7 @@ impl Ledger {
     /// carried out,
     /// [`LedgerError::NotUndoable`] for an undo of something else than a debit of the card, and the others.
     pub fn store_intent(&mut self, intent: &Intent, certificate: &CardCertificate) -> Result<(), LedgerError> {
-        let request = match &intent.purpose {
-            Purpose::Sale { sale, .. } => sale.request,
-            Purpose::Undo { request, .. } => *request,
-        };
+        let request = intent::request(intent);
         if certificate.card != intent.card || sha256(&certificate.encode()) != intent.certificate {
             return Err(LedgerError::NoCertificate);
         }
@@ -165,6 +166,14 @@ impl Ledger {
                 _ => Ok(()),
             }
         })
+    }
+
+    /// Whether the card did an undo must be known before the region is asked for the same.
+    fn not_being_undone(&self, card: CardNumber, debit: Sequence) -> Result<(), LedgerError> {
+        match self.view.open_intent(card)?.map(|open| open.intent.purpose) {
+            Some(Purpose::Undo { debit: open, .. }) if open == debit => Err(LedgerError::OpenIntent(card)),
+            Some(Purpose::Undo { .. } | Purpose::Sale { .. }) | None => Ok(()),
+        }
     }
 
     /// The one way to change anything.

@@ -82,8 +82,8 @@ impl LedgerThread {
 }
 
 impl LedgerHandle {
-    /// Runs `work` on the ledger's thread and waits for its result. Blocks: an async caller takes
-    /// [`LedgerHandle::call_with`].
+    /// Runs `work` on the ledger's thread and waits for its result. Blocks, for ever when `work` itself calls it: an
+    /// async caller takes [`LedgerHandle::call_with`].
     ///
     /// # Errors
     /// [`LedgerGone`].

@@ -303,6 +303,20 @@ fn an_older_answer_that_comes_late_does_not_undo_a_newer_one() {
 }
 
 #[test]
+fn a_request_that_was_answered_twice_leaves_two_receipts() {
+    let (world, mut ledger) = World::new();
+    let (first, asked) = (ledger.view().head(), request(&ledger, 1));
+    let second = ledger.append(NOW, started(), None).unwrap();
+    for (time, head) in [(NOW, first), (NOW.plus(1), second), (NOW.plus(1), second)] {
+        let bytes = world.region.answer(&asked, time, head, &[]);
+        apply(&mut ledger, &bytes, &asked, NOW).unwrap();
+        apply(&mut ledger, &bytes, &asked, NOW).unwrap();
+    }
+    assert_eq!(ledger.view().acknowledged(), second);
+    assert_eq!(verify(world.dir.path(), None, |_, _| ()).unwrap().receipts, 3, "each signature once");
+}
+
+#[test]
 fn a_retired_terminal_never_comes_back() {
     let (world, mut ledger) = World::new();
     for (name, standing) in [(1, TerminalStanding::Retired), (2, TerminalStanding::Active)] {
@@ -320,7 +334,7 @@ fn records_are_wanted_until_the_card_was_read() {
     let mut card = world.card();
     sell(&mut ledger, &mut card, 1);
     let wanted = |from, to| RecordsWanted { card: card.number(), from: Counter::new(from), to: Counter::new(to) };
-    let items = vec![Item::RecordsWanted(wanted(1, 1)), Item::RecordsWanted(wanted(2, 7))];
+    let items = [wanted(1, 1), wanted(2, 7), wanted(9, 8)].map(Item::RecordsWanted).to_vec();
     exchange(&world, &mut ledger, 1, &[(1, with_items(world.region.page(0, 1, NOW, &[]), items))]).unwrap();
     assert_eq!(ledger.view().records_wanted(card.number()).unwrap(), [wanted(1, 1), wanted(2, 7)]);
     let (challenge, state) = card.state();

@@ -114,6 +114,28 @@ fn a_debit_is_taken_back_once() {
 }
 
 #[test]
+fn what_the_card_may_be_taking_back_is_not_asked_of_the_region() {
+    let (mut world, mut ledger) = World::new();
+    let mut card = world.card();
+    let debit = sell(&mut ledger, &mut card, 1);
+    let intent = card.undo(2, debit.sequence, 1);
+    ledger.store_intent(&intent, &card.certificate).unwrap();
+    let proof = card.does(&intent);
+    let asked = UndoRequest {
+        card: card.number(),
+        debit: debit.sequence,
+        debit_counter: Counter::new(1),
+        returned: cents(100),
+        tender: entry::Tender::Cash,
+        request: RequestId::new([3; 16]),
+    };
+    let refused = ledger.append(NOW, Body::UndoRequest(asked), None);
+    assert_eq!(refused, Err(LedgerError::OpenIntent(card.number())));
+    assert_eq!(ledger.abandon(intent.transaction, NOW), Err(LedgerError::NotASale(intent.transaction)));
+    ledger.settle(intent.transaction, NOW, done(&intent, proof, Learnt::FromRecords, false)).unwrap();
+}
+
+#[test]
 fn the_time_of_entries_never_goes_back() {
     let (world, mut ledger) = World::new();
     ledger.append(NOW.plus(100), started(), None).unwrap();

@@ -23,7 +23,7 @@ use crate::wire::exchange::{Head, Receipt};
 use self::entry::{Before, Checker, Row};
 use super::error::{LedgerError, OpenError};
 use super::facts::{Facts, acknowledged_at, beginning, blob};
-use super::intent::Misfit;
+use super::intent::{Misfit, request};
 use super::view::{OpenIntent, open_intent};
 use super::{head_file, open, schema};
 
@@ -280,13 +280,14 @@ impl Walk<'_> {
             let card = CardNumber::new(row.get(0)?).map_err(|error| LedgerError::Damaged(error.to_string()))?;
             return Err(at(Sequence::new(row.get(1)?), Wrong::IntentEnd(card)).into());
         }
-        let sql = "SELECT bytes, abandoned_by, card, transaction_id FROM intent WHERE settled_by IS NULL";
+        let sql = "SELECT bytes, abandoned_by, card, transaction_id, request, certificate FROM intent WHERE settled_by IS NULL";
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let OpenIntent { intent, .. } = open_intent(row)?.try_into()?;
-            let (card, transaction): (u64, [u8; 16]) = (row.get(2)?, row.get(3)?);
-            if card != intent.card.get() || transaction != *intent.transaction.as_bytes() {
+            let columns: (u64, [u8; 16], [u8; 16], [u8; 32]) = (row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?);
+            let request = *request(&intent).as_bytes();
+            if columns != (intent.card.get(), *intent.transaction.as_bytes(), request, intent.certificate) {
                 return Err(Fault { sequence: None, wrong: Wrong::IntentColumns(intent.card) }.into());
             }
         }
