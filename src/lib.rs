@@ -2,4 +2,5 @@
 
 pub mod crypto;
 pub mod domain;
+pub mod virtual_card;
 pub mod wire;

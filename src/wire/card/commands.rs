@@ -118,8 +118,13 @@ impl Instruction {
         if !matches!(class, 0x00 | 0x80) {
             return Err(StatusWord::CLASS_UNKNOWN);
         }
-        let of_bytes = Self::ALL.into_iter().find(|candidate| candidate.bytes() == [class, instruction]);
-        of_bytes.filter(|candidate| candidate.known_in(phase)).ok_or(StatusWord::INSTRUCTION_UNKNOWN)
+        let of_header = Self::of_header([class, instruction]);
+        of_header.filter(|candidate| candidate.known_in(phase)).ok_or(StatusWord::INSTRUCTION_UNKNOWN)
+    }
+
+    /// The instruction with this class and instruction byte, known to a card at the moment or not.
+    pub fn of_header(bytes: [u8; 2]) -> Option<Self> {
+        Self::ALL.into_iter().find(|candidate| candidate.bytes() == bytes)
     }
 
     const fn known_in(self, phase: Phase) -> bool {
