@@ -2,5 +2,6 @@
 
 pub mod crypto;
 pub mod domain;
+pub mod reader;
 pub mod virtual_card;
 pub mod wire;

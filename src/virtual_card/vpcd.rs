@@ -3,7 +3,8 @@
 //! vpcd listens on a TCP port for each reader. While a connection to it is open a card is in the reader; closing it takes the
 //! card out. Frames are a length (`u16`, big-endian) and that many bytes, both ways. One byte is a control code (power, reset,
 //! the question for the ATR that doubles as the question whether the card is there), anything longer is a command APDU. There
-//! is one card to a port: a second connection waits, unheard, until the first is closed.
+//! is one card to a port: a second connection waits, unheard, until the first is closed. vpcd listens on all addresses of the
+//! machine and asks nobody who they are.
 //!
 //! Which card it is, and what it answers, is the applet's business.
 
@@ -101,6 +102,8 @@ impl VpcdSlot {
     pub fn serve(mut self, applet: &mut dyn Applet) -> Result<Left, VpcdError> {
         let left = self.converse(applet);
         applet.power_off();
+        // A remover holds the connection open too, and the reader would wait for an answer for ever.
+        let _ = self.stream.shutdown(Shutdown::Both);
         match left {
             // A connection that was shut down under us may end in any way.
             Ok(Left::ReaderClosed) | Err(_) if self.removed.load(Ordering::SeqCst) => Ok(Left::Removed),
@@ -167,5 +170,109 @@ impl VpcdSlot {
             Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => Ok(()),
             written => written.map_err(VpcdError::Connection),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread;
+
+    /// Answers commands with themselves, up to the one that it leaves at, and keeps a diary.
+    struct Diarist {
+        diary: Vec<String>,
+        leaves_at: &'static [u8],
+    }
+
+    impl Applet for Diarist {
+        fn atr(&self) -> Vec<u8> {
+            vec![0x3B, 0x80]
+        }
+
+        fn power_on(&mut self) {
+            self.diary.push("on".into());
+        }
+
+        fn power_off(&mut self) {
+            self.diary.push("off".into());
+        }
+
+        fn transmit(&mut self, command: &[u8]) -> Option<Vec<u8>> {
+            self.diary.push(format!("{command:02X?}"));
+            (command != self.leaves_at).then(|| command.to_vec())
+        }
+    }
+
+    const FAREWELL: &[u8] = &[0xFF, 0xFF];
+
+    /// Plays vpcd: sends `sent` and closes its half of the connection. What the card's side answered, made of it, and what the
+    /// applet wrote.
+    fn play(sent: &[u8]) -> (Vec<u8>, Result<Left, VpcdError>, Vec<String>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let slot = VpcdSlot::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut reader, _) = listener.accept().unwrap();
+        let card = thread::spawn(move || {
+            let mut applet = Diarist { diary: Vec::new(), leaves_at: FAREWELL };
+            (slot.serve(&mut applet), applet.diary)
+        });
+        reader.write_all(sent).unwrap();
+        reader.shutdown(Shutdown::Write).unwrap();
+        let mut answered = Vec::new();
+        reader.read_to_end(&mut answered).unwrap();
+        let (left, diary) = card.join().unwrap();
+        (answered, left, diary)
+    }
+
+    #[test]
+    fn a_conversation_with_a_reader() {
+        let sent = [
+            &[0, 1, GET_ATR, 0, 1, POWER_ON][..],
+            &[0, 2, 0x0A, 0x0B],
+            &[0, 1, RESET, 0, 0],
+            &[0, 3, 1, 2, 3, 0, 1, POWER_OFF],
+        ];
+        let (answered, left, diary) = play(&sent.concat());
+        assert_eq!(answered, [0, 2, 0x3B, 0x80, 0, 2, 0x0A, 0x0B, 0, 3, 1, 2, 3]);
+        assert!(matches!(left, Ok(Left::ReaderClosed)));
+        assert_eq!(diary, ["on", "[0A, 0B]", "off", "on", "[01, 02, 03]", "off", "off"]);
+    }
+
+    #[test]
+    fn a_card_that_leaves_says_nothing_more() {
+        let (answered, left, diary) = play(&[&[0, 2], FAREWELL].concat());
+        assert_eq!(answered, []);
+        assert!(matches!(left, Ok(Left::Itself)));
+        assert_eq!(diary, ["[FF, FF]", "off"]);
+    }
+
+    #[test]
+    fn a_frame_that_breaks_off_is_the_end() {
+        for sent in [&[][..], &[0], &[0, 2], &[0, 2, 0x0A]] {
+            let (answered, left, diary) = play(sent);
+            assert_eq!(answered, []);
+            assert!(matches!(left, Ok(Left::ReaderClosed)), "{sent:?}");
+            assert_eq!(diary, ["off"], "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_vpcd_is_not_answered() {
+        let (answered, left, _) = play(&[0, 1, 0x2A]);
+        assert_eq!(answered, []);
+        assert!(matches!(left, Err(VpcdError::UnknownControl(0x2A))));
+    }
+
+    #[test]
+    fn a_removed_card_ends_its_service_though_a_second_handle_is_kept() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let slot = VpcdSlot::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut reader, _) = listener.accept().unwrap();
+        let (remover, kept) = (slot.remover().unwrap(), slot.remover().unwrap());
+        let card = thread::spawn(move || slot.serve(&mut Diarist { diary: Vec::new(), leaves_at: FAREWELL }));
+        remover.remove();
+        assert!(matches!(card.join().unwrap(), Ok(Left::Removed)));
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0, "the reader sees the end");
+        drop(kept);
     }
 }
