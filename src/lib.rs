@@ -3,5 +3,6 @@
 pub mod crypto;
 pub mod domain;
 pub mod reader;
+pub mod region;
 pub mod virtual_card;
 pub mod wire;

@@ -129,7 +129,8 @@ impl<'a> Bench<'a> {
             let entry = read_entry(&stored.cose).ok_or(StoreError::Inconsistent("an entry about a card"))?;
             entries.push(self.entry_facts(entry, stored, row.as_ref(), denial.as_ref())?);
         }
-        let mut seasons: Vec<Season> = entries.iter().filter_map(|of| record_of(&of.entry.body)).map(|r| r.season).collect();
+        let mut seasons: Vec<Season> =
+            entries.iter().filter_map(|of| record_of(&of.entry.body)).map(|r| r.season).collect();
         seasons.extend(records.iter().map(|record| record.season));
         seasons.sort();
         seasons.dedup();

@@ -88,6 +88,11 @@ impl Chain {
         Some(*branch)
     }
 
+    /// Whether the chain has ever forked.
+    pub fn is_forked(&self) -> bool {
+        self.branches.len() > 1
+    }
+
     /// Whether two machines write this chain: it forked more than once, or a branch grew past the end that a join gave it.
     pub fn is_torn(&self) -> bool {
         let grew = |branch: &Branch| branch.closed.is_some_and(|closed| branch.head.sequence > closed);
@@ -136,7 +141,7 @@ impl Chain {
                 branch.closed = Some(other.sequence);
                 changed.push(*branch);
             } else if branch.number == on {
-                branch.settled = !torn;
+                branch.settled |= !torn;
                 changed.push(*branch);
             }
         }

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use crate::crypto::random;
 use crate::domain::card::{Entitlement, KeyCertificate};
-use crate::domain::catalogue::{Catalogue, Code};
+use crate::domain::catalogue::{Catalogue, Code, Unit};
 use crate::domain::policy::Policy;
 use crate::domain::refusal::DenialReason;
-use crate::domain::{CardNumber, PartnerId, Season, Slot, TerminalId, Timestamp};
+use crate::domain::{CardNumber, Cents, PartnerId, Season, Slot, TerminalId, Timestamp};
 use crate::wire::code::EnrolmentCode;
 use crate::wire::exchange::TerminalStanding;
 use crate::wire::feed::{Denial, Item, Partner};
@@ -33,10 +33,55 @@ pub const CODE_HOURS_MAX: u32 = 720;
 /// What is granted or charged otherwise than before.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Corrections {
-    /// Granted, by benefit, in its unit.
-    pub granted: Vec<(String, u32)>,
-    /// Opening, by benefit, in its unit.
-    pub opening: Vec<(String, u32)>,
+    /// Granted.
+    pub granted: Vec<Correction>,
+    /// Opening: consumed before the card took part, or charged to it.
+    pub opening: Vec<Correction>,
+}
+
+/// One benefit's amount, as somebody wrote it: `cinema=5`, `leisure-books=800`, `leisure-books=8,00`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Correction {
+    benefit: String,
+    amount: Amount,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Amount {
+    /// Seats or cents, whatever the benefit counts.
+    Units(u32),
+    /// Written with decimals: only euros can be.
+    Euros(u32),
+}
+
+impl Correction {
+    /// Reads `BENEFIT=AMOUNT`.
+    ///
+    /// # Errors
+    /// [`RegionError::NotAnAmount`].
+    pub fn parse(text: &str) -> Result<Self, RegionError> {
+        let bad = || RegionError::NotAnAmount(text.to_owned());
+        let (benefit, amount) = text.split_once('=').ok_or_else(bad)?;
+        let amount = if amount.contains(['.', ',', '€']) {
+            let cents = Cents::parse(amount).map_err(|_| bad())?;
+            Amount::Euros(u32::try_from(cents.get()).map_err(|_| bad())?)
+        } else {
+            Amount::Units(amount.parse().map_err(|_| bad())?)
+        };
+        Ok(Self { benefit: benefit.to_owned(), amount })
+    }
+
+    /// The slot and the amount in its unit.
+    fn resolve(&self, catalogue: &Catalogue) -> Result<(Slot, u32), RegionError> {
+        let benefit = catalogue.benefit_called(&self.benefit).ok_or_else(|| RegionError::NoBenefit {
+            benefit: self.benefit.clone(),
+            known: catalogue.benefits.iter().map(|benefit| benefit.code.clone()).collect(),
+        })?;
+        match (self.amount, benefit.unit) {
+            (Amount::Units(amount), _) | (Amount::Euros(amount), Unit::Cent) => Ok((benefit.slot, amount)),
+            (Amount::Euros(_), Unit::Seat { .. }) => Err(RegionError::NotAnAmount(self.benefit.clone())),
+        }
+    }
 }
 
 /// Everything that the desk can see of a card.
@@ -244,11 +289,13 @@ impl Region {
                 Some(present) => Rights::of(&present),
                 None => rights_of_profile(&catalogue, &row.profile),
             };
-            for (benefit, amount) in &corrections.granted {
-                rights.granted = rights.granted.with(slot_of(&catalogue, benefit)?, *amount);
+            for correction in &corrections.granted {
+                let (slot, amount) = correction.resolve(&catalogue)?;
+                rights.granted = rights.granted.with(slot, amount);
             }
-            for (benefit, amount) in &corrections.opening {
-                rights.opening = rights.opening.with(slot_of(&catalogue, benefit)?, *amount);
+            for correction in &corrections.opening {
+                let (slot, amount) = correction.resolve(&catalogue)?;
+                rights.opening = rights.opening.with(slot, amount);
             }
             let signer = self.signer(tx)?;
             let made = entitle(tx, &signer, card, &rights, now)?;
@@ -389,17 +436,28 @@ fn settle_chain(tx: &Tx<'_>, signer: &Signer, id: TerminalId, now: Timestamp) ->
 
 /// What `profile` is granted by `catalogue`.
 pub fn rights_of_profile(catalogue: &Catalogue, profile: &Code) -> Rights {
-    Rights {
-        season: catalogue.season,
-        granted: catalogue.granted_to(profile),
-        opening: crate::domain::Amounts::ZERO,
-    }
+    Rights { season: catalogue.season, granted: catalogue.granted_to(profile), opening: crate::domain::Amounts::ZERO }
 }
 
-fn slot_of(catalogue: &Catalogue, benefit: &str) -> Result<Slot, RegionError> {
-    let found = catalogue.benefit_called(benefit).map(|benefit| benefit.slot);
-    found.ok_or_else(|| RegionError::NoBenefit {
-        benefit: benefit.to_owned(),
-        known: catalogue.benefits.iter().map(|benefit| benefit.code.clone()).collect(),
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_as_people_write_them() {
+        let read = |text| Correction::parse(text).map(|correction| correction.amount).ok();
+        let table = [
+            ("cinema=5", Some(Amount::Units(5))),
+            ("leisure-books=800", Some(Amount::Units(800))),
+            ("leisure-books=8,00", Some(Amount::Euros(800))),
+            ("leisure-books=8.5", Some(Amount::Euros(850))),
+            ("cinema", None),
+            ("cinema=", None),
+            ("cinema=-1", None),
+            ("cinema=4294967296", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(read(text), expected, "{text}");
+        }
+    }
 }

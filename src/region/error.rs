@@ -11,6 +11,7 @@ use super::keys::KeyError;
 use super::store::StoreError;
 use crate::crypto::CryptoError;
 use crate::domain::catalogue::Code;
+use crate::domain::ids::NotACardNumber;
 use crate::domain::refusal::Language;
 use crate::domain::{CardNumber, PartnerId, Season, TerminalId};
 
@@ -80,8 +81,12 @@ pub enum RegionError {
         /// Those that there are.
         known: Vec<Code>,
     },
-    /// Not `BENEFIT=AMOUNT`.
+    /// Not `BENEFIT=AMOUNT`, or not in the unit of the benefit.
     NotAnAmount(String),
+    /// Not a card number.
+    NotACardNumber(NotACardNumber),
+    /// Not a code: of an activity, a profile.
+    NotACode(String),
     /// No card has this number.
     NoCard(CardNumber),
     /// An entitlement of an earlier season than the card has would be refused by the card.
@@ -129,9 +134,12 @@ impl RegionError {
             Self::NotARegion(_) | Self::NoFile(_) => exit::NO_INPUT,
             Self::AlreadyThere(_) | Self::CannotCreate { .. } => exit::CANNOT_CREATE,
             Self::Io { .. } | Self::Key(KeyError::Io { .. }) => exit::IO,
-            Self::Config { .. } | Self::Tls(_) | Self::OtherRoot(_) | Self::Key(KeyError::Damaged { .. }) => exit::CONFIG,
+            Self::Config { .. } | Self::Tls(_) | Self::OtherRoot(_) | Self::Key(KeyError::Damaged { .. }) => {
+                exit::CONFIG
+            }
             Self::Store(error) => match error {
                 StoreError::Missing(_) => exit::NO_INPUT,
+                StoreError::Create { .. } => exit::CANNOT_CREATE,
                 StoreError::Newer { .. } | StoreError::OldLibrary(_) => exit::CONFIG,
                 StoreError::Busy => exit::AGAIN_LATER,
                 StoreError::Migration(_) | StoreError::Sqlite(_) => exit::IO,
@@ -148,6 +156,8 @@ impl RegionError {
             | Self::NoProfile { .. }
             | Self::NoBenefit { .. }
             | Self::NotAnAmount(_)
+            | Self::NotACardNumber(_)
+            | Self::NotACode(_)
             | Self::NoCard(_)
             | Self::SeasonOver { .. }
             | Self::NoSerialLeft
@@ -191,7 +201,10 @@ impl RegionError {
                 format!("La clé {} ne peut pas être lue ou écrite ({error}) : remettez-la en place.", path.display())
             }
             Self::Key(KeyError::Damaged { path }) => {
-                format!("{} n'est pas une clé privée P-256 : remettez le bon fichier, de la sauvegarde.", path.display())
+                format!(
+                    "{} n'est pas une clé privée P-256 : remettez le bon fichier, de la sauvegarde.",
+                    path.display()
+                )
             }
             Self::Key(KeyError::Crypto(error)) | Self::Crypto(error) => format!("Rien n'a pu être signé : {error}."),
             Self::Store(error) => format!("La base de la région fait défaut : {error}."),
@@ -218,6 +231,17 @@ impl RegionError {
             Self::NotAnAmount(text) => format!(
                 "« {text} » n'est pas AVANTAGE=MONTANT : des places ou des centimes entiers (cinema=5), ou des euros (leisure-books=8,00)."
             ),
+            Self::NotACardNumber(NotACardNumber::Digits) => {
+                "Un numéro de carte a 16 chiffres : recopiez-les de la carte.".to_owned()
+            }
+            Self::NotACardNumber(NotACardNumber::CheckDigit) => {
+                "Le numéro de carte a un chiffre faux : comparez-le avec la carte.".to_owned()
+            }
+            Self::NotACode(text) => {
+                format!(
+                    "« {text} » n'est pas un code : 1 à 32 de a-z, 0-9 et -, une lettre d'abord (cinema, lycee-pro)."
+                )
+            }
             Self::NoCard(card) => format!("La région n'a pas fait de carte {card} : vérifiez les 16 chiffres."),
             Self::SeasonOver { asked, has } => {
                 format!("La carte a déjà des droits pour {has} : elle n'en accepte plus pour {asked}.")
@@ -228,7 +252,9 @@ impl RegionError {
                 format!("On ne peut pas écouter sur {address} ({error}) : vérifiez l'adresse, ou libérez le port.")
             }
             Self::Tls(error) => {
-                format!("Le certificat TLS ou sa clé ne convient pas ({error}) : donnez des fichiers PEM qui vont ensemble.")
+                format!(
+                    "Le certificat TLS ou sa clé ne convient pas ({error}) : donnez des fichiers PEM qui vont ensemble."
+                )
             }
             Self::Message(why) => format!("Le message est refusé : {why}."),
             Self::System(error) => format!("Le système refuse un fil ou un signal : {error}."),
@@ -271,9 +297,9 @@ impl RegionError {
             }
             Self::Retired(id) => format!("Terminal {id} was replaced and stays retired: add another."),
             Self::CodeLife => "An enrolment code is good for 1 to 720 hours: correct --valid-hours.".to_owned(),
-            Self::NoCatalogue(season) => format!(
-                "There is no catalogue for season {season}: publish it with \"pass-region catalogue publish\"."
-            ),
+            Self::NoCatalogue(season) => {
+                format!("There is no catalogue for season {season}: publish it with \"pass-region catalogue publish\".")
+            }
             Self::NoProfile { profile, known } => {
                 format!("The catalogue has no profile \"{profile}\": choose one of {}.", list(known))
             }
@@ -283,6 +309,15 @@ impl RegionError {
             Self::NotAnAmount(text) => format!(
                 "\"{text}\" is not BENEFIT=AMOUNT: whole seats or cents (cinema=5), or euros (leisure-books=8.00)."
             ),
+            Self::NotACardNumber(NotACardNumber::Digits) => {
+                "A card number has 16 digits: copy them from the card.".to_owned()
+            }
+            Self::NotACardNumber(NotACardNumber::CheckDigit) => {
+                "The card number has a wrong digit: compare it with the card.".to_owned()
+            }
+            Self::NotACode(text) => {
+                format!("\"{text}\" is no code: 1 to 32 of a-z, 0-9 and -, a letter first (cinema, lycee-pro).")
+            }
             Self::NoCard(card) => format!("The region has made no card {card}: check the 16 digits."),
             Self::SeasonOver { asked, has } => {
                 format!("The card has rights for {has} already: it takes none for {asked} any more.")
@@ -328,6 +363,12 @@ impl From<KeyError> for RegionError {
 impl From<CryptoError> for RegionError {
     fn from(error: CryptoError) -> Self {
         Self::Crypto(error)
+    }
+}
+
+impl From<NotACardNumber> for RegionError {
+    fn from(error: NotACardNumber) -> Self {
+        Self::NotACardNumber(error)
     }
 }
 

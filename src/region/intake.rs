@@ -55,11 +55,7 @@ impl Halt {
 }
 
 /// Checks the signatures of `entries`; those up to the first that fails.
-pub fn read_entries(
-    terminal: TerminalId,
-    key: &Ed25519PublicKey,
-    entries: &[Opaque],
-) -> (Vec<Incoming>, Option<Halt>) {
+pub fn read_entries(terminal: TerminalId, key: &Ed25519PublicKey, entries: &[Opaque]) -> (Vec<Incoming>, Option<Halt>) {
     let mut incoming = Vec::with_capacity(entries.len());
     for Opaque(cose) in entries {
         match read_entry(terminal, key, cose) {
@@ -85,12 +81,7 @@ fn read_entry(terminal: TerminalId, key: &Ed25519PublicKey, cose: &[u8]) -> Resu
     if link.terminal != terminal || i64::try_from(link.sequence.get()).is_err() {
         return Err(Halt::Foreign);
     }
-    Ok(Incoming {
-        cose: cose.to_vec(),
-        hash: entry_hash(cose),
-        link,
-        entry: decode_entry(&envelope.payload).ok(),
-    })
+    Ok(Incoming { cose: cose.to_vec(), hash: entry_hash(cose), link, entry: decode_entry(&envelope.payload).ok() })
 }
 
 /// What the intake of one request came to.
@@ -362,9 +353,9 @@ impl<'a> Intake<'a> {
     fn take_back(&mut self, request: &UndoRequest, id: EntryId) -> Result<(), RegionError> {
         let records = self.tx.records(request.card)?;
         let mut records = records.iter().map(|(signed, _)| &signed.record);
-        let reversed = records.clone().any(|record| {
-            record.operation == Operation::Reversal && record.link == request.debit_counter.get()
-        });
+        let reversed = records
+            .clone()
+            .any(|record| record.operation == Operation::Reversal && record.link == request.debit_counter.get());
         let debit = records.find(|record| {
             record.operation == Operation::Debit
                 && record.counter == request.debit_counter

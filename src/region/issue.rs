@@ -63,7 +63,9 @@ impl CardTrouble {
             Self::Refused { command, status } => {
                 format!("La carte refuse {command} ({status}) : mettez-la de côté et prenez-en une autre.")
             }
-            Self::Wrong(what) => format!("La carte répond de travers ({what}) : mettez-la de côté et prenez-en une autre."),
+            Self::Wrong(what) => {
+                format!("La carte répond de travers ({what}) : mettez-la de côté et prenez-en une autre.")
+            }
         }
     }
 

@@ -119,7 +119,7 @@ fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&unfinished, path)?;
-    let directory = path.parent().map_or_else(|| Path::new("."), |parent| parent);
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
     File::open(directory)?.sync_all()
 }
 

@@ -64,7 +64,8 @@ impl Refused {
             }
             Self::NotAuthentic => "No enrolled terminal has signed this message: enrol the terminal.".to_owned(),
             Self::CodeRefused => {
-                "The enrolment code does not fit: compare it with what you were given, or ask the region for another.".to_owned()
+                "The enrolment code does not fit: compare it with what you were given, or ask the region for another."
+                    .to_owned()
             }
             Self::CodeExpired => "The enrolment code's time is over: ask the region for another.".to_owned(),
             Self::CodeUsed => {

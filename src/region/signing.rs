@@ -1,10 +1,10 @@
 //! Everything that a region key signs.
 
 use crate::crypto::{CryptoError, P256Key, sign1_es256};
-use crate::domain::card::{
-    CardCertificate, Entitlement, KeyCertificate, PublicKey, Signature, TerminalCertificate,
+use crate::domain::card::{CardCertificate, Entitlement, KeyCertificate, PublicKey, Signature, TerminalCertificate};
+use crate::domain::{
+    Amounts, CardNumber, EntitlementSerial, HolderReference, IssueNumber, KeySerial, Season, Timestamp,
 };
-use crate::domain::{Amounts, CardNumber, EntitlementSerial, HolderReference, IssueNumber, KeySerial, Season, Timestamp};
 use crate::wire::card::block_bytes;
 use crate::wire::cbor::{Cbor, encode};
 use crate::wire::cose::Content;

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, Row, named_params};
 
 use super::chain::EntryId;
 use super::rows::Column;
-use super::{Stored, StoreError, Tx};
+use super::{StoreError, Stored, Tx};
 use crate::domain::card::{CardCertificate, Entitlement, Record, Signature, SignedRecord};
 use crate::domain::catalogue::Code;
 use crate::domain::refusal::DenialReason;
@@ -159,9 +159,8 @@ impl Tx<'_> {
 
     /// Denies a card from `position` on.
     pub fn add_denial(&self, denial: &DenialRow) -> Stored<()> {
-        let mut sql = self.sql(
-            "INSERT INTO denial (card, reason, denied_at, position) VALUES (:card, :reason, :at, :position)",
-        )?;
+        let mut sql =
+            self.sql("INSERT INTO denial (card, reason, denied_at, position) VALUES (:card, :reason, :at, :position)")?;
         sql.execute(named_params! {
             ":card": Column(denial.card),
             ":reason": denial.reason.code(),

@@ -196,8 +196,7 @@ impl Tx<'_> {
 
     /// Where the entry with this hash stands.
     pub fn place_of(&self, terminal: TerminalId, hash: EntryHash) -> Stored<Option<Place>> {
-        let mut sql =
-            self.sql("SELECT branch, sequence FROM entry WHERE terminal_id = :terminal AND hash = :hash")?;
+        let mut sql = self.sql("SELECT branch, sequence FROM entry WHERE terminal_id = :terminal AND hash = :hash")?;
         let parameters = named_params! { ":terminal": Column(terminal), ":hash": Column(hash) };
         let place =
             sql.query_row(parameters, |row| Ok(Place { branch: row.get(0)?, sequence: row.get::<_, Column<_>>(1)?.0 }));
@@ -256,9 +255,8 @@ impl Tx<'_> {
 
     /// The entry at a place.
     pub fn entry_at(&self, terminal: TerminalId, place: Place) -> Stored<Option<StoredEntry>> {
-        let mut sql = self.sql(
-            "SELECT * FROM entry WHERE terminal_id = :terminal AND branch = :branch AND sequence = :sequence",
-        )?;
+        let mut sql = self
+            .sql("SELECT * FROM entry WHERE terminal_id = :terminal AND branch = :branch AND sequence = :sequence")?;
         let parameters = named_params! {
             ":terminal": Column(terminal), ":branch": place.branch, ":sequence": Column(place.sequence),
         };
@@ -352,7 +350,8 @@ impl Tx<'_> {
     /// When the region last heard of `terminal`.
     pub fn last_heard(&self, terminal: TerminalId) -> Stored<Option<Timestamp>> {
         let mut sql = self.sql("SELECT max(received_at) FROM exchange WHERE terminal_id = :terminal")?;
-        let at = sql.query_row(named_params! { ":terminal": Column(terminal) }, |row| row.get::<_, Option<Column<_>>>(0));
+        let at =
+            sql.query_row(named_params! { ":terminal": Column(terminal) }, |row| row.get::<_, Option<Column<_>>>(0));
         Ok(at?.map(|column| column.0))
     }
 
@@ -362,9 +361,7 @@ impl Tx<'_> {
             "INSERT INTO receipt (terminal_id, number, sequence, cose) VALUES (:terminal,
              (SELECT coalesce(max(number), 0) + 1 FROM receipt WHERE terminal_id = :terminal), :sequence, :cose)",
         )?;
-        sql.execute(
-            named_params! { ":terminal": Column(terminal), ":sequence": Column(sequence), ":cose": cose },
-        )?;
+        sql.execute(named_params! { ":terminal": Column(terminal), ":sequence": Column(sequence), ":cose": cose })?;
         Ok(())
     }
 

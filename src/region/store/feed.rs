@@ -86,7 +86,13 @@ impl Tx<'_> {
     }
 
     /// The first `limit` items after `from` that `terminal` is told, in order.
-    pub fn feed_after(&self, terminal: TerminalId, holds_all: bool, from: Position, limit: usize) -> Stored<Vec<FeedRow>> {
+    pub fn feed_after(
+        &self,
+        terminal: TerminalId,
+        holds_all: bool,
+        from: Position,
+        limit: usize,
+    ) -> Stored<Vec<FeedRow>> {
         // Three walks along the index, merged: the items of other terminals are never looked at.
         let mut sql = self.sql(
             "SELECT position, body FROM feed_item WHERE audience = 0 AND position > :from

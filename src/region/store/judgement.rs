@@ -1,10 +1,10 @@
 //! Verdicts, and the debits that the region took back.
 
-use rusqlite::{OptionalExtension, named_params};
+use rusqlite::{OptionalExtension, Row, named_params};
 
 use super::chain::{EntryId, StoredEntry, stored_entry};
 use super::rows::Column;
-use super::{Stored, StoreError, Tx};
+use super::{StoreError, Stored, Tx};
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{CardNumber, Cents, Counter, EntitlementSerial, Sequence, TerminalId, Timestamp};
 
@@ -54,6 +54,17 @@ fn verdict_of(column: Option<u8>) -> Stored<Verdict> {
             Contest::from_number(number).map(Verdict::Contested).ok_or(StoreError::Inconsistent("a verdict"))
         }
     }
+}
+
+fn listing(row: &Row<'_>) -> Stored<EntryListing> {
+    let entry = stored_entry(row)?;
+    let Some(version) = row.get("version")? else { return Ok(EntryListing { entry, judged: None }) };
+    let judged = Judged {
+        version,
+        verdict: verdict_of(row.get("contest")?)?,
+        payable: row.get::<_, Column<_>>("payable_cents")?.0,
+    };
+    Ok(EntryListing { entry, judged: Some(judged) })
 }
 
 impl Tx<'_> {
@@ -112,17 +123,7 @@ impl Tx<'_> {
         let parameters = named_params! { ":terminal": terminal.map(Column) };
         let mut rows = sql.query(parameters).map_err(StoreError::from)?;
         while let Some(row) = rows.next().map_err(StoreError::from)? {
-            let columns = || -> rusqlite::Result<(StoredEntry, Option<u32>, Option<u8>, Option<Column<Cents>>)> {
-                Ok((stored_entry(row)?, row.get("version")?, row.get("contest")?, row.get("payable_cents")?))
-            };
-            let (entry, version, contest, payable) = columns().map_err(StoreError::from)?;
-            let judged = match (version, payable) {
-                (Some(version), Some(payable)) => {
-                    Some(Judged { version, verdict: verdict_of(contest)?, payable: payable.0 })
-                }
-                _ => None,
-            };
-            show(EntryListing { entry, judged })?;
+            show(listing(row)?)?;
         }
         Ok(())
     }
@@ -150,8 +151,7 @@ impl Tx<'_> {
 
     /// The debits of `card` that the region took back.
     pub fn undone(&self, card: CardNumber) -> Stored<Vec<UndoneRow>> {
-        let mut sql =
-            self.sql("SELECT counter, entitlement_serial FROM undone WHERE card = :card ORDER BY counter")?;
+        let mut sql = self.sql("SELECT counter, entitlement_serial FROM undone WHERE card = :card ORDER BY counter")?;
         let rows = sql.query_map(named_params! { ":card": Column(card) }, |row| {
             Ok(UndoneRow {
                 counter: row.get::<_, Column<_>>(0)?.0,

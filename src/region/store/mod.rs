@@ -16,6 +16,9 @@ mod judgement;
 mod network;
 mod rows;
 
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -23,9 +26,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 pub use cards::{CardRow, DenialRow};
-pub use chain::{
-    Branch, BranchNumber, EntryId, ExchangeRow, Knowledge, KnownExchange, NewEntry, Place, StoredEntry,
-};
+pub use chain::{Branch, BranchNumber, EntryId, ExchangeRow, Knowledge, KnownExchange, NewEntry, Place, StoredEntry};
 pub use feed::{Audience, FeedRow};
 pub use judgement::{EntryListing, Judged, UndoneRow};
 pub use network::{Cause, NewTerminal, PartnerRow, PolicyRow, Standing, TerminalKeys, TerminalRow, standing_code};
@@ -49,6 +50,14 @@ pub enum StoreError {
     /// There is no store at this place.
     #[error("there is no store at {0}")]
     Missing(PathBuf),
+    /// There is none and none could be made.
+    #[error("the store {path} could not be made: {error}")]
+    Create {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// A later program has written it.
     #[error("the store has schema {found}, this program knows up to {SCHEMA_VERSION}: use the newer program")]
     Newer {
@@ -99,22 +108,29 @@ impl Store {
         if !path.exists() {
             return Err(StoreError::Missing(path.to_owned()));
         }
-        Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+        Self::connect(path)
     }
 
-    /// As [`Store::open`], but an absent file is made. It belongs to its owner alone: the directory sees to that.
+    /// As [`Store::open`], but an absent file is made, for its owner alone: it holds codes and who has which card. SQLite gives the files
+    /// beside it the same rights.
     ///
     /// # Errors
     /// As [`Store::open`].
     pub fn create(path: &Path) -> Stored<Self> {
-        Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(StoreError::Create { path: path.to_owned(), error });
+            }
+            _ => Self::open(path),
+        }
     }
 
-    fn connect(path: &Path, flags: OpenFlags) -> Stored<Self> {
+    fn connect(path: &Path) -> Stored<Self> {
         if rusqlite::version_number() < SQLITE_VERSION_MIN {
             return Err(StoreError::OldLibrary(rusqlite::version()));
         }
-        let mut connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(128);
         connection.pragma_update(None, "trusted_schema", false)?;
@@ -198,7 +214,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::create(&directory.path().join("region.db")).unwrap();
         let connection = store.connection.lock().unwrap();
-        let mut names = connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").unwrap();
+        let mut names =
+            connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").unwrap();
         let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
         assert_eq!(
             names.join(" "),

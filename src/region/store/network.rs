@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Row, named_params};
 
 use super::rows::{Column, body};
-use super::{Stored, StoreError, Tx};
+use super::{StoreError, Stored, Tx};
 use crate::crypto::Ed25519PublicKey;
 use crate::domain::card::{KeyCertificate, PublicKey, TerminalCertificate};
 use crate::domain::catalogue::{Catalogue, Code};
@@ -251,7 +251,8 @@ impl Tx<'_> {
     fn activities(&self, partner: PartnerId) -> Stored<Vec<Code>> {
         let mut sql =
             self.sql("SELECT activity FROM partner_activity WHERE partner_id = :partner ORDER BY activity")?;
-        let codes = sql.query_map(named_params! { ":partner": Column(partner) }, |row| row.get::<_, Column<Code>>(0))?;
+        let codes =
+            sql.query_map(named_params! { ":partner": Column(partner) }, |row| row.get::<_, Column<Code>>(0))?;
         codes.map(|code| Ok(code?.0)).collect()
     }
 
@@ -348,7 +349,13 @@ impl Tx<'_> {
     }
 
     /// The standing changes now. It takes a position of the feed for itself, so that the region knows when the terminal was told.
-    pub fn set_standing(&self, terminal: TerminalId, standing: TerminalStanding, cause: Cause, now: Timestamp) -> Stored<()> {
+    pub fn set_standing(
+        &self,
+        terminal: TerminalId,
+        standing: TerminalStanding,
+        cause: Cause,
+        now: Timestamp,
+    ) -> Stored<()> {
         let position = self.take_position()?;
         let mut sql = self.sql(
             "INSERT INTO terminal_standing (terminal_id, position, standing, cause, changed_at)
