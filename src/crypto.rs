@@ -4,14 +4,15 @@
 //! have in hardware), and Ed25519 for a terminal's entries and exchange requests. Private keys are held as `ring` holds them and can only sign;
 //! their PKCS#8 bytes leave this file once, when they are generated, to be stored by the caller.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use ring::rand::SecureRandom as _;
 use ring::signature::{self, KeyPair as _, UnparsedPublicKey};
 use ring::{digest, hkdf, hmac, rand};
 
-use crate::domain::card::{PublicKey, Signature};
-use crate::domain::{EntryHash, TerminalId};
+use crate::domain::card::{KeyCertificate, PublicKey, Signature};
+use crate::domain::{EntryHash, KeySerial, TerminalId};
 use crate::wire::cose::{Algorithm, Content, KeyId, Mac0, Sign1, mac0_authenticated_bytes, sign1_signed_bytes};
 use crate::wire::entry::chain_beginning;
 
@@ -193,6 +194,68 @@ impl MacKey {
 impl fmt::Debug for MacKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MacKey(secret)")
+    }
+}
+
+/// The pinned root and the region keys that it certified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustedKeys {
+    root: PublicKey,
+    known: BTreeMap<KeySerial, KeyCertificate>,
+    withdrawn: BTreeSet<KeySerial>,
+}
+
+impl TrustedKeys {
+    /// No key but the root.
+    pub fn new(root: PublicKey) -> Self {
+        Self { root, known: BTreeMap::new(), withdrawn: BTreeSet::new() }
+    }
+
+    /// Takes a key in, if the root certified it; whether it did. A serial names one key for ever: the first one stays.
+    pub fn learn(&mut self, certificate: KeyCertificate) -> bool {
+        let certified = verify_p256(&self.root, &certificate.signed_bytes(), &certificate.signature);
+        if certified {
+            self.known.entry(certificate.serial).or_insert(certificate);
+        }
+        certified
+    }
+
+    /// Trusts a key no longer, whether it is known or not.
+    pub fn withdraw(&mut self, serial: KeySerial) {
+        self.withdrawn.insert(serial);
+    }
+
+    /// The keys that are not withdrawn, by growing serial.
+    pub fn certificates(&self) -> impl Iterator<Item = &KeyCertificate> {
+        self.known.values().filter(|certificate| !self.withdrawn.contains(&certificate.serial))
+    }
+
+    /// The key of `serial`, unless it is withdrawn.
+    pub fn key(&self, serial: KeySerial) -> Option<PublicKey> {
+        if self.withdrawn.contains(&serial) { None } else { self.key_ever(serial) }
+    }
+
+    /// Whether the key of `serial` is withdrawn.
+    pub fn is_withdrawn(&self, serial: KeySerial) -> bool {
+        self.withdrawn.contains(&serial)
+    }
+
+    /// The greatest serial that is known, withdrawn or not.
+    pub fn newest(&self) -> Option<KeySerial> {
+        self.known.keys().next_back().copied()
+    }
+
+    /// The key that a message of the region brings with it, where the root certified it under the serial that the message names.
+    pub fn key_brought(&self, message: &Sign1) -> Option<PublicKey> {
+        let certificate = KeyCertificate::decode(message.key_certificate.as_ref()?).ok()?;
+        let certified = certificate.serial.get() == message.key
+            && verify_p256(&self.root, &certificate.signed_bytes(), &certificate.signature);
+        certified.then_some(certificate.public_key)
+    }
+
+    /// The key of `serial`, withdrawn or not: for what it signed before.
+    pub fn key_ever(&self, serial: KeySerial) -> Option<PublicKey> {
+        self.known.get(&serial).map(|certificate| certificate.public_key)
     }
 }
 

@@ -1,8 +1,15 @@
 //! The PASS'Région redemption terminal, the region's side of it, and the card.
 
+pub mod card;
+pub mod card_tool;
 pub mod crypto;
 pub mod domain;
+pub mod ledger;
+pub mod machine;
 pub mod reader;
 pub mod region;
+pub mod terminal;
+pub mod till;
+pub mod uplink;
 pub mod virtual_card;
 pub mod wire;

@@ -241,6 +241,24 @@ pub struct Intent {
     pub purpose: Purpose,
 }
 
+impl Intent {
+    /// The client's request that it was made for.
+    pub const fn request(&self) -> RequestId {
+        match &self.purpose {
+            Purpose::Sale { sale, .. } => sale.request,
+            Purpose::Undo { request, .. } => *request,
+        }
+    }
+
+    /// What was collected for it, and how: nothing for an undo, whose money goes back once it is done.
+    pub const fn money(&self) -> (Cents, Tender) {
+        match &self.purpose {
+            Purpose::Sale { sale, .. } => (sale.due, sale.tender),
+            Purpose::Undo { tender, .. } => (Cents::ZERO, *tender),
+        }
+    }
+}
+
 /// An intent that the card did not carry out. The money of a sale is given back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotDone {

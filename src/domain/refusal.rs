@@ -118,10 +118,10 @@ refusals! {
     }
     /// The card left the reader too early.
     CardRemoved "card-removed" true {
-        "La carte a été retirée trop tôt.";
-        "Représentez la même carte et laissez-la jusqu'au résultat.";
-        "The card was taken away too early.";
-        "Present the same card again and leave it until the result.";
+        "La carte n'est pas, ou n'est plus, sur le lecteur.";
+        "Présentez la carte et laissez-la jusqu'au résultat.";
+        "The card is not, or no longer, on the reader.";
+        "Present the card and leave it until the result.";
     }
     /// Another card, or the same card in another state, than the one that was quoted.
     CardChanged "card-changed" true {
@@ -221,6 +221,13 @@ refusals! {
         "Too many sales wait to be sent to the region.";
         "Connect the line and exchange with the region.";
     }
+    /// There is no such debit of this terminal, or it was taken back already, or no doubt to give up.
+    NothingToUndo "nothing-to-undo" false {
+        "Il n'y a rien à annuler : cette vente n'existe pas sur ce terminal ou est déjà annulée.";
+        "Vérifiez le numéro de l'écriture dans le journal.";
+        "There is nothing to undo: no such sale on this terminal, or it was undone already.";
+        "Check the entry's number in the journal.";
+    }
     /// The terminal is in the middle of another sale, or the reader is not answering.
     Busy "busy" true {
         "Le terminal ou le lecteur est occupé.";
@@ -283,7 +290,7 @@ mod tests {
         let published = "terminal-not-enrolled ledger-unavailable ledger-behind terminal-suspended terminal-expired \
             clock-untrusted not-a-pass card-unreadable card-removed card-changed card-not-genuine sale-in-doubt \
             card-denied card-blocked not-revalidated not-yet-valid no-benefit-here nothing-left choose-benefit \
-            price-needed amount-refused offline-too-long offline-too-much busy";
+            price-needed amount-refused offline-too-long offline-too-much nothing-to-undo busy";
         assert_eq!(codes, published.split_whitespace().collect::<Vec<_>>());
     }
 

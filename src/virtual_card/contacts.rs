@@ -1,5 +1,5 @@
-//! How a reader speaks to the card: T=1, or T=0 with its `61 xx`, GET RESPONSE and `6C xx` (ISO/IEC 7816-3, 10 and 12;
-//! 7816-4, 11.7); and the shortest way to it, without any reader.
+//! How a reader speaks to the card: T=1, or T=0 with its `61 xx`, GET RESPONSE and `6C xx` (ISO/IEC 7816-3, 12;
+//! 7816-4); and the shortest way to it, without any reader.
 
 use super::applet::Applet;
 use super::card::{CardFailure, VirtualCard};

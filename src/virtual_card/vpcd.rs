@@ -241,7 +241,7 @@ mod tests {
     #[test]
     fn a_card_that_leaves_says_nothing_more() {
         let (answered, left, diary) = play(&[&[0, 2], FAREWELL].concat());
-        assert_eq!(answered, []);
+        assert!(answered.is_empty());
         assert!(matches!(left, Ok(Left::Itself)));
         assert_eq!(diary, ["[FF, FF]", "off"]);
     }
@@ -250,7 +250,7 @@ mod tests {
     fn a_frame_that_breaks_off_is_the_end() {
         for sent in [&[][..], &[0], &[0, 2], &[0, 2, 0x0A]] {
             let (answered, left, diary) = play(sent);
-            assert_eq!(answered, []);
+            assert!(answered.is_empty());
             assert!(matches!(left, Ok(Left::ReaderClosed)), "{sent:?}");
             assert_eq!(diary, ["off"], "{sent:?}");
         }
@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn what_is_not_vpcd_is_not_answered() {
         let (answered, left, _) = play(&[0, 1, 0x2A]);
-        assert_eq!(answered, []);
+        assert!(answered.is_empty());
         assert!(matches!(left, Err(VpcdError::UnknownControl(0x2A))));
     }
 

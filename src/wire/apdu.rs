@@ -37,7 +37,7 @@ impl StatusWord {
     /// `69 85`: more than what is left, reversed already, or a repeat that differs.
     pub const CONDITIONS_NOT_MET: Self = Self(0x6985);
 
-    /// `61 xx`: `length` bytes wait for GET RESPONSE (ISO/IEC 7816-3, 10.3).
+    /// `61 xx`: `length` bytes wait for GET RESPONSE (ISO/IEC 7816-3, 12.2).
     pub const fn more_data(length: u8) -> Self {
         Self(0x6100 | length as u16)
     }

@@ -14,7 +14,7 @@ pub enum SelectAnswer {
 }
 
 impl SelectAnswer {
-    /// The file control information up to its length: tag `84` and the application's name (ISO/IEC 7816-4, 7.4.3).
+    /// The file control information up to its length: tag `84` and the application's name (ISO/IEC 7816-4).
     const NAME: [u8; 2] = [0x84, AID.len() as u8];
 
     /// Its bytes.

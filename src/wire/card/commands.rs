@@ -218,11 +218,11 @@ pub enum Case4 {
 }
 
 impl Command {
-    /// READ BINARY, P1: bit 8 and a short file identifier, in bits 5 to 1 (ISO/IEC 7816-4, 11.3.3).
+    /// READ BINARY, P1: bit 8 and a short file identifier, in bits 5 to 1 (ISO/IEC 7816-4).
     const CERTIFICATE_FILE: u8 = 0x81;
     const ENTITLEMENT_FILE: u8 = 0x82;
     const KEY_FILE: u8 = 0x83;
-    /// READ RECORD, P2: short file identifier 3 in bits 8 to 4, then "P1 is a record number" (ISO/IEC 7816-4, 11.4.3).
+    /// READ RECORD, P2: short file identifier 3 in bits 8 to 4, then "P1 is a record number" (ISO/IEC 7816-4).
     const RECORD_FILE: u8 = 0x1C;
 
     const DEBIT_BYTES: usize = 90;
@@ -248,8 +248,8 @@ impl Command {
         }
     }
 
-    /// The APDU that a terminal sends. `case4` matters to OPEN, DEBIT and REVERSE alone: the profile writes SELECT without Le, the
-    /// READs with it, and the others have no answer.
+    /// The APDU that a terminal sends. `case4` matters to SELECT, OPEN, DEBIT and REVERSE, which carry data both ways; the READs always
+    /// go with Le, and the others have no answer.
     pub fn encode(&self, case4: Case4) -> Vec<u8> {
         let [class, instruction] = self.instruction().bytes();
         let (p1, p2) = self.parameters();
@@ -263,9 +263,8 @@ impl Command {
             Self::ReadCertificate | Self::ReadEntitlement | Self::ReadKey | Self::ReadRecord(_) | Self::GenerateKey => {
                 true
             }
-            Self::Open(_) | Self::Debit { .. } | Self::Reverse { .. } => case4 == Case4::WithLe,
-            Self::Select
-            | Self::Block(_)
+            Self::Select | Self::Open(_) | Self::Debit { .. } | Self::Reverse { .. } => case4 == Case4::WithLe,
+            Self::Block(_)
             | Self::PutEntitlement(_)
             | Self::PutKey(_)
             | Self::StoreKey { .. }

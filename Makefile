@@ -1,0 +1,40 @@
+# What one types here. The steps themselves are in scripts/, which say what they do as they do it.
+#
+#   make demo     a sale from the card to the region, on virtual cards and readers
+#   make test     everything that must hold before a change goes in
+#   make bench    how far a sale is from the limit of the machine
+#   make audit    licences and origins of the crates
+#   make setup    installs the Debian packages that are missing; the other targets begin with it
+#   make clean    removes what was built
+#
+# CARGO_TARGET_DIR is obeyed. PROFILE=dev makes `make demo` build faster and run slower.
+
+PROFILE ?= release
+
+# Rust as rustup installs it is found also where no login shell has put it on the path.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.PHONY: help setup demo test bench audit clean
+
+help:
+	@sed -n 's/^#   make/make/p' Makefile
+
+setup:
+	@sh scripts/setup
+
+# The programs are built first: the demonstration runs them as their users would.
+demo: setup
+	cargo build --locked --profile $(PROFILE) --bins --example demo
+	cargo run --locked --quiet --profile $(PROFILE) --example demo
+
+test: setup
+	@sh scripts/check
+
+bench: setup
+	cargo bench --locked
+
+audit:
+	@sh scripts/audit
+
+clean:
+	cargo clean

@@ -1,0 +1,274 @@
+//! How a change of a purse ends: what the card proves, what is written of it, what the client is told.
+
+use crate::domain::card::{Operation, SignedRecord};
+use crate::domain::entry::{Body, Debit, Intent, Learnt, NotDone, Purpose, ReadReason, RefusedCard, Reversal};
+use crate::domain::refusal::Refusal;
+use crate::domain::{Cents, Sequence, Timestamp};
+
+use super::super::types::*;
+use super::{AfterStore, Begun, FAILURES_SHOWN, Phase, ReadFor, SENT_MAX, SaleMachine, Waiting};
+
+impl SaleMachine {
+    /// The waiting client's own change, if `intent` is its.
+    fn own(&self, intent: &Intent) -> Option<&Begun> {
+        let begun = self.client.as_ref()?.begun.as_ref()?;
+        (begun.intent.transaction == intent.transaction).then_some(begun)
+    }
+
+    /// The card answered the command, or did not.
+    pub(super) fn changed(&mut self, now: Now, change: Change) -> Vec<Action> {
+        let Phase::Changing(presented, begun) = std::mem::replace(&mut self.phase, Phase::Empty) else {
+            return Vec::new();
+        };
+        match change {
+            Change::Done(proof) => {
+                let body = done_body(&begun.intent, &proof, Learnt::AtOnce, false);
+                let intent = begun.intent.clone();
+                let after = AfterStore::Done { begun: *begun, proof: *proof };
+                self.store(Some(presented), body, Some(&intent), after)
+            }
+            // Nothing is concluded from what the card or the reader said: a fresh OPEN tells, now if the card is still there.
+            Change::InDoubt => {
+                self.tried.settle = false;
+                if let Some(waiting) = &mut self.client {
+                    waiting.deadline = now.since_start.saturating_add(waiting.request.wait);
+                }
+                self.phase = Phase::Opening;
+                vec![Action::Open]
+            }
+        }
+    }
+
+    /// What the card proves about an intent.
+    pub(super) fn settled(&mut self, now: Now, settlement: Settlement) -> Vec<Action> {
+        let Phase::Settling(presented, open) = std::mem::replace(&mut self.phase, Phase::Empty) else {
+            return Vec::new();
+        };
+        let intent = &open.intent;
+        match settlement {
+            Settlement::Done(proof) => {
+                let body = done_body(intent, &proof, Learnt::FromRecords, open.abandoned);
+                let begun = self.own(intent).cloned().unwrap_or_else(|| Begun::found(intent.clone()));
+                self.store(Some(presented), body, Some(intent), AfterStore::Done { begun, proof: *proof })
+            }
+            Settlement::NotDone { repeatable } => match self.own(intent).cloned() {
+                // The same command, byte for byte, inside the new OPEN.
+                Some(begun) if repeatable && !open.abandoned && begun.sent < SENT_MAX => self.change(presented, begun),
+                _ => {
+                    let body = not_done_body(intent, open.abandoned);
+                    // Another change came between, so what was quoted is not what lies there; or the card will not do it.
+                    let refusal = if repeatable { Refusal::CardUnreadable } else { Refusal::CardChanged };
+                    self.store(Some(presented), body, Some(intent), AfterStore::NotDone(intent.clone(), refusal))
+                }
+            },
+            Settlement::Unknown if self.failures < FAILURES_SHOWN => {
+                self.tried.settle = false;
+                self.lost(now)
+            }
+            Settlement::Unknown | Settlement::RegionDecides => {
+                let refused = Refused { card: Some(presented.card), ..Refused::because(Refusal::SaleInDoubt) };
+                self.turn_away(Some(presented), refused)
+            }
+            Settlement::NotGenuine => {
+                let refused = Refused { card: Some(presented.card), ..Refused::because(Refusal::CardNotGenuine) };
+                let body = Body::Refused(RefusedCard {
+                    card: Some(presented.card),
+                    refusal: Refusal::CardNotGenuine,
+                    certificate: Vec::new(),
+                });
+                self.store(None, body, None, AfterStore::Refusal(refused))
+            }
+        }
+    }
+
+    /// Sends the command of a durable intent.
+    fn change(&mut self, presented: Box<Presented>, mut begun: Begun) -> Vec<Action> {
+        begun.sent += 1;
+        if let Some(waiting) = &mut self.client
+            && waiting.request.id == begun.intent.request()
+        {
+            waiting.begun = Some(begun.clone());
+        }
+        self.fresh = false;
+        let action = Action::Change(Box::new(begun.intent.clone()));
+        self.phase = Phase::Changing(presented, Box::new(begun));
+        vec![action]
+    }
+
+    /// Records were read off the card, or not.
+    pub(super) fn records_read(&mut self, records: Option<Vec<SignedRecord>>) -> Vec<Action> {
+        let Phase::Reading(presented, purpose) = std::mem::replace(&mut self.phase, Phase::Empty) else {
+            return Vec::new();
+        };
+        let Some(records) = records else { return self.look_up(Some(presented)) };
+        let (reason, after) = match purpose {
+            ReadFor::Wanted => (ReadReason::Wanted, AfterStore::Recorded),
+            ReadFor::NextSeason(entitlement) => (ReadReason::SeasonEnd, AfterStore::SeasonEnd(entitlement)),
+        };
+        self.phase = Phase::Storing(Some(presented), Box::new(after));
+        vec![Action::AppendCardRead { reason, records }]
+    }
+
+    /// What was to be written is durable.
+    pub(super) fn stored(&mut self, now: Now, entry: Option<Sequence>) -> Vec<Action> {
+        let Phase::Storing(presented, after) = std::mem::replace(&mut self.phase, Phase::Empty) else {
+            return Vec::new();
+        };
+        match (*after, entry, presented) {
+            (AfterStore::Change(begun), _, Some(presented)) => self.change(presented, begun),
+            (AfterStore::Done { begun, proof }, Some(entry), Some(presented)) => {
+                self.done(now, entry, presented, &begun, &proof)
+            }
+            (AfterStore::NotDone(intent, refusal), _, presented) => self.not_done(&intent, refusal, presented),
+            (AfterStore::UndoRequested(undone), Some(entry), presented) => {
+                let mut actions = self.reply(Outcome::UndoRequested(Undone { entry, ..undone }));
+                actions.extend(self.settle_down(presented));
+                actions
+            }
+            (AfterStore::Abandoned { card }, Some(entry), presented) => {
+                let mut actions = self.reply(Outcome::Abandoned { entry, card });
+                actions.extend(self.settle_down(presented));
+                actions
+            }
+            (AfterStore::Recorded, _, presented) => self.look_up(presented),
+            (AfterStore::SeasonEnd(entitlement), _, _) => {
+                self.phase = Phase::Opening;
+                vec![Action::PutEntitlement(entitlement)]
+            }
+            (AfterStore::Refusal(refused), _, presented) => self.turn_away(presented, refused),
+            // An entry always has a place and a change always has its card: nothing else is left to do with the card.
+            (
+                AfterStore::Change(_)
+                | AfterStore::Done { .. }
+                | AfterStore::UndoRequested(_)
+                | AfterStore::Abandoned { .. },
+                _,
+                presented,
+            ) => self.settle_down(presented),
+        }
+    }
+
+    /// The client was answered: what lies in the reader is looked at again, for what comes next and for what is shown.
+    pub(super) fn settle_down(&mut self, presented: Option<Box<Presented>>) -> Vec<Action> {
+        if presented.is_some() {
+            return self.look_up(presented);
+        }
+        self.phase = Phase::Empty;
+        vec![Action::Show(self.view_without_card())]
+    }
+
+    /// After this point the card and the ledger agree, and whoever asked is told.
+    fn done(
+        &mut self,
+        now: Now,
+        entry: Sequence,
+        presented: Box<Presented>,
+        begun: &Begun,
+        proof: &SignedRecord,
+    ) -> Vec<Action> {
+        let learnt_late = presented.state.counter >= proof.record.counter;
+        let presented = if learnt_late { presented } else { Box::new(after_change(*presented, proof)) };
+        let mut actions = Vec::new();
+        if self.own(&begun.intent).is_some() {
+            if learnt_late {
+                actions.push(Action::MarkDelivered(begun.intent.transaction));
+            }
+            actions.extend(self.reply(outcome(entry, begun, proof, now.time)));
+        }
+        actions.extend(self.look_up(Some(presented)));
+        actions
+    }
+
+    fn not_done(&mut self, intent: &Intent, refusal: Refusal, presented: Option<Box<Presented>>) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if self.own(intent).is_some() {
+            let refused = Refused { card: Some(intent.card), ..Refused::because(refusal) };
+            actions.extend(self.reply(Outcome::Refused(refused)));
+        }
+        actions.extend(self.look_up(presented));
+        actions
+    }
+
+    /// It could not be written. Nothing was begun, or what was begun is in doubt; nothing is granted.
+    pub(super) fn not_stored(&mut self) -> Vec<Action> {
+        let Phase::Storing(presented, _) = std::mem::replace(&mut self.phase, Phase::Empty) else { return Vec::new() };
+        let refused = Refused::because(Refusal::LedgerUnavailable);
+        if let Some(Waiting { begun, .. }) = &mut self.client {
+            *begun = None;
+        }
+        self.turn_away(presented, refused)
+    }
+}
+
+/// The card after a change that its record proves.
+fn after_change(mut presented: Presented, proof: &SignedRecord) -> Presented {
+    let record = &proof.record;
+    presented.state.counter = record.counter;
+    presented.state.consumed = presented.state.consumed.with(record.slot, record.consumed);
+    presented
+}
+
+fn done_body(intent: &Intent, proof: &SignedRecord, learnt: Learnt, abandoned: bool) -> Body {
+    match &intent.purpose {
+        Purpose::Sale { sale, entitlement_serial, left, .. } => Body::Debit(Debit {
+            proof: *proof,
+            certificate: intent.certificate,
+            entitlement_serial: *entitlement_serial,
+            left: *left,
+            sale: sale.clone(),
+            collected: if abandoned { Cents::ZERO } else { sale.due },
+            learnt,
+            abandoned,
+        }),
+        Purpose::Undo { debit, returned, tender, request, .. } => Body::Reversal(Reversal {
+            proof: *proof,
+            certificate: intent.certificate,
+            debit: *debit,
+            returned: *returned,
+            tender: *tender,
+            request: *request,
+            learnt,
+        }),
+    }
+}
+
+fn not_done_body(intent: &Intent, abandoned: bool) -> Body {
+    let (collected, tender) = intent.money();
+    Body::NotDone(NotDone {
+        card: intent.card,
+        transaction: intent.transaction,
+        counter_before: intent.counter_before,
+        returned: if abandoned { Cents::ZERO } else { collected },
+        tender,
+        request: intent.request(),
+    })
+}
+
+fn outcome(entry: Sequence, begun: &Begun, proof: &SignedRecord, time: Timestamp) -> Outcome {
+    match &begun.intent.purpose {
+        Purpose::Sale { sale, left, .. } => Outcome::Granted(Granted {
+            entry,
+            card: begun.intent.card,
+            benefit: sale.benefit.clone(),
+            debited: proof.record.amount,
+            unit: begun.unit,
+            due: sale.due,
+            collected: sale.due,
+            tender: sale.tender,
+            left: *left,
+            time,
+            repeated: false,
+            served_before: begun.served_before,
+        }),
+        Purpose::Undo { debit, returned, tender, .. } => {
+            debug_assert_eq!(proof.record.operation, Operation::Reversal, "an undo is proven by a reversal");
+            Outcome::Undone(Undone {
+                entry,
+                debit: *debit,
+                card: begun.intent.card,
+                returned: *returned,
+                tender: *tender,
+            })
+        }
+    }
+}

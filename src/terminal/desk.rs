@@ -1,0 +1,231 @@
+//! The desk: the thread of the counter, with the reader's events, the clients' requests and the passing of time in one queue.
+
+use std::sync::atomic::AtomicU64;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{oneshot, watch};
+
+use crate::domain::refusal::Refusal;
+use crate::domain::{CardNumber, RequestId};
+use crate::ledger::{LedgerGone, LedgerHandle};
+use crate::machine::sale::{ClientRequest, Event, Outcome, Refused, View};
+use crate::reader::{CardWorker, ReaderEvent, ReaderName, WhyUnavailable};
+
+use super::clock::Clock;
+use super::counter::{Audience, Counter, TICK};
+use super::exchanger::ExchangerHandle;
+use super::keys::TerminalKeys;
+use super::port::PcscPort;
+
+enum Message {
+    Reader(ReaderEvent),
+    Client(ClientRequest, oneshot::Sender<Outcome>),
+    ClientGone(RequestId),
+    Stop,
+}
+
+/// What is known of the readers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Nothing was heard yet.
+    Unknown,
+    /// These are watched.
+    Watched(Vec<ReaderName>),
+    /// None can be used.
+    Unavailable(WhyUnavailable),
+}
+
+/// A way to the desk.
+#[derive(Clone, Debug)]
+pub struct DeskHandle {
+    messages: Sender<Message>,
+    views: watch::Receiver<View>,
+    readers: watch::Receiver<Readers>,
+    beat: Arc<Mutex<Instant>>,
+}
+
+/// Tells the desk that the client went away, unless it was answered.
+struct Gone<'a>(&'a Sender<Message>, Option<RequestId>);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        if let Some(id) = self.1.take() {
+            // A desk that has ended needs not be told.
+            let _ended = self.0.send(Message::ClientGone(id));
+        }
+    }
+}
+
+impl DeskHandle {
+    /// Does what a client asks; `None` when the desk has ended.
+    pub async fn ask(&self, request: ClientRequest) -> Option<Outcome> {
+        let (reply, outcome) = oneshot::channel();
+        let mut gone = Gone(&self.messages, Some(request.id));
+        self.messages.send(Message::Client(request, reply)).ok()?;
+        let outcome = outcome.await.ok();
+        gone.1 = None;
+        outcome
+    }
+
+    /// What the reader room saw.
+    pub fn reader_event(&self, event: ReaderEvent) {
+        // As above.
+        let _ended = self.messages.send(Message::Reader(event));
+    }
+
+    /// What the cashier sees.
+    pub fn views(&self) -> watch::Receiver<View> {
+        self.views.clone()
+    }
+
+    /// How the readers are.
+    pub fn readers(&self) -> Readers {
+        self.readers.borrow().clone()
+    }
+
+    /// How long ago the desk last looked at its queue.
+    pub fn last_beat(&self) -> Duration {
+        self.beat.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    /// Lets the desk end, once what it is doing is done.
+    pub fn stop(&self) {
+        // As above.
+        let _ended = self.messages.send(Message::Stop);
+    }
+}
+
+/// Who hears what comes of it, in the daemon.
+struct Listeners {
+    views: watch::Sender<View>,
+    client: Option<(RequestId, oneshot::Sender<Outcome>)>,
+    exchanger: ExchangerHandle,
+}
+
+impl Audience for Listeners {
+    fn show(&mut self, view: View) {
+        self.views.send_replace(view);
+    }
+
+    fn reply(&mut self, outcome: Outcome) {
+        if let Some((_, client)) = self.client.take() {
+            // The client may be gone: what was done is in the journal, and its id finds it.
+            let _heard = client.send(outcome);
+        }
+    }
+
+    fn appended(&mut self) {
+        self.exchanger.entries_wait();
+    }
+
+    fn ask_region(&mut self, card: CardNumber) -> bool {
+        self.exchanger.ask_for(card)
+    }
+}
+
+/// The desk, before it runs.
+pub struct Desk {
+    counter: Counter<PcscPort, Listeners>,
+    messages: Receiver<Message>,
+    readers: watch::Sender<Readers>,
+    beat: Arc<Mutex<Instant>>,
+    /// The reader whose card is served.
+    current: Option<ReaderName>,
+    /// Readers with a card that waits for its turn.
+    waiting: Vec<ReaderName>,
+}
+
+impl Desk {
+    /// A desk over these parts, and the way to it.
+    ///
+    /// # Errors
+    /// [`LedgerGone`].
+    pub fn new(
+        ledger: LedgerHandle,
+        worker: CardWorker,
+        exchanger: ExchangerHandle,
+        keys: Arc<TerminalKeys>,
+        clock: Arc<dyn Clock>,
+        generation: Arc<AtomicU64>,
+    ) -> Result<(Self, DeskHandle), LedgerGone> {
+        let (sender, messages) = mpsc::channel();
+        let (views, seen) = watch::channel(View::Idle);
+        let (readers, readers_seen) = watch::channel(Readers::Unknown);
+        let listeners = Listeners { views, client: None, exchanger };
+        let counter = Counter::new(ledger, PcscPort::new(worker), listeners, keys, clock, generation)?;
+        let beat = Arc::new(Mutex::new(Instant::now()));
+        let handle = DeskHandle { messages: sender, views: seen, readers: readers_seen, beat: Arc::clone(&beat) };
+        Ok((Self { counter, messages, readers, beat, current: None, waiting: Vec::new() }, handle))
+    }
+
+    /// Serves until it is told to stop. What is begun is finished first: each message is taken care of whole.
+    pub fn run(mut self) {
+        loop {
+            *self.beat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+            match self.messages.recv_timeout(TICK) {
+                Ok(Message::Reader(event)) => self.reader_event(event),
+                Ok(Message::Client(request, reply)) => self.client(request, reply),
+                Ok(Message::ClientGone(id)) => self.client_gone(id),
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => (),
+            }
+            self.counter.on(Event::Tick);
+        }
+    }
+
+    fn client(&mut self, request: ClientRequest, reply: oneshot::Sender<Outcome>) {
+        if self.counter.busy() {
+            // As in `reply`.
+            let _heard = reply.send(Outcome::Refused(Refused::because(Refusal::Busy)));
+            return;
+        }
+        self.counter.audience().client = Some((request.id, reply));
+        self.counter.on(Event::Client(request));
+    }
+
+    fn client_gone(&mut self, id: RequestId) {
+        let listeners = self.counter.audience();
+        if listeners.client.as_ref().is_some_and(|(waiting, _)| *waiting == id) {
+            listeners.client = None;
+            self.counter.on(Event::ClientGone);
+        }
+    }
+
+    fn reader_event(&mut self, event: ReaderEvent) {
+        match event {
+            ReaderEvent::Readers(readers) => {
+                self.readers.send_replace(Readers::Watched(readers));
+            }
+            ReaderEvent::Unavailable(why) => {
+                self.readers.send_replace(Readers::Unavailable(why));
+            }
+            ReaderEvent::CardPresent { reader, .. } | ReaderEvent::CardUnreadable { reader } => {
+                if self.current.as_ref().is_some_and(|current| *current != reader) {
+                    self.waiting.push(reader);
+                } else {
+                    self.turn_to(Some(reader));
+                }
+            }
+            ReaderEvent::CardGone { reader } if self.current.as_ref() == Some(&reader) => {
+                self.counter.on(Event::CardGone);
+                let next = if self.waiting.is_empty() { None } else { Some(self.waiting.remove(0)) };
+                self.turn_to(next);
+            }
+            ReaderEvent::CardGone { reader } => self.waiting.retain(|waiting| *waiting != reader),
+        }
+    }
+
+    /// Serves the card in `reader` from now on.
+    fn turn_to(&mut self, reader: Option<ReaderName>) {
+        self.current.clone_from(&reader);
+        self.counter.port().choose(reader);
+        if self.current.is_some() {
+            self.counter.on(Event::CardPresent);
+        }
+    }
+}
+
+/// How long a stop waits for the desk: longer than any command of a card.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(8);

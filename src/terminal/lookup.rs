@@ -1,0 +1,229 @@
+//! What the ledger knows for the machine's next decision. Runs on the ledger's thread.
+
+use crate::domain::entry::{Body, Debit, Purpose};
+use crate::domain::purse::{Amounts, Slots};
+use crate::domain::refusal::Refusal;
+use crate::domain::{CardNumber, Season, Sequence, Timestamp, TransactionId};
+use crate::ledger::{ByRequest, EndedIntent, LedgerError, StoredEntry, View};
+use crate::machine::sale::plan::{TerminalFacts, gate};
+use crate::machine::sale::{
+    ClientRequest, Command, Facts, Granted, Known, OpenIntent, Outcome, Refused, Undelivered, UndoTarget, Undone,
+};
+use crate::wire::exchange::TerminalStanding;
+
+use super::clock::paris;
+
+/// How long the answer to a sale that was settled after a doubt is kept for a client that asks for the same again.
+const UNDELIVERED_SECONDS_MAX: u32 = 6 * 3600;
+
+/// What keeps this terminal from selling at `clock`'s time.
+pub fn gate_now(view: &View, clock: Timestamp) -> Option<Refusal> {
+    let season = Season::at(clock.max(view.floor()));
+    let certified = view.catalogue(season).is_some()
+        && view.certificates().iter().any(|certificate| certificate.season == season && certificate.covers(clock));
+    gate(&TerminalFacts {
+        behind: view.behind().is_some(),
+        suspended: view.standing() != TerminalStanding::Active,
+        certified,
+        clock,
+        floor: view.floor(),
+    })
+}
+
+/// Facts of a ledger that cannot be read: nothing is sold.
+pub fn unavailable(season: Season, transaction: TransactionId) -> Facts {
+    Facts {
+        season,
+        gate: Some(Refusal::LedgerUnavailable),
+        offline: None,
+        catalogue: None,
+        slots: Slots::default(),
+        intent: None,
+        denial: None,
+        entitlement: None,
+        records_wanted: None,
+        abandoned_debit: None,
+        undelivered: None,
+        last_served: None,
+        debited_today: Amounts::ZERO,
+        known: None,
+        undo: None,
+        transaction,
+    }
+}
+
+/// Looks up what is known of `card`, of the waiting `client`, and of the terminal itself.
+///
+/// # Errors
+/// [`LedgerError`] when the ledger cannot be read.
+pub fn look_up(
+    view: &View,
+    clock: Timestamp,
+    card: Option<CardNumber>,
+    client: Option<&ClientRequest>,
+    transaction: TransactionId,
+) -> Result<Facts, LedgerError> {
+    let now = clock.max(view.floor());
+    let season = Season::at(now);
+    let catalogue = view.catalogue(season);
+    let allowed = catalogue.as_ref().map(|catalogue| catalogue.slots_for(&view.partner().activities));
+    let certified = view.certificates().iter().find(|certificate| certificate.season == season);
+    let slots = match (allowed, certified) {
+        (Some(allowed), Some(certificate)) => Slots::new(allowed.get() & certificate.slots.get()),
+        (_, _) => Slots::default(),
+    };
+    let mut facts = Facts {
+        gate: gate_now(view, clock),
+        offline: view.policy().standing(&view.exposure(), now).refusal(),
+        catalogue,
+        slots,
+        ..unavailable(season, transaction)
+    };
+    if let Some(card) = card {
+        of_card(view, &mut facts, card, now)?;
+    }
+    if let Some(client) = client {
+        of_client(view, &mut facts, client, card)?;
+    }
+    Ok(facts)
+}
+
+fn of_card(view: &View, facts: &mut Facts, card: CardNumber, now: Timestamp) -> Result<(), LedgerError> {
+    facts.intent = view.open_intent(card)?.map(open_intent);
+    facts.denial = view.denial(card)?.map(|denial| (denial.reason, denial.block));
+    facts.entitlement = view.entitlement_for(card)?;
+    let wanted = view.records_wanted(card)?;
+    let from = wanted.iter().map(|wanted| wanted.from).min();
+    facts.records_wanted = from.zip(wanted.iter().map(|wanted| wanted.to).max());
+    if let Some((stored, debit)) = view.last_debit_of(card)?.and_then(as_debit)
+        && !view.is_undone(stored.head.sequence)?
+    {
+        if debit.abandoned {
+            facts.abandoned_debit = Some(undo_target(stored.head.sequence, &debit));
+        } else {
+            facts.last_served = Some((stored.head.sequence, stored.entry.time));
+        }
+    }
+    let midnight = paris(now).midnight;
+    let limited = facts.catalogue.iter().flat_map(|catalogue| &catalogue.benefits).filter(|b| b.day_max.is_some());
+    let mut today = Amounts::ZERO;
+    for benefit in limited {
+        today = today.with(benefit.slot, view.debited_since(card, benefit.slot, midnight)?);
+    }
+    facts.debited_today = today;
+    let ended = view.undelivered(card)?;
+    facts.undelivered = ended.into_iter().rev().find_map(|ended| undelivered(facts, ended, now));
+    Ok(())
+}
+
+fn of_client(
+    view: &View,
+    facts: &mut Facts,
+    client: &ClientRequest,
+    card: Option<CardNumber>,
+) -> Result<(), LedgerError> {
+    facts.known = view.by_request(client.id)?.map(|known| match known {
+        ByRequest::Open(open) => Known::InDoubt(Box::new(open.intent)),
+        ByRequest::Ended(entry) => Known::Ended(outcome_of(facts, &entry)),
+    });
+    match &client.command {
+        Command::Undo { entry, .. } => facts.undo = undo_of(view, *entry)?,
+        Command::Abandon { card: named } if card.is_none() => {
+            facts.intent = view.open_intent(*named)?.map(open_intent);
+        }
+        Command::Abandon { .. } | Command::Quote(_) | Command::Redeem { .. } => (),
+    }
+    Ok(())
+}
+
+fn open_intent(open: crate::ledger::OpenIntent) -> OpenIntent {
+    OpenIntent { intent: open.intent, abandoned: open.abandoned_by.is_some() }
+}
+
+fn as_debit(stored: StoredEntry) -> Option<(StoredEntry, Debit)> {
+    match &stored.entry.body {
+        Body::Debit(debit) => {
+            let debit = debit.clone();
+            Some((stored, debit))
+        }
+        Body::Reversal(_)
+        | Body::NotDone(_)
+        | Body::Abandoned(_)
+        | Body::UndoRequest(_)
+        | Body::Refused(_)
+        | Body::CardRead(_)
+        | Body::Event(_) => None,
+    }
+}
+
+const fn undo_target(entry: Sequence, debit: &Debit) -> UndoTarget {
+    UndoTarget { entry, record: debit.proof.record, returned: debit.collected, tender: debit.sale.tender }
+}
+
+/// The debit that an undo means, if it can be taken back.
+fn undo_of(view: &View, entry: Option<Sequence>) -> Result<Option<UndoTarget>, LedgerError> {
+    let stored = match entry {
+        Some(sequence) => view.entry(sequence)?,
+        None => view.last_undoable()?,
+    };
+    let Some((stored, debit)) = stored.and_then(as_debit) else { return Ok(None) };
+    let gone = debit.abandoned || view.is_undone(stored.head.sequence)?;
+    Ok((!gone).then(|| undo_target(stored.head.sequence, &debit)))
+}
+
+fn granted(facts: &Facts, sequence: Sequence, time: Timestamp, debit: &Debit) -> Granted {
+    let benefit = facts.catalogue.as_ref().and_then(|catalogue| catalogue.benefit(debit.proof.record.slot));
+    Granted {
+        entry: sequence,
+        card: debit.proof.record.card,
+        benefit: debit.sale.benefit.clone(),
+        debited: debit.proof.record.amount,
+        unit: benefit.filter(|benefit| benefit.code == debit.sale.benefit).map(|benefit| benefit.unit),
+        due: debit.sale.due,
+        collected: debit.collected,
+        tender: debit.sale.tender,
+        left: debit.left,
+        time,
+        repeated: true,
+        served_before: None,
+    }
+}
+
+fn undelivered(facts: &Facts, ended: EndedIntent, now: Timestamp) -> Option<Undelivered> {
+    let recent = now.seconds_since(ended.intent.time) <= UNDELIVERED_SECONDS_MAX && ended.abandoned_by.is_none();
+    let Purpose::Sale { sale, .. } = &ended.intent.purpose else { return None };
+    let (price, supplement) = (sale.price, sale.supplement);
+    let transaction = ended.intent.transaction;
+    let (stored, debit) = as_debit(ended.end).filter(|_| recent)?;
+    let granted = granted(facts, stored.head.sequence, stored.entry.time, &debit);
+    Some(Undelivered { transaction, granted, price, supplement })
+}
+
+/// What an earlier request came to, told again.
+fn outcome_of(facts: &Facts, stored: &StoredEntry) -> Outcome {
+    let entry = stored.head.sequence;
+    match &stored.entry.body {
+        Body::Debit(debit) if debit.abandoned => Outcome::Abandoned { entry, card: debit.proof.record.card },
+        Body::Debit(debit) => Outcome::Granted(granted(facts, entry, stored.entry.time, debit)),
+        Body::Reversal(reversal) => Outcome::Undone(Undone {
+            entry,
+            debit: reversal.debit,
+            card: reversal.proof.record.card,
+            returned: reversal.returned,
+            tender: reversal.tender,
+        }),
+        Body::UndoRequest(request) => Outcome::UndoRequested(Undone {
+            entry,
+            debit: request.debit,
+            card: request.card,
+            returned: request.returned,
+            tender: request.tender,
+        }),
+        Body::Abandoned(abandoned) => Outcome::Abandoned { entry, card: abandoned.card },
+        Body::NotDone(not_done) => {
+            Outcome::Refused(Refused { card: Some(not_done.card), ..Refused::because(Refusal::CardChanged) })
+        }
+        // No client's request ends in these.
+        Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => Outcome::Refused(Refused::because(Refusal::Busy)),
+    }
+}
