@@ -301,22 +301,35 @@ fn identity(presented: &Presented, language: Language) -> Option<String> {
     let season = match (&presented.season_label, language) {
         (Some(season), French) => format!("saison {season}"),
         (Some(season), English) => format!("season {season}"),
-        (None, French) => "aucun droit".to_owned(),
-        (None, English) => "no rights".to_owned(),
+        (None, French) => "aucun droit ouvert".to_owned(),
+        (None, English) => "no rights open".to_owned(),
     };
     Some(format!("{genuine}{POINT}{season}"))
 }
 
 fn benefit(line: &Benefit, language: Language) -> String {
     let Benefit { label, unit, granted, here, .. } = line;
-    let left = left(line.left, Some(unit), language);
-    let granted = amount(*granted, Some(unit), language);
+    let whole = amount(*granted, Some(unit), language);
+    let rest = match (line.left, language) {
+        (0, French) => format!("{label} : épuisé (sur {whole})"),
+        (0, English) => format!("{label}: used up (of {whole})"),
+        (left, French) => {
+            format!("{label} : reste {} sur {}", amount(left, Some(unit), language), bare(*granted, unit, language))
+        }
+        (left, English) => {
+            format!("{label}: {} left of {}", amount(left, Some(unit), language), bare(*granted, unit, language))
+        }
+    };
     match (here, language) {
-        (true, French) => format!("  {label} : {left} sur {granted}{POINT}utilisable ici"),
-        (false, French) => format!("  {label} : {left} sur {granted}"),
-        (true, English) => format!("  {label}: {left} of {granted}{POINT}can be used here"),
-        (false, English) => format!("  {label}: {left} of {granted}"),
+        (true, French) => format!("  {rest}{POINT}utilisable ici"),
+        (true, English) => format!("  {rest}{POINT}can be used here"),
+        (false, _) => format!("  {rest}"),
     }
+}
+
+/// The second of two amounts in one unit: seats are named once, euros twice.
+fn bare(number: u32, unit: &str, language: Language) -> String {
+    amount(number, (unit == "cent").then_some(unit), language)
 }
 
 /// How the terminal is.
