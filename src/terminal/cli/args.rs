@@ -1,4 +1,5 @@
-//! The verbs and options, as clap reads them: everything is checked here, so that a verb gets only values that can be right.
+//! The verbs and options, as clap reads them: everything is checked here, so that a verb gets only values that can be
+//! right.
 
 use std::path::PathBuf;
 
@@ -66,7 +67,8 @@ pub(super) enum Verb {
     Redeem(Redeem),
     /// Annule une vente de ce terminal / Undoes a sale of this terminal
     Undo(Undo),
-    /// Abandonne la vente en doute d'une carte, l'argent étant rendu / Gives up a card's sale in doubt, the money being returned
+    /// Abandonne la vente en doute d'une carte, l'argent étant rendu / Gives up a card's sale in doubt, the money being
+    /// returned
     Abandon {
         /// Les 16 chiffres de la carte / The 16 digits of the card
         #[arg(value_parser = CardNumber::parse)]
@@ -101,7 +103,8 @@ pub(super) struct Redeem {
     /// Moyen de paiement / How the holder paid
     #[arg(long, value_name = "cash|card|cheque|other", default_value = "cash", value_parser = tender_parser())]
     pub(super) paid: Tender,
-    /// Attente de la carte, en secondes [30, ou la configuration] / How long to wait for the card, in seconds [30, or the configuration's]
+    /// Attente de la carte, en secondes [30, ou la configuration] / How long to wait for the card, in seconds [30, or
+    /// the configuration's]
     #[arg(long, value_name = "SECONDS", value_parser = wait_parser())]
     pub(super) wait: Option<u32>,
     /// Nom de la demande : la même demande n'est faite qu'une fois / The request's name: the same request is done once
@@ -116,7 +119,8 @@ pub(super) struct Undo {
     /// La carte n'est pas là : la région rendra le droit / The card is not there: the region gives the right back
     #[arg(long)]
     pub(super) without_card: bool,
-    /// Attente de la carte, en secondes [30, ou la configuration] / How long to wait for the card, in seconds [30, or the configuration's]
+    /// Attente de la carte, en secondes [30, ou la configuration] / How long to wait for the card, in seconds [30, or
+    /// the configuration's]
     #[arg(long, value_name = "SECONDS", value_parser = wait_parser())]
     pub(super) wait: Option<u32>,
     /// Nom de la demande : la même demande n'est faite qu'une fois / The request's name: the same request is done once

@@ -4,7 +4,7 @@ use crate::domain::{RequestId, Sequence};
 use crate::machine::sale::{self, Outcome, View};
 use crate::till;
 use crate::till::fake::{self, EVENING, card_view};
-use crate::till::json::{Answered, Labels};
+use crate::till::json::{Answered, Card, Journal, Labels, Status, Sync};
 
 fn spoken(outcome: &Outcome, view: &View, language: Language) -> String {
     answer(&Answered::new(RequestId::new([0; 16]), outcome, Labels::new(view, language)).answer, language)
@@ -239,7 +239,7 @@ fn how_the_terminal_is() {
         french(&fake::status()),
         "PRÊT - terminal 17 · Cinéma Le Navire · saison 2026-2027 · version 0.1.0\n\
          Lecteur : Virtual PCD 00 00\n\
-         Journal : 12 écritures, reçu par la région jusqu'à l'écriture 9 · 3 en attente (13,50 €)\n\
+         Journal : 12 écritures · reçu par la région jusqu'à l'écriture 9 · 3 en attente (13,50 €)\n\
          Dernier échange avec la région le 21/11/2026 à 19:41\n\
          Prochain échange le 23/11/2026 à 02:41\n\
          Attention : sans échange avec la région depuis 25 h ; les ventes s'arrêtent à 72 h.\n\
@@ -249,7 +249,7 @@ fn how_the_terminal_is() {
         status_lines(&fake::status(), English),
         "READY - terminal 17 · Cinéma Le Navire · season 2026-2027 · version 0.1.0\n\
          Reader: Virtual PCD 00 00\n\
-         Ledger: 12 entries, received by the region up to entry 9 · 3 waiting (€13.50)\n\
+         Ledger: 12 entries · received by the region up to entry 9 · 3 waiting (€13.50)\n\
          Last exchange with the region on 2026-11-21 at 19:41\n\
          Next exchange on 2026-11-23 at 02:41\n\
          Warning: without the region for 25 h; sales stop at 72 h.\n\
@@ -276,6 +276,12 @@ fn how_the_terminal_is() {
     ] {
         assert!(spoken.lines().any(|spoken| spoken == line), "{line}\n---\n{spoken}");
     }
+
+    let over = till::Status { refusal: None, reader: fake::status().reader, ..bad };
+    assert!(french(&over).starts_with("PAS PRÊT - terminal 17"));
+    let mut new = fake::status();
+    new.exchange.acknowledged = Sequence::new(0);
+    assert!(french(&new).contains("Journal : 12 écritures · la région n'a encore rien reçu · 3 en attente"));
 
     let asleep = Status { running: false, ..Status::new(&fake::status(), French) };
     assert!(status(&asleep, French).starts_with("PAS PRÊT - terminal 17"));
