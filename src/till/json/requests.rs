@@ -113,8 +113,8 @@ impl RedemptionRequest {
     }
 }
 
-/// `POST /v1/quotes/confirm`: the money is collected, the quote is taken. The sale has the quote's `id`, so that a quote can be sold once and its repeat is answered as
-/// the first time.
+/// `POST /v1/quotes/confirm`: the money is collected, the quote is taken. The sale has the quote's `id`, so that a
+/// quote can be sold once and its repeat is answered as the first time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
