@@ -235,6 +235,24 @@ impl TrustedKeys {
         if self.withdrawn.contains(&serial) { None } else { self.key_ever(serial) }
     }
 
+    /// Whether the key of `serial` is withdrawn.
+    pub fn is_withdrawn(&self, serial: KeySerial) -> bool {
+        self.withdrawn.contains(&serial)
+    }
+
+    /// The greatest serial that is known, withdrawn or not.
+    pub fn newest(&self) -> Option<KeySerial> {
+        self.known.keys().next_back().copied()
+    }
+
+    /// The key that a message of the region brings with it, where the root certified it under the serial that the message names.
+    pub fn key_brought(&self, message: &Sign1) -> Option<PublicKey> {
+        let certificate = KeyCertificate::decode(message.key_certificate.as_ref()?).ok()?;
+        let certified = certificate.serial.get() == message.key
+            && verify_p256(&self.root, &certificate.signed_bytes(), &certificate.signature);
+        certified.then_some(certificate.public_key)
+    }
+
     /// The key of `serial`, withdrawn or not: for what it signed before.
     pub fn key_ever(&self, serial: KeySerial) -> Option<PublicKey> {
         self.known.get(&serial).map(|certificate| certificate.public_key)

@@ -7,6 +7,7 @@ pub mod domain;
 pub mod ledger;
 pub mod machine;
 pub mod reader;
+pub mod region;
 pub mod terminal;
 pub mod till;
 pub mod uplink;

@@ -1,8 +1,10 @@
--- The ledger of one terminal: its chain of entries, its sales in doubt, the region's receipts, and what the region told it.
+-- The ledger of one terminal: its chain of entries, its sales in doubt, the region's receipts, and what the region told
+-- it.
 --
--- Entries and receipts are never changed and never deleted; triggers see to it. Everything that is signed is kept as the bytes
--- that were signed; the columns beside them are projections, there for queries alone, and `verify` compares them with the bytes.
--- Times are Unix seconds, amounts of money whole euro cents, card numbers the sixteen digits as an integer.
+-- Entries and receipts are never changed and never deleted; triggers see to it. Everything that is signed is kept as
+-- the bytes that were signed; the columns beside them are projections, there for queries alone, and `verify` compares
+-- them with the bytes. Times are Unix seconds, amounts of money whole euro cents, card numbers the sixteen digits as an
+-- integer.
 
 -- 'PASS': what tells this file from every other SQLite file.
 PRAGMA application_id = 1346458451;
@@ -74,7 +76,8 @@ END;
 -- The chain.
 CREATE TABLE entry (
     sequence       INTEGER PRIMARY KEY CHECK (sequence > 0),
-    -- The hash of the entry before. Unique, so the chain cannot fork in this file; a hash is then unique too, but for the newest.
+    -- The hash of the entry before. Unique, so the chain cannot fork in this file; a hash is then unique too, but for
+    -- the newest.
     previous       BLOB NOT NULL UNIQUE CHECK (length(previous) = 32),
     -- SHA-256 of the whole COSE bytes.
     hash           BLOB NOT NULL CHECK (length(hash) = 32),
@@ -105,7 +108,8 @@ CREATE TABLE entry (
     -- What is given back to the holder.
     returned       INTEGER CHECK (returned >= 0),
     tender         TEXT CHECK (tender IN ('cash', 'card', 'cheque', 'other')),
-    -- What the entry changes in what the region owes the partner, by the catalogue that the terminal had; negative when a debit is taken back.
+    -- What the entry changes in what the region owes the partner, by the catalogue that the terminal had; negative when
+    -- a debit is taken back.
     worth          INTEGER NOT NULL,
     -- The sum of `worth` from the first entry to this one, so that what waits between two entries is one subtraction.
     worth_total    INTEGER NOT NULL,
@@ -146,10 +150,10 @@ CREATE TABLE receipt (
     head_hash     BLOB NOT NULL CHECK (length(head_hash) = 32),
     -- The region's time.
     time          INTEGER NOT NULL CHECK (time BETWEEN 0 AND 4294967295),
-    -- The request that it answers.
-    request       BLOB NOT NULL UNIQUE CHECK (length(request) = 16),
+    -- The request that it answers. One that was sent twice may be answered twice.
+    request       BLOB NOT NULL CHECK (length(request) = 16),
     -- The receipt, a COSE_Sign1 by the region.
-    cose          BLOB NOT NULL
+    cose          BLOB NOT NULL UNIQUE
 ) STRICT;
 
 CREATE TRIGGER receipt_never_changed BEFORE UPDATE ON receipt
@@ -177,7 +181,8 @@ CREATE TABLE state (
     standing              INTEGER NOT NULL CHECK (standing IN (1, 2, 3)),
     -- The head that the newest answer acknowledges; 0 for the chain's beginning.
     acknowledged_sequence INTEGER NOT NULL CHECK (acknowledged_sequence >= 0),
-    -- The trusted time's floor as the newest answer left it, and the newest entry then: a later entry's own time is the floor after it.
+    -- The trusted time's floor as the newest answer left it, and the newest entry then: a later entry's own time is the
+    -- floor after it.
     floor                 INTEGER NOT NULL CHECK (floor BETWEEN 0 AND 4294967295),
     floor_sequence        INTEGER NOT NULL CHECK (floor_sequence >= 0)
 ) STRICT;
@@ -226,12 +231,14 @@ CREATE TABLE terminal_certificate (
     bytes     BLOB NOT NULL CHECK (length(bytes) = 154)
 ) STRICT;
 
--- Region keys, certified by the root. A withdrawn one signs nothing any more, but what it signed before stays on record.
+-- Region keys, certified by the root. A withdrawn one signs nothing any more, but what it signed before stays on
+-- record.
 CREATE TABLE region_key (
     serial    INTEGER PRIMARY KEY CHECK (serial BETWEEN 0 AND 4294967295),
-    -- As cards take it (card profile).
-    bytes     BLOB NOT NULL CHECK (length(bytes) = 134),
-    withdrawn INTEGER NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1))
+    -- As cards take it (card profile). NULL of a key that was withdrawn and is not known.
+    bytes     BLOB CHECK (length(bytes) = 134),
+    withdrawn INTEGER NOT NULL CHECK (withdrawn IN (0, 1)),
+    CHECK (bytes IS NOT NULL OR withdrawn = 1)
 ) STRICT;
 
 -- Records of cards that the region wants read, counters included.

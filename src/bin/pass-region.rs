@@ -1,2 +1,7 @@
-//! Shim.
-fn main() {}
+//! The program `pass-region`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pass::region::cli::run()
+}

@@ -1,2 +1,5 @@
-//! Shim.
-fn main() {}
+//! The redemption terminal: see [`pass::terminal`].
+
+fn main() -> std::process::ExitCode {
+    pass::terminal::main()
+}

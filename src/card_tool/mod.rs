@@ -2,10 +2,12 @@
 //!
 //! Owns its verbs, its sentences and its exit codes (sysexits). What a card does is in [`crate::virtual_card`].
 
+mod inspect;
 mod plan;
 mod serve;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -20,6 +22,7 @@ mod exit {
     pub(super) const OS: u8 = 71;
     pub(super) const IO: u8 = 74;
     pub(super) const AGAIN_LATER: u8 = 75;
+    pub(super) const CONFIG: u8 = 78;
 }
 
 /// Cartes PASS'Région : la carte virtuelle / PASS'Région cards: the virtual card
@@ -34,6 +37,8 @@ struct Cli {
 enum Verb {
     /// Met une carte virtuelle dans un lecteur de vpcd / Puts a virtual card into a reader of vpcd
     Serve(serve::Serve),
+    /// Montre la carte qui est dans le lecteur / Shows the card that is in the reader
+    Inspect(inspect::Inspect),
 }
 
 /// Runs the program on the command line of this process.
@@ -48,6 +53,7 @@ pub fn run() -> ExitCode {
     };
     let done = match cli.verb {
         Verb::Serve(serve) => serve.run(),
+        Verb::Inspect(inspect) => inspect.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,6 +85,25 @@ enum ToolError {
         /// What is the matter with it.
         why: String,
     },
+    /// No card came into a reader.
+    NoCard {
+        /// What was there instead.
+        why: String,
+    },
+    /// The card or the reader failed.
+    Unreadable {
+        /// The reader.
+        reader: String,
+        /// What is the matter.
+        why: String,
+    },
+    /// The directory of a terminal cannot be used.
+    Terminal {
+        /// The directory.
+        data: PathBuf,
+        /// What is the matter.
+        why: String,
+    },
     /// The system gave no thread or no signal.
     System(std::io::Error),
 }
@@ -91,7 +116,10 @@ impl ToolError {
             Self::File(CardFileError::Foreign { .. } | CardFileError::Newer { .. } | CardFileError::Damaged { .. }) => {
                 exit::DATA
             }
-            Self::NoReader { .. } | Self::Reader { .. } => exit::UNAVAILABLE,
+            Self::NoReader { .. } | Self::Reader { .. } | Self::NoCard { .. } | Self::Unreadable { .. } => {
+                exit::UNAVAILABLE
+            }
+            Self::Terminal { .. } => exit::CONFIG,
             Self::System(_) => exit::OS,
         }
     }
@@ -121,6 +149,11 @@ impl ToolError {
                 format!("Aucun lecteur virtuel ne répond à {address} après {waited_s} s : démarrez pcscd avec vpcd.")
             }
             Self::Reader { address, why } => format!("Le lecteur virtuel {address} a fait défaut : {why}."),
+            Self::NoCard { why } => format!("Aucune carte n'est venue dans un lecteur ({why})."),
+            Self::Unreadable { reader, why } => format!("La carte dans {reader} ne se lit pas : {why}."),
+            Self::Terminal { data, why } => {
+                format!("Le répertoire de terminal {} ne peut pas servir : {why}.", data.display())
+            }
             Self::System(error) => format!("Le système refuse un fil ou un signal : {error}."),
         }
     }
@@ -133,6 +166,11 @@ impl ToolError {
                 format!("No virtual reader answers at {address} after {waited_s} s: start pcscd with vpcd.")
             }
             Self::Reader { address, why } => format!("The virtual reader {address} failed: {why}."),
+            Self::NoCard { why } => format!("No card came into a reader ({why})."),
+            Self::Unreadable { reader, why } => format!("The card in {reader} cannot be read: {why}."),
+            Self::Terminal { data, why } => {
+                format!("The terminal's directory {} cannot be used: {why}.", data.display())
+            }
             Self::System(error) => format!("The system refuses a thread or a signal: {error}."),
         }
     }

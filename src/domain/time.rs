@@ -30,6 +30,16 @@ impl Timestamp {
         Self(self.0.saturating_sub(seconds))
     }
 
+    /// Reads what [`Display`](fmt::Display) writes, and nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = |place: std::ops::Range<usize>| text.get(place)?.parse::<i64>().ok();
+        let days = days_from_civil(number(0..4)?, number(5..7)?, number(8..10)?);
+        let seconds = days * 86_400 + number(11..13)? * 3600 + number(14..16)? * 60 + number(17..19)?;
+        let read = Self(u32::try_from(seconds).ok()?);
+        // A 13th month, a sign, another separator: such a text is not what the instant that was read prints.
+        (read.to_string() == text).then_some(read)
+    }
+
     /// How many seconds `earlier` lies before this; 0 when it does not.
     pub const fn seconds_since(self, earlier: Self) -> u32 {
         self.0.saturating_sub(earlier.0)
@@ -143,6 +153,21 @@ mod tests {
         for second in [0_u32, 951_782_400, 1_496_268_000, 1_709_164_799, u32::MAX] {
             let expected = jiff::Timestamp::from_second(i64::from(second)).unwrap();
             assert_eq!(Timestamp::new(second).to_string(), expected.to_string());
+            assert_eq!(Timestamp::parse(&expected.to_string()), Some(Timestamp::new(second)));
+        }
+        for wrong in [
+            "",
+            "2026-11-22",
+            "2026-11-22T10:00:00",
+            "2026-11-22 10:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2026-11-22T24:00:00Z",
+            "+026-11-22T10:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "2026-11-22T10:00:00Zé",
+        ] {
+            assert_eq!(Timestamp::parse(wrong), None, "{wrong}");
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Whether an answer of the region is what it says: a pure function of its bytes, the keys and the request that it answers.
+//! Whether an answer of the region is what it says: a pure function of its bytes, the keys and the request that it
+//! answers.
 //!
-//! Nothing of an answer is used before all its signatures hold: its own, the receipt's, each page's. A region key is trusted when the pinned root certified it
-//! and no page of a greater key withdrew it. What a good answer changes is in `apply`.
+//! Nothing of an answer is used before all its signatures hold: its own, the receipt's, each page's. A region key is
+//! trusted when the pinned root certified it and no page of a greater key withdrew it. What a good answer changes is in
+//! `apply`.
 
 use crate::crypto::{TrustedKeys, verify_sign1_es256};
-use crate::domain::card::KeyCertificate;
 use crate::domain::{KeySerial, Timestamp};
 use crate::wire::cbor::{CborError, decode};
 use crate::wire::cose::{Algorithm, Content, Sign1};
@@ -44,15 +45,16 @@ pub enum AnswerError {
 }
 
 /// The serial of the key that signed `message`, known or brought with it.
-fn signer(keys: &mut TrustedKeys, message: &Sign1, what: &'static str) -> Result<KeySerial, AnswerError> {
+fn signer(keys: &TrustedKeys, message: &Sign1, what: &'static str) -> Result<KeySerial, AnswerError> {
     let serial = KeySerial::new(message.key);
-    if let Some(bytes) = &message.key_certificate
-        && let Ok(certificate) = KeyCertificate::decode(bytes)
-    {
-        // Whether it helps shows below.
-        keys.learn(certificate);
+    if keys.is_withdrawn(serial) {
+        return Err(AnswerError::UntrustedKey(serial));
     }
-    let key = keys.key(serial).ok_or(AnswerError::UntrustedKey(serial))?;
+    // A terminal knows every key that was good when it was enrolled, and is told of later ones: an unknown key is newer than
+    // all, or withdrawn.
+    let newer = keys.newest().is_none_or(|newest| newest < serial);
+    let brought = || if newer { keys.key_brought(message) } else { None };
+    let key = keys.key_ever(serial).or_else(brought).ok_or(AnswerError::UntrustedKey(serial))?;
     if verify_sign1_es256(message, &key) { Ok(serial) } else { Err(AnswerError::Signature(what)) }
 }
 
@@ -96,9 +98,8 @@ pub fn verify_answer(
     if bytes.len() > ANSWER_BYTES_MAX {
         return Err(AnswerError::TooLarge(bytes.len()));
     }
-    let mut keys = keys.clone();
     let message = Sign1::decode(bytes, Algorithm::Es256, Content::ExchangeAnswer)?;
-    signer(&mut keys, &message, "the answer")?;
+    signer(keys, &message, "the answer")?;
     let answer: ExchangeAnswer = decode(&message.payload)?;
     if answer.protocol != PROTOCOL_VERSION {
         return Err(AnswerError::Version(answer.protocol));
@@ -109,12 +110,12 @@ pub fn verify_answer(
     if answer.request != request.request {
         return Err(AnswerError::OtherRequest("the answer"));
     }
-    let receipt = verify_receipt(&answer, &mut keys)?;
-    let pages = verify_pages(&answer, keys)?;
+    let receipt = verify_receipt(&answer, keys)?;
+    let pages = verify_pages(&answer, keys.clone())?;
     Ok(VerifiedAnswer { answer, receipt, pages, request_time: request.time })
 }
 
-fn verify_receipt(answer: &ExchangeAnswer, keys: &mut TrustedKeys) -> Result<Receipt, AnswerError> {
+fn verify_receipt(answer: &ExchangeAnswer, keys: &TrustedKeys) -> Result<Receipt, AnswerError> {
     let message = Sign1::decode(&answer.receipt.0, Algorithm::Es256, Content::Receipt)?;
     signer(keys, &message, "the receipt")?;
     let receipt: Receipt = decode(&message.payload)?;
@@ -132,7 +133,7 @@ fn verify_pages(answer: &ExchangeAnswer, mut keys: TrustedKeys) -> Result<Vec<Ve
     let mut pages: Vec<VerifiedPage> = Vec::with_capacity(answer.pages.len());
     for bytes in &answer.pages {
         let message = Sign1::decode(&bytes.0, Algorithm::Es256, Content::FeedPage)?;
-        let signer = signer(&mut keys, &message, "a page")?;
+        let signer = signer(&keys, &message, "a page")?;
         let page: FeedPage = decode(&message.payload)?;
         if page.terminal != answer.terminal {
             return Err(AnswerError::OtherTerminal("a page"));

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, named_pa
 use crate::crypto::{Ed25519Key, entry_hash, sha256, sign1_ed25519};
 use crate::domain::card::CardCertificate;
 use crate::domain::entry::{Body, Context, Entry, Intent, Learnt, Purpose, ReadReason};
-use crate::domain::{CardNumber, Counter, RequestId, Timestamp, TransactionId};
+use crate::domain::{CardNumber, Counter, RequestId, Sequence, Timestamp, TransactionId};
 use crate::wire::cbor;
 use crate::wire::cose::Content;
 use crate::wire::entry::{ENTRY_BYTES_MAX, encode_entry};
@@ -46,11 +46,12 @@ impl Ledger {
         &self.view
     }
 
-    /// Appends an entry that ends no intent: a refusal, a reading of a card, a request to the region, a technical event. `certificate` is that of the card
-    /// that the entry names, and is kept once.
+    /// Appends an entry that ends no intent: a refusal, a reading of a card, a request to the region, a technical
+    /// event. `certificate` is that of the card that the entry names, and is kept once.
     ///
     /// # Errors
-    /// [`LedgerError`]; [`LedgerError::NeedsIntent`] for the kinds that end an intent.
+    /// [`LedgerError`]; [`LedgerError::NeedsIntent`] for the kinds that end an intent, [`LedgerError::OpenIntent`] when
+    /// the region is asked to take back a debit that the card may be taking back.
     pub fn append(
         &mut self,
         now: Timestamp,
@@ -62,6 +63,9 @@ impl Ledger {
             Body::Debit(_) | Body::Reversal(_) | Body::NotDone(_) | Body::Abandoned(_) => {
                 return Err(LedgerError::NeedsIntent(body.kind()));
             }
+        }
+        if let Body::UndoRequest(undo) = &body {
+            self.not_being_undone(undo.card, undo.debit)?;
         }
         self.write(|draft| {
             if let Some(certificate) = certificate {
@@ -79,13 +83,11 @@ impl Ledger {
     /// Makes durable what a card is about to be asked (decision 3).
     ///
     /// # Errors
-    /// [`LedgerError::OpenIntent`] while the card has another, [`LedgerError::RequestKnown`] when the request was carried out,
+    /// [`LedgerError::OpenIntent`] while the card has another, [`LedgerError::RequestKnown`] when the request was
+    /// carried out,
     /// [`LedgerError::NotUndoable`] for an undo of something else than a debit of the card, and the others.
     pub fn store_intent(&mut self, intent: &Intent, certificate: &CardCertificate) -> Result<(), LedgerError> {
-        let request = match &intent.purpose {
-            Purpose::Sale { sale, .. } => sale.request,
-            Purpose::Undo { request, .. } => *request,
-        };
+        let request = intent::request(intent);
         if certificate.card != intent.card || sha256(&certificate.encode()) != intent.certificate {
             return Err(LedgerError::NoCertificate);
         }
@@ -112,8 +114,8 @@ impl Ledger {
         })
     }
 
-    /// Ends an intent: the entry that says how, and the intent's mark, in one transaction. An end that the card's own answer did not give at once
-    /// counts as undelivered until [`Ledger::mark_delivered`].
+    /// Ends an intent: the entry that says how, and the intent's mark, in one transaction. An end that the card's own
+    /// answer did not give at once counts as undelivered until [`Ledger::mark_delivered`].
     ///
     /// # Errors
     /// [`LedgerError::NoSuchIntent`], [`LedgerError::IntentEnded`], [`LedgerError::Misfit`], and the others.
@@ -133,7 +135,8 @@ impl Ledger {
         })
     }
 
-    /// Gives up a sale in doubt, whose money goes back to the holder (decision 6). The intent stays open: the card may have done it.
+    /// Gives up a sale in doubt, whose money goes back to the holder (decision 6). The intent stays open: the card may
+    /// have done it.
     ///
     /// # Errors
     /// [`LedgerError::NoSuchIntent`], [`LedgerError::IntentEnded`], [`LedgerError::NotASale`], and the others.
@@ -163,6 +166,14 @@ impl Ledger {
                 _ => Ok(()),
             }
         })
+    }
+
+    /// Whether the card did an undo must be known before the region is asked for the same.
+    fn not_being_undone(&self, card: CardNumber, debit: Sequence) -> Result<(), LedgerError> {
+        match self.view.open_intent(card)?.map(|open| open.intent.purpose) {
+            Some(Purpose::Undo { debit: open, .. }) if open == debit => Err(LedgerError::OpenIntent(card)),
+            Some(Purpose::Undo { .. } | Purpose::Sale { .. }) | None => Ok(()),
+        }
     }
 
     /// The one way to change anything.
@@ -247,7 +258,8 @@ impl Draft<'_> {
         worth.ok_or(LedgerError::NotUndoable(debit))
     }
 
-    /// No debit, reversal or open intent has the request: a try that turned out not done may be repeated under its name.
+    /// No debit, reversal or open intent has the request: a try that turned out not done may be repeated under its
+    /// name.
     fn request_is_new(&self, request: RequestId) -> Result<(), LedgerError> {
         let sql = "SELECT 1 FROM entry WHERE request = ?1 AND kind IN ('debit', 'reversal', 'undo-request') \
                    UNION ALL SELECT 1 FROM intent WHERE request = ?1 AND settled_by IS NULL";
@@ -262,7 +274,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// A card was read on the region's request: it has no older records than it gave, so what was wanted up to its counter is answered.
+    /// A card was read on the region's request: it has no older records than it gave, so what was wanted up to its
+    /// counter is answered.
     fn records_were_read(&self, card: CardNumber, counter: Counter) -> Result<(), LedgerError> {
         let sql = "DELETE FROM records_wanted WHERE card = ?1 AND to_counter <= ?2";
         self.connection.prepare_cached(sql)?.execute((card.get(), counter.get()))?;
@@ -277,12 +290,14 @@ fn insert(
     cose: &[u8],
     [worth, worth_total]: [i64; 2],
 ) -> Result<(), LedgerError> {
-    let sql = "INSERT INTO entry (sequence, previous, hash, cose, kind, time, card, certificate, transaction_id, request, \
-                   season, slot, amount, consumed, counter, benefit, takes_back, collected, returned, tender, worth, \
+    let sql = "INSERT INTO entry ( \
+                   sequence, previous, hash, cose, kind, time, card, certificate, transaction_id, request, season, \
+                   slot, amount, consumed, counter, benefit, takes_back, collected, returned, tender, worth, \
                    worth_total) \
-               VALUES (:sequence, :previous, :hash, :cose, :kind, :time, :card, :certificate, :transaction, :request, \
-                   :season, :slot, :amount, :consumed, :counter, :benefit, :takes_back, :collected, :returned, :tender, \
-                   :worth, :worth_total)";
+               VALUES ( \
+                   :sequence, :previous, :hash, :cose, :kind, :time, :card, :certificate, :transaction, :request, \
+                   :season, :slot, :amount, :consumed, :counter, :benefit, :takes_back, :collected, :returned, \
+                   :tender, :worth, :worth_total)";
     let columns = Projection::of(entry);
     if let Some(hash) = columns.certificate {
         let mut statement = connection.prepare_cached("SELECT 1 FROM card_certificate WHERE hash = ?1")?;

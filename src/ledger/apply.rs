@@ -1,6 +1,7 @@
 //! What an answer of the region changes: all of it in one transaction, or nothing.
 //!
-//! Positions, versions and serials only grow: what is older than what is there is passed over, so an answer that comes twice, or late, changes nothing.
+//! Positions, versions and serials only grow: what is older than what is there is passed over, so an answer that comes
+//! twice, or late, changes nothing.
 
 use rusqlite::Connection;
 
@@ -26,8 +27,9 @@ pub const CLOCK_STEP_SECONDS: u32 = 300;
 /// Why an answer was not applied. Nothing of it was.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ApplyError {
-    /// The region acknowledges an entry that this ledger does not have: it is an old copy, or there is another branch. The ledger counts
-    /// as behind from now on ([`View::behind`](super::View::behind)), also after a restart, until [`Ledger::join`].
+    /// The region acknowledges an entry that this ledger does not have: it is an old copy, or there is another branch.
+    /// The ledger counts as behind from now on ([`View::behind`](super::View::behind)), also after a restart, until
+    /// [`Ledger::join`].
     #[error("the region acknowledges entry {}, which this ledger does not have", .0.sequence)]
     UnknownHead(Head),
     /// Pages are missing between what the terminal has and what came.
@@ -68,7 +70,8 @@ pub struct Applied {
 }
 
 impl Ledger {
-    /// Applies an answer of the region. `now` is the terminal's clock. Where the ledger was behind and the region knows nothing that it lacks, the branches are joined.
+    /// Applies an answer of the region. `now` is the terminal's clock. Where the ledger was behind and the region knows
+    /// nothing that it lacks, the branches are joined.
     ///
     /// # Errors
     /// [`ApplyError`].
@@ -80,35 +83,14 @@ impl Ledger {
         }
         let behind = self.view.behind;
         let applied = self.write(|draft| {
-            draft.keep_receipt(&verified.receipt, &verified.answer.receipt.0)?;
-            let newest = draft.is_newest(verified);
-            let mut state = draft.facts().state;
-            for page in &verified.pages {
-                apply_page(draft.connection, &mut state, page)?;
-            }
-            for entitlement in &verified.answer.entitlements {
-                keep_entitlement(draft.connection, entitlement)?;
-            }
-            let from = draft.tip.floor;
-            let mut stepped = false;
-            if newest {
-                state.last_exchange = verified.answer.time;
-                state.last_request = verified.request_time;
-                state.standing = standing_after(state.standing, verified.answer.standing);
-                let floor = floor_after(from, verified, now);
-                stepped = is_step(from, floor, now);
-                draft.move_floor(floor)?;
-                set_acknowledged(draft.connection, acknowledged.sequence)?;
-            }
-            write_state(draft.connection, &state)?;
+            let clock_step = draft.take(verified, now)?;
+            // What the region said is in force, and these are the first entries that say so.
             draft.fresh = Some(Facts::load(draft.connection)?);
-            let to = draft.tip.floor;
-            let event = |draft: &mut Draft<'_>, event| draft.append(to, Body::Event(event));
-            let clock_step = if stepped { Some(event(draft, TechnicalEvent::ClockStep { from, to })?) } else { None };
-            let joined = behind.map(|behind| event(draft, joined(behind.other))).transpose()?;
-            let feed_position = state.feed_position;
-            let more = verified.answer.more;
-            Ok::<_, ApplyError>(Applied { acknowledged, feed_position, more, clock_step, joined })
+            let mut event = |event| draft.append(draft.tip.floor, Body::Event(event));
+            let clock_step = clock_step.map(&mut event).transpose()?;
+            let joined = behind.map(|behind| event(joined(behind.other))).transpose()?;
+            let feed_position = draft.facts().state.feed_position;
+            Ok::<_, ApplyError>(Applied { acknowledged, feed_position, more: verified.answer.more, clock_step, joined })
         })?;
         if applied.joined.is_some() {
             self.caught_up();
@@ -116,7 +98,8 @@ impl Ledger {
         Ok(applied)
     }
 
-    /// Goes on after an old copy was restored: an entry names the head of the other branch, and the ledger is no longer behind.
+    /// Goes on after an old copy was restored: an entry names the head of the other branch, and the ledger is no longer
+    /// behind.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -126,8 +109,9 @@ impl Ledger {
         Ok(head)
     }
 
-    /// Forgets the deny list and the position in the feed, so that the region sends the feed from the beginning. Until then the deny list counts
-    /// as never made, and the policy refuses to sell with it. For a deny list that is not the region's ([`ApplyError::DenyList`]).
+    /// Forgets the deny list and the position in the feed, so that the region sends the feed from the beginning. Until
+    /// then the deny list counts as never made, and the policy refuses to sell with it. For a deny list that is not the
+    /// region's ([`ApplyError::DenyList`]).
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -167,9 +151,10 @@ fn standing_after(before: TerminalStanding, now: TerminalStanding) -> TerminalSt
     }
 }
 
-/// The floor that a fresh answer leaves (decision 10). The true time lies between the region's time and that time plus what our own clock says has passed
-/// since the request: an answer that was carried by file for two days does not move the floor back by two days. What lies within the tolerance
-/// stays as it is, so that the times of entries only grow but for a clock step.
+/// The floor that a fresh answer leaves (decision 10). The true time lies between the region's time and that time plus
+/// what our own clock says has passed since the request: an answer that was carried by file for two days does not move
+/// the floor back by two days. What lies within the tolerance stays as it is, so that the times of entries only grow
+/// but for a clock step.
 fn floor_after(floor: Timestamp, verified: &VerifiedAnswer, now: Timestamp) -> Timestamp {
     let earliest = verified.answer.time;
     let latest = earliest.plus(now.seconds_since(verified.request_time));
@@ -182,7 +167,32 @@ fn is_step(before: Timestamp, after: Timestamp, now: Timestamp) -> bool {
 }
 
 impl Draft<'_> {
-    /// Whether an answer is newer than the newest that was applied, by the region's time or by that of our own requests: either clock may once have been wrong.
+    /// Writes down all that an answer says; the clock step that it makes.
+    fn take(&mut self, verified: &VerifiedAnswer, now: Timestamp) -> Result<Option<TechnicalEvent>, ApplyError> {
+        self.keep_receipt(&verified.receipt, &verified.answer.receipt.0)?;
+        let mut state = self.facts().state;
+        for page in &verified.pages {
+            apply_page(self.connection, &mut state, page)?;
+        }
+        for entitlement in &verified.answer.entitlements {
+            keep_entitlement(self.connection, entitlement)?;
+        }
+        let mut clock_step = None;
+        if self.is_newest(verified) {
+            state.last_exchange = verified.answer.time;
+            state.last_request = verified.request_time;
+            state.standing = standing_after(state.standing, verified.answer.standing);
+            set_acknowledged(self.connection, verified.receipt.head.sequence)?;
+            let (from, to) = (self.tip.floor, floor_after(self.tip.floor, verified, now));
+            self.move_floor(to)?;
+            clock_step = is_step(from, to, now).then_some(TechnicalEvent::ClockStep { from, to });
+        }
+        write_state(self.connection, &state)?;
+        Ok(clock_step)
+    }
+
+    /// Whether an answer is newer than the newest that was applied, by the region's time or by that of our own
+    /// requests: either clock may once have been wrong.
     fn is_newest(&self, verified: &VerifiedAnswer) -> bool {
         let state = &self.facts().state;
         verified.answer.time >= state.last_exchange || verified.request_time > state.last_request
@@ -190,7 +200,7 @@ impl Draft<'_> {
 
     fn keep_receipt(&self, receipt: &Receipt, cose: &[u8]) -> Result<(), LedgerError> {
         let sql = "INSERT INTO receipt (head_sequence, head_hash, time, request, cose) VALUES (?1, ?2, ?3, ?4, ?5) \
-                   ON CONFLICT (request) DO NOTHING";
+                   ON CONFLICT (cose) DO NOTHING";
         let (head, request) = (receipt.head, receipt.request.as_bytes());
         let row = (head.sequence.get(), head.hash.as_bytes(), receipt.time.get(), request, cose);
         self.connection.prepare_cached(sql)?.execute(row)?;

@@ -11,7 +11,8 @@ use super::intent::Misfit;
 /// Why a ledger did not do what it was asked. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
-    /// The disk is full, failing or read-only: nothing is sold that cannot be written (`ledger-unavailable`). It may pass.
+    /// The disk is full, failing or read-only: nothing is sold that cannot be written (`ledger-unavailable`). It may
+    /// pass.
     #[error("the ledger cannot be written or read: {0}")]
     Unavailable(String),
     /// What is stored is not what was written.
@@ -68,7 +69,8 @@ impl From<rusqlite::Error> for LedgerError {
                 | ErrorCode::FileLockingProtocolFailed
                 | ErrorCode::NoLargeFileSupport => Self::Unavailable(text),
                 ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Damaged(text),
-                // `ErrorCode` is not ours and grows: what is left are mistakes of the program, such as a constraint that is violated.
+                // `ErrorCode` is not ours and grows: what is left are mistakes of the program, such as a constraint
+                // that is violated.
                 _ => Self::Refused(text),
             },
             rusqlite::Error::FromSqlConversionFailure(..)

@@ -19,8 +19,9 @@ const ENVELOPE_BYTES_MAX: usize = 1024;
 const ENTRY_HEAD_BYTES: usize = 3;
 
 impl View {
-    /// The next exchange request: everything in doubt, and as many entries after the acknowledged head as fit. `now` is the terminal's clock;
-    /// `cards` are those whose newest entitlement is asked for, the first [`REQUEST_CARDS_MAX`] of them.
+    /// The next exchange request: everything in doubt, and as many entries after the acknowledged head as fit. `now` is
+    /// the terminal's clock; `cards` are those whose newest entitlement is asked for, the first [`REQUEST_CARDS_MAX`]
+    /// of them.
     ///
     /// # Errors
     /// [`LedgerError::Unavailable`] or [`LedgerError::Damaged`].

@@ -1,4 +1,5 @@
-//! What a sale reads every time, held in memory: read once when the ledger is opened, and again when an answer of the region was applied.
+//! What a sale reads every time, held in memory: read once when the ledger is opened, and again when an answer of the
+//! region was applied.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use crate::crypto::{Ed25519PublicKey, TrustedKeys};
 use crate::domain::card::{KeyCertificate, PublicKey, TerminalCertificate};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::policy::Policy;
-use crate::domain::{EntryHash, PartnerId, Season, Sequence, TerminalId, Timestamp};
+use crate::domain::{EntryHash, KeySerial, PartnerId, Season, Sequence, TerminalId, Timestamp};
 use crate::wire::cbor::{self, Cbor};
 use crate::wire::exchange::{Head, TerminalStanding};
 use crate::wire::feed::{Partner, Position};
@@ -218,17 +219,18 @@ fn certificates(connection: &Connection) -> Result<Vec<TerminalCertificate>, Led
 
 fn keys(connection: &Connection, root: PublicKey) -> Result<TrustedKeys, LedgerError> {
     let mut keys = TrustedKeys::new(root);
-    let mut statement = connection.prepare("SELECT bytes, withdrawn FROM region_key ORDER BY serial")?;
-    let rows = statement.query_map([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, bool>(1)?)))?;
+    let mut statement = connection.prepare("SELECT serial, bytes, withdrawn FROM region_key ORDER BY serial")?;
+    let rows = statement.query_map([], |row| {
+        Ok((KeySerial::new(row.get(0)?), row.get::<_, Option<Vec<u8>>>(1)?, row.get::<_, bool>(2)?))
+    })?;
     for row in rows {
-        let (bytes, withdrawn) = row?;
-        let certificate = KeyCertificate::decode(&bytes)
-            .map_err(|error| LedgerError::Damaged(format!("a region key certificate: {error}")))?;
-        if !keys.learn(certificate) {
-            return Err(LedgerError::Damaged("a region key certificate is not signed by the root".to_owned()));
+        let (serial, bytes, withdrawn) = row?;
+        let certified = bytes.is_none_or(|bytes| KeyCertificate::decode(&bytes).is_ok_and(|key| keys.learn(key)));
+        if !certified {
+            return Err(LedgerError::Damaged(format!("region key {serial} is not certified by the root")));
         }
         if withdrawn {
-            keys.withdraw(certificate.serial);
+            keys.withdraw(serial);
         }
     }
     Ok(keys)

@@ -61,29 +61,38 @@ pub(super) fn keep_terminal_certificate(
     Ok(())
 }
 
-/// A serial names one key for ever.
+/// A serial names one key for ever; one that was withdrawn before it was known stays withdrawn.
 pub(super) fn keep_region_key(connection: &Connection, certificate: &KeyCertificate) -> Result<(), LedgerError> {
-    let sql = "INSERT INTO region_key (serial, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    let sql = "INSERT INTO region_key (serial, bytes, withdrawn) VALUES (?1, ?2, 0) \
+               ON CONFLICT (serial) DO UPDATE SET bytes = coalesce(bytes, excluded.bytes)";
     connection.prepare_cached(sql)?.execute((certificate.serial.get(), certificate.encode()))?;
     Ok(())
 }
 
+/// Also of a key that is not known: somebody may bring it later.
 pub(super) fn withdraw_key(connection: &Connection, serial: KeySerial) -> Result<(), LedgerError> {
-    connection.prepare_cached("UPDATE region_key SET withdrawn = 1 WHERE serial = ?1")?.execute([serial.get()])?;
+    let sql =
+        "INSERT INTO region_key (serial, withdrawn) VALUES (?1, 1) ON CONFLICT (serial) DO UPDATE SET withdrawn = 1";
+    connection.prepare_cached(sql)?.execute([serial.get()])?;
     Ok(())
 }
 
+/// Records from a counter to a smaller one are none.
 pub(super) fn keep_wanted(connection: &Connection, wanted: &RecordsWanted) -> Result<(), LedgerError> {
+    if wanted.from > wanted.to {
+        return Ok(());
+    }
     let sql = "INSERT INTO records_wanted (card, from_counter, to_counter) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     connection.prepare_cached(sql)?.execute((wanted.card.get(), wanted.from.get(), wanted.to.get()))?;
     Ok(())
 }
 
+/// A verdict on an entry that is not there says nothing here.
 pub(super) fn keep_verdict(connection: &Connection, verdict: &EntryVerdict) -> Result<(), LedgerError> {
-    let sql = "INSERT INTO verdict (sequence, version, bytes) VALUES (?1, ?2, ?3) \
+    let Ok(sequence) = i64::try_from(verdict.sequence.get()) else { return Ok(()) };
+    let sql = "INSERT INTO verdict (sequence, version, bytes) SELECT sequence, ?2, ?3 FROM entry WHERE sequence = ?1 \
                ON CONFLICT (sequence) DO UPDATE SET version = excluded.version, bytes = excluded.bytes \
                WHERE version < excluded.version";
-    let row = (verdict.sequence.get(), verdict.version, cbor::encode(verdict));
-    connection.prepare_cached(sql)?.execute(row)?;
+    connection.prepare_cached(sql)?.execute((sequence, verdict.version, cbor::encode(verdict)))?;
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! The head in a second place: `DIR/head`, one line with the newest entry's number and hash.
 //!
-//! It is written after each commit and without a sync of its own, so it may lag behind the database and never leads. A database that does not
-//! have the head that the file names is an old copy: it is opened, and does not sell until the region has been asked.
+//! It is written after each commit and without a sync of its own, so it may lag behind the database and never leads. A
+//! database that does not have the head that the file names is an old copy: it is opened, and does not sell until the
+//! region has been asked.
 
 use std::fs::File;
 use std::io;
@@ -28,7 +29,8 @@ impl HeadFile {
         Ok(Self(file))
     }
 
-    /// Every line has the same length, so that one write replaces it whole, without a moment in which the file is empty.
+    /// Every line has the same length, so that one write replaces it whole, without a moment in which the file is
+    /// empty.
     pub(super) fn write(&self, head: Head) -> io::Result<()> {
         self.0.write_all_at(format!("{:020} {}\n", head.sequence.get(), head.hash).as_bytes(), 0)
     }

@@ -2,7 +2,7 @@
 
 use crate::domain::card::{Operation, Record};
 use crate::domain::entry::{Abandoned, Body, Debit, Intent, NotDone, Purpose, Reversal};
-use crate::domain::{Cents, TerminalId};
+use crate::domain::{Cents, RequestId, TerminalId};
 
 /// The first thing in which an entry differs from its intent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +21,14 @@ fn handed_over(intent: &Intent) -> Cents {
     match &intent.purpose {
         Purpose::Sale { sale, .. } => sale.due,
         Purpose::Undo { .. } => Cents::ZERO,
+    }
+}
+
+/// The client's request that the intent is for.
+pub(super) fn request(intent: &Intent) -> RequestId {
+    match &intent.purpose {
+        Purpose::Sale { sale, .. } => sale.request,
+        Purpose::Undo { request, .. } => *request,
     }
 }
 
@@ -104,7 +112,8 @@ fn ends_without(intent: &Intent, not_done: &NotDone) -> Result<(), Misfit> {
     same("the request", not_done.request == request)
 }
 
-/// The entry that gives up the sale of `intent`; `None` for an undo, which is not given up: its money only goes back once it is done.
+/// The entry that gives up the sale of `intent`; `None` for an undo, which is not given up: its money only goes back
+/// once it is done.
 pub(super) fn giving_up(intent: &Intent) -> Option<Abandoned> {
     match &intent.purpose {
         Purpose::Sale { slot, season, amount, sale, .. } => Some(Abandoned {

@@ -1,17 +1,21 @@
 //! The terminal's ledger: the one owner of its SQLite file.
 //!
-//! Owns the chain of signed entries, the intents that are made durable before a card is asked for anything, the region's
-//! receipts, and everything that the region told the terminal. What always holds:
+//! Owns the chain of signed entries, the intents that are made durable before a card is asked for anything, the
+//! region's receipts, and everything that the region told the terminal. What always holds:
 //!
-//! - one process has a ledger open for writing (a lock on `DIR/lock`), and in it one [`Ledger`] owns the one connection that writes;
-//! - every change is one `BEGIN IMMEDIATE` transaction, durable (`synchronous=FULL`) when the call returns, whole or not at all;
-//! - an entry is signed in the transaction that writes it; entries, intents and receipts are never changed or deleted, which triggers enforce;
+//! - one process has a ledger open for writing (a lock on `DIR/lock`), and in it one [`Ledger`] owns the one connection
+//!   that writes;
+//! - every change is one `BEGIN IMMEDIATE` transaction, durable (`synchronous=FULL`) when the call returns, whole or
+//!   not at all;
+//! - an entry is signed in the transaction that writes it; entries, intents and receipts are never changed or deleted,
+//!   which triggers enforce;
 //! - an intent and the entry that ends it are tied together: neither is written when it does not fit the other;
-//! - doubt means refuse: a file that is foreign, newer, damaged or of another terminal is not opened, and nothing is ever repaired.
+//! - doubt means refuse: a file that is foreign, newer, damaged or of another terminal is not opened, and nothing is
+//!   ever repaired.
 //!
-//! [`View`] is what can be read, also without the right to write; [`Ledger`] what can be written; [`LedgerThread`] gives a ledger a thread of its
-//! own, because a disk can block. What is to be written, and when, is decided elsewhere: the sale in [`crate::machine`], the
-//! region's bytes in [`crate::wire`]. The time is always an argument.
+//! [`View`] is what can be read, also without the right to write; [`Ledger`] what can be written; [`LedgerThread`]
+//! gives a ledger a thread of its own, because a disk can block. What is to be written, and when, is decided elsewhere:
+//! the sale in [`crate::machine`], the region's bytes in [`crate::wire`]. The time is always an argument.
 
 mod answer;
 mod append;
@@ -29,6 +33,7 @@ mod schema;
 mod tests;
 mod thread;
 mod totals;
+mod verify;
 mod view;
 
 pub use answer::{AnswerError, VerifiedAnswer, verify_answer};
@@ -40,4 +45,5 @@ pub use head_file::Behind;
 pub use intent::Misfit;
 pub use thread::{LedgerGone, LedgerHandle, LedgerThread, Pulse};
 pub use totals::{BenefitTotal, TenderTotal, Totals};
+pub use verify::{Fault, Verified, VerifyError, Wrong, verify};
 pub use view::{ByRequest, EndedIntent, OpenIntent, StoredEntry, View};

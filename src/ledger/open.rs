@@ -28,10 +28,17 @@ pub(super) const HEAD_FILE: &str = "head";
 const LOCK_FILE: &str = "lock";
 
 impl Ledger {
-    /// Makes the ledger of a terminal that was just enrolled, in `dir`, with the first entry of its chain. It appears whole or not at all.
+    /// Whether there is a ledger in `dir`, of whatever state.
+    pub fn exists(dir: &Path) -> bool {
+        dir.join(DATABASE_FILE).exists()
+    }
+
+    /// Makes the ledger of a terminal that was just enrolled, in `dir`, with the first entry of its chain. It appears
+    /// whole or not at all.
     ///
     /// # Errors
-    /// [`OpenError::AlreadyThere`], [`OpenError::Enrolment`] when a region key is not signed by the answer's root, and the others.
+    /// [`OpenError::AlreadyThere`], [`OpenError::Enrolment`] when a region key is not signed by the answer's root, and
+    /// the others.
     pub fn create(dir: &Path, key: Ed25519Key, answer: &EnrolmentAnswer, now: Timestamp) -> Result<Self, OpenError> {
         let lock = lock(dir)?;
         let path = dir.join(DATABASE_FILE);
@@ -55,8 +62,8 @@ impl Ledger {
         Self::open_locked(dir, key, lock)
     }
 
-    /// Opens the ledger in `dir` with the key that signs its entries. It takes no longer for a long chain than for a short one: the newest entry is
-    /// checked, and the chain by [`verify`](super::verify()).
+    /// Opens the ledger in `dir` with the key that signs its entries. It takes no longer for a long chain than for a
+    /// short one: the newest entry is checked, and the chain by [`verify`](super::verify()).
     ///
     /// An old copy opens too: see [`View::behind`].
     ///

@@ -1,4 +1,5 @@
-//! What stands beside an entry's bytes for queries: a pure function of the entry, so that `verify` can compute it again.
+//! What stands beside an entry's bytes for queries: a pure function of the entry, so that `verify` can compute it
+//! again.
 
 use crate::domain::entry::{Body, Entry, Tender};
 use crate::domain::{
@@ -143,8 +144,9 @@ pub(super) fn season(body: &Body, time: Timestamp) -> Season {
     }
 }
 
-/// What an entry changes in what the region owes the partner, in cents: `catalogue` is the one that its context names, `taken_back` the worth of
-/// the debit that it takes back. A debit of an abandoned sale is worth nothing; so is one that the catalogue does not know.
+/// What an entry changes in what the region owes the partner, in cents: `catalogue` is the one that its context names,
+/// `taken_back` the worth of the debit that it takes back. A debit of an abandoned sale is worth nothing; so is one
+/// that the catalogue does not know.
 pub(super) fn worth(body: &Body, catalogue: Option<&Catalogue>, taken_back: i64) -> i64 {
     match body {
         Body::Debit(debit) if !debit.abandoned => {

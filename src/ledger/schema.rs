@@ -1,7 +1,8 @@
 //! The file itself: which SQLite, which pragmas, which schema.
 //!
-//! The schema is in `sql/terminal/`, one numbered file a migration; `application_id` says that a file is a ledger and `user_version` has the number of
-//! its newest migration, so that what cannot be read is refused before anything is read.
+//! The schema is in `sql/terminal/`, one numbered file a migration; `application_id` says that a file is a ledger and
+//! `user_version` has the number of its newest migration, so that what cannot be read is refused before anything is
+//! read.
 
 use std::path::Path;
 use std::time::Duration;

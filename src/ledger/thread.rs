@@ -1,7 +1,8 @@
 //! A thread of its own for the ledger: a disk can block, and nobody else may wait with it.
 //!
-//! Callers hand over closures, which run one after the other. Whatever happens to the thread, every caller gets an answer: a closure that panics takes
-//! the thread down, its transaction is rolled back, and everybody who waits or comes later is told [`LedgerGone`].
+//! Callers hand over closures, which run one after the other. Whatever happens to the thread, every caller gets an
+//! answer: a closure that panics takes the thread down, its transaction is rolled back, and everybody who waits or
+//! comes later is told [`LedgerGone`].
 
 use std::io;
 use std::marker::PhantomData;
@@ -81,7 +82,8 @@ impl LedgerThread {
 }
 
 impl LedgerHandle {
-    /// Runs `work` on the ledger's thread and waits for its result. Blocks: an async caller takes [`LedgerHandle::call_with`].
+    /// Runs `work` on the ledger's thread and waits for its result. Blocks, for ever when `work` itself calls it: an
+    /// async caller takes [`LedgerHandle::call_with`].
     ///
     /// # Errors
     /// [`LedgerGone`].
@@ -97,8 +99,8 @@ impl LedgerHandle {
         result.recv().unwrap_or(Err(LedgerGone))
     }
 
-    /// Runs `work` on the ledger's thread and gives its result to `reply`, exactly once: on that thread, or on this one when the thread is gone.
-    /// `reply` must not block.
+    /// Runs `work` on the ledger's thread and gives its result to `reply`, exactly once: on that thread, or on this one
+    /// when the thread is gone. `reply` must not block.
     pub fn call_with<R: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Ledger) -> R + Send + 'static,

@@ -45,7 +45,8 @@ pub struct Totals {
 }
 
 impl View {
-    /// The totals of the entries from `from` to `to`, excluded, by their own time. Debits of sales that were given up count as debits, with no money.
+    /// The totals of the entries from `from` to `to`, excluded, by their own time. Debits of sales that were given up
+    /// count as debits, with no money.
     ///
     /// # Errors
     /// [`LedgerError::Unavailable`] or [`LedgerError::Damaged`].

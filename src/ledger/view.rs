@@ -1,6 +1,7 @@
 //! What can be read from a ledger, by its owner and, read-only, beside it.
 //!
-//! What a sale reads every time comes from memory; the rest are queries that an index answers, whatever the length of the chain.
+//! What a sale reads every time comes from memory; the rest are queries that an index answers, whatever the length of
+//! the chain.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -131,8 +132,8 @@ impl View {
         self.facts.tip.head
     }
 
-    /// The trusted time's floor (decision 10): the newest of the own entries and the region's answers. A clock further behind it than the
-    /// caller tolerates is not to be sold with.
+    /// The trusted time's floor (decision 10): the newest of the own entries and the region's answers. A clock further
+    /// behind it than the caller tolerates is not to be sold with.
     pub fn floor(&self) -> Timestamp {
         self.facts.tip.floor
     }
@@ -284,7 +285,8 @@ impl View {
         Ok(row.map(stored_entry).transpose()?.map(ByRequest::Ended))
     }
 
-    /// What this terminal has debited from `card` in `slot` since `time`, less what was taken back; in the unit of the slot.
+    /// What this terminal has debited from `card` in `slot` since `time`, less what was taken back; in the unit of the
+    /// slot.
     ///
     /// # Errors
     /// As [`View::denial`].
@@ -327,6 +329,15 @@ impl View {
         Ok(statement.exists([sequence.get()])?)
     }
 
+    /// The reversal, or the request to the region, that takes the debit of entry `sequence` back.
+    ///
+    /// # Errors
+    /// As [`View::denial`].
+    pub fn undone_by(&self, sequence: Sequence) -> Result<Option<Sequence>, LedgerError> {
+        let sql = "SELECT sequence FROM entry WHERE takes_back = ?1";
+        self.one(sql, [sequence.get()], |row| row.get(0).map(Sequence::new))
+    }
+
     /// The entry `sequence`.
     ///
     /// # Errors
@@ -355,7 +366,8 @@ impl View {
         self.many(sql, (time.get(), limit), stored_row)?.into_iter().map(stored_entry).collect()
     }
 
-    /// The whole COSE bytes of the entries after `sequence`, in order: `count_max` at most, and together `bytes_max` bytes at most.
+    /// The whole COSE bytes of the entries after `sequence`, in order: `count_max` at most, and together `bytes_max`
+    /// bytes at most.
     ///
     /// # Errors
     /// As [`View::denial`].

@@ -23,7 +23,7 @@ pub struct Now {
 pub struct Schedule {
     /// The nightly window begins, in seconds since local midnight.
     pub window_from_seconds: u32,
-    /// The nightly window ends, in seconds since local midnight; later than it begins.
+    /// The nightly window ends, in seconds since local midnight; the next day where it is not later than the beginning.
     pub window_to_seconds: u32,
     /// From a sale to the exchange that takes it, so that a queue goes in one message.
     pub settle: Duration,
@@ -51,10 +51,21 @@ impl Default for Schedule {
 impl Schedule {
     /// The terminal's own moment in the window, in seconds since local midnight: thousands of terminals do not arrive together.
     pub fn moment(&self, terminal: TerminalId) -> u32 {
-        let width = self.window_to_seconds.saturating_sub(self.window_from_seconds).max(1);
         // Fibonacci hashing spreads neighbouring numbers over the whole window.
-        self.window_from_seconds + terminal.get().wrapping_mul(2_654_435_769) % width
+        let into = terminal.get().wrapping_mul(2_654_435_769) % self.window_seconds();
+        (self.window_from_seconds + into) % DAY_SECONDS
     }
+
+    fn window_seconds(&self) -> u32 {
+        after(self.window_from_seconds, self.window_to_seconds).max(1)
+    }
+}
+
+const DAY_SECONDS: u32 = 86_400;
+
+/// How many seconds `to` comes after `from` on the clock, over midnight if need be.
+const fn after(from: u32, to: u32) -> u32 {
+    (to % DAY_SECONDS + DAY_SECONDS - from % DAY_SECONDS) % DAY_SECONDS
 }
 
 /// What happened.
@@ -148,9 +159,7 @@ impl ExchangeMachine {
         self.under_way = false;
         self.failures = 0;
         self.last = Some(now.since_start);
-        if now.local_second >= self.moment {
-            self.night_done = Some(now.local_day);
-        }
+        self.night_done = Some(self.night(now));
         self.due = if more || std::mem::take(&mut self.asked_meanwhile) {
             Some(now.since_start)
         } else {
@@ -169,10 +178,15 @@ impl ExchangeMachine {
         self.due = Some(now.since_start + pause - jitter);
     }
 
+    /// The day whose moment was the last to pass.
+    const fn night(&self, now: Now) -> i64 {
+        if now.local_second >= self.moment { now.local_day } else { now.local_day - 1 }
+    }
+
     fn start(&mut self, now: Now) -> Option<Action> {
-        let night = now.local_second >= self.moment
-            && now.local_second < self.schedule.window_to_seconds
-            && self.night_done != Some(now.local_day)
+        let left_of_window = after(self.moment, self.schedule.window_to_seconds);
+        let night = after(self.moment, now.local_second) < left_of_window
+            && self.night_done != Some(self.night(now))
             && self.failures == 0;
         let due = self.due.is_some_and(|due| due <= now.since_start);
         if self.under_way || !(due || night) {
@@ -256,6 +270,18 @@ mod tests {
         assert_eq!(machine.on_event(night(1, moment + 2, 50_003), QUIET), None);
         assert_eq!(machine.on_event(night(1, moment + 60, 50_061), Event::Tick), None);
         assert_eq!(machine.on_event(night(2, moment, 136_401), Event::Tick), Some(Action::Exchange));
+    }
+
+    #[test]
+    fn a_window_may_go_over_midnight() {
+        let schedule = Schedule { window_from_seconds: 23 * 3600, window_to_seconds: 3600, ..Schedule::default() };
+        let terminal = (0..).map(TerminalId::new).find(|id| schedule.moment(*id) < 1800).unwrap();
+        let mut machine = ExchangeMachine::new(terminal, schedule);
+        assert_eq!(machine.on_event(at(0, 43_200), Event::Tick), Some(Action::Exchange));
+        assert_eq!(machine.on_event(at(1, 43_201), QUIET), None);
+        assert_eq!(machine.on_event(at(40_000, 83_200), Event::Tick), None);
+        let after_midnight = Now { local_day: 20_001, ..at(45_000, 1800) };
+        assert_eq!(machine.on_event(after_midnight, Event::Tick), Some(Action::Exchange));
     }
 
     #[test]

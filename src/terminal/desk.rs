@@ -1,9 +1,9 @@
 //! The desk: the thread of the counter, with the reader's events, the clients' requests and the passing of time in one queue.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
@@ -43,6 +43,7 @@ pub struct DeskHandle {
     messages: Sender<Message>,
     views: watch::Receiver<View>,
     readers: watch::Receiver<Readers>,
+    beat: Arc<Mutex<Instant>>,
 }
 
 /// Tells the desk that the client went away, unless it was answered.
@@ -82,6 +83,11 @@ impl DeskHandle {
     /// How the readers are.
     pub fn readers(&self) -> Readers {
         self.readers.borrow().clone()
+    }
+
+    /// How long ago the desk last looked at its queue.
+    pub fn last_beat(&self) -> Duration {
+        self.beat.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
     /// Lets the desk end, once what it is doing is done.
@@ -124,6 +130,7 @@ pub struct Desk {
     counter: Counter<PcscPort, Listeners>,
     messages: Receiver<Message>,
     readers: watch::Sender<Readers>,
+    beat: Arc<Mutex<Instant>>,
     /// The reader whose card is served.
     current: Option<ReaderName>,
     /// Readers with a card that waits for its turn.
@@ -148,13 +155,15 @@ impl Desk {
         let (readers, readers_seen) = watch::channel(Readers::Unknown);
         let listeners = Listeners { views, client: None, exchanger };
         let counter = Counter::new(ledger, PcscPort::new(worker), listeners, keys, clock, generation)?;
-        let desk = Self { counter, messages, readers, current: None, waiting: Vec::new() };
-        Ok((desk, DeskHandle { messages: sender, views: seen, readers: readers_seen }))
+        let beat = Arc::new(Mutex::new(Instant::now()));
+        let handle = DeskHandle { messages: sender, views: seen, readers: readers_seen, beat: Arc::clone(&beat) };
+        Ok((Self { counter, messages, readers, beat, current: None, waiting: Vec::new() }, handle))
     }
 
     /// Serves until it is told to stop. What is begun is finished first: each message is taken care of whole.
     pub fn run(mut self) {
         loop {
+            *self.beat.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
             match self.messages.recv_timeout(TICK) {
                 Ok(Message::Reader(event)) => self.reader_event(event),
                 Ok(Message::Client(request, reply)) => self.client(request, reply),

@@ -46,6 +46,9 @@ pub enum ExchangeError {
     /// The ledger's thread has ended.
     #[error(transparent)]
     Gone(#[from] LedgerGone),
+    /// The ledger could not be opened.
+    #[error("{0}")]
+    Unopened(String),
     /// No request can be named.
     #[error(transparent)]
     Crypto(#[from] crypto::CryptoError),

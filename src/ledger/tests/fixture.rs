@@ -6,7 +6,8 @@ use tempfile::TempDir;
 
 use crate::crypto::{Ed25519Key, P256Key, sha256, sign1_es256};
 use crate::domain::card::{
-    CardCertificate, Entitlement, KeyCertificate, Operation, Record, Signature, SignedRecord, TerminalCertificate,
+    CardCertificate, CardState, CardStatus, Challenge, Entitlement, KeyCertificate, Operation, Record, Signature,
+    SignedRecord, TerminalCertificate,
 };
 use crate::domain::catalogue::tests::{catalogue, code};
 use crate::domain::entry::{Body, Debit, Intent, Learnt, NotDone, Purpose, Reversal, Sale, Tender};
@@ -86,6 +87,16 @@ impl Region {
         sign1_es256(self.key(serial), content, serial, None, payload).unwrap().encode()
     }
 
+    pub(super) fn sign_with_certificate(
+        &self,
+        serial: u32,
+        content: Content,
+        certificate: Vec<u8>,
+        payload: Vec<u8>,
+    ) -> Vec<u8> {
+        sign1_es256(self.key(serial), content, serial, Some(certificate), payload).unwrap().encode()
+    }
+
     pub(super) fn entitlement(&self, card: CardNumber, serial: u32) -> Entitlement {
         let mut entitlement = Entitlement {
             key_serial: KeySerial::new(1),
@@ -115,7 +126,8 @@ impl Region {
         }
     }
 
-    /// The signed answer to `request`, acknowledging `head`, with these pages, each signed with the key of the serial before it.
+    /// The signed answer to `request`, acknowledging `head`, with these pages, each signed with the key of the serial
+    /// before it.
     pub(super) fn answer(
         &self,
         request: &ExchangeRequest,
@@ -216,6 +228,32 @@ impl Card {
             time: NOW,
             purpose,
         }
+    }
+
+    /// Seats left of five.
+    pub(super) fn left(&self) -> u32 {
+        5 - self.consumed
+    }
+
+    /// A fault that no card should have.
+    pub(super) fn forget_consumption(&mut self) {
+        self.consumed = 0;
+    }
+
+    /// What the card answers to OPEN, and the challenge that it answers.
+    pub(super) fn state(&self) -> (Challenge, CardState) {
+        let challenge = Challenge([5; 16]);
+        let mut state = CardState {
+            status: CardStatus::InUse,
+            next_challenge: Challenge([6; 16]),
+            counter: Counter::new(self.counter),
+            season: Season::new(2026),
+            entitlement_serial: EntitlementSerial::new(1),
+            consumed: Amounts::ZERO.with(CINEMA, self.consumed),
+            signature: Signature([0; 64]),
+        };
+        state.signature = self.key.sign(&state.signed_bytes(self.number(), &challenge)).unwrap();
+        (challenge, state)
     }
 
     /// What the card does with an intent: its signed record.
@@ -369,4 +407,27 @@ pub(super) fn request(ledger: &Ledger, name: u8) -> ExchangeRequest {
 
 pub(super) fn started() -> Body {
     Body::Event(entry::TechnicalEvent::Started { version: "1".to_owned() })
+}
+
+/// The answer in `bytes`, applied at `now`.
+pub(super) fn apply(
+    ledger: &mut Ledger,
+    bytes: &[u8],
+    request: &ExchangeRequest,
+    now: Timestamp,
+) -> Result<Applied, ApplyError> {
+    let verified = verify_answer(bytes, ledger.view().trusted_keys(), request).unwrap();
+    ledger.apply_answer(&verified, now)
+}
+
+/// An exchange with these pages, two seconds after `NOW`.
+pub(super) fn exchange(
+    world: &World,
+    ledger: &mut Ledger,
+    name: u8,
+    pages: &[(u32, FeedPage)],
+) -> Result<Applied, ApplyError> {
+    let request = request(ledger, name);
+    let bytes = world.region.answer(&request, NOW.plus(2), ledger.view().head(), pages);
+    apply(ledger, &bytes, &request, NOW.plus(3))
 }

@@ -1,5 +1,10 @@
 //! Stories of a ledger, on real files: what a day writes, what a bad day does to the file, what the region says of it.
 
 mod answers;
+mod bad_days;
+mod checks;
 mod days;
 mod fixture;
+mod histories;
+mod schema;
+mod threads;

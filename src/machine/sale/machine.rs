@@ -209,17 +209,22 @@ impl SaleMachine {
     }
 
     fn tick(&mut self, now: Now) -> Vec<Action> {
+        let mut actions = self.patience_over(now);
         if let Phase::Lost { retry_at } = self.phase
             && self.card_present
             && now.since_start >= retry_at
         {
             self.phase = Phase::Opening;
-            return vec![Action::Open];
+            actions.push(Action::Open);
         }
-        let Some(waiting) = &self.client else { return Vec::new() };
-        if now.since_start < waiting.deadline {
+        actions
+    }
+
+    /// The client has waited as long as it said.
+    fn patience_over(&mut self, now: Now) -> Vec<Action> {
+        let Some(waiting) = self.client.as_ref().filter(|waiting| waiting.deadline <= now.since_start) else {
             return Vec::new();
-        }
+        };
         let refusal = match (&self.phase, &waiting.begun) {
             (_, Some(_)) => Refusal::SaleInDoubt,
             (Phase::Lost { .. }, None) => Refusal::Busy,

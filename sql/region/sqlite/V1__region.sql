@@ -1,0 +1,303 @@
+-- The region's embedded store.
+--
+-- Instants are Unix seconds; amounts are in the unit of their slot (euro cents or seats); hashes are SHA-256; "body" columns hold the
+-- bytes of the wire, exactly as they were signed. Entries, records, verdicts, receipts and certificates are evidence: they are
+-- inserted and never changed, and triggers at the end say so. Every table has a primary key without a database sequence, so that the
+-- same schema serves PostgreSQL.
+
+-- One row: the region exists from this row on.
+CREATE TABLE region (
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    root_key   BLOB    NOT NULL CHECK (length(root_key) = 65),
+    created_at INTEGER NOT NULL
+) STRICT;
+
+-- Region keys; the private halves are files. The greatest serial signs.
+CREATE TABLE region_key (
+    serial       INTEGER PRIMARY KEY,
+    body         BLOB    NOT NULL CHECK (length(body) = 134),
+    made_at      INTEGER NOT NULL
+) STRICT;
+
+-- Every version of each season's catalogue; the greatest counts.
+CREATE TABLE catalogue (
+    season       INTEGER NOT NULL,
+    version      INTEGER NOT NULL,
+    body         BLOB    NOT NULL,
+    published_at INTEGER NOT NULL,
+    PRIMARY KEY (season, version)
+) STRICT;
+
+-- Every version of the offline policy; a terminal knows those whose position it has confirmed.
+CREATE TABLE policy (
+    version      INTEGER PRIMARY KEY,
+    position     INTEGER NOT NULL,
+    body         BLOB    NOT NULL,
+    published_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE partner (
+    partner_id INTEGER PRIMARY KEY,
+    name       TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    added_at   INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE partner_activity (
+    partner_id INTEGER NOT NULL REFERENCES partner,
+    activity   TEXT    NOT NULL,
+    PRIMARY KEY (partner_id, activity)
+) STRICT;
+
+CREATE TABLE terminal (
+    terminal_id      INTEGER PRIMARY KEY CHECK (terminal_id BETWEEN 1 AND 4294967295),
+    partner_id       INTEGER NOT NULL REFERENCES partner,
+    -- The terminal that this one takes the place of, after a lost disk.
+    replaces         INTEGER REFERENCES terminal,
+    -- Whether it holds the entitlements of all cards, or of those that it has seen.
+    all_entitlements INTEGER NOT NULL CHECK (all_entitlements IN (0, 1)),
+    added_at         INTEGER NOT NULL,
+    -- The one-time code's secret, until the code's time is over; an answer that was lost is asked for again with it.
+    code_secret      BLOB    CHECK (length(code_secret) = 17),
+    code_expires_at  INTEGER NOT NULL,
+    -- The keys that the terminal made, from its enrolment on; never changed.
+    entry_key        BLOB    CHECK (length(entry_key) = 32),
+    card_key         BLOB    CHECK (length(card_key) = 65),
+    enrolled_at      INTEGER,
+    -- The branch of its chain whose head the region acknowledges.
+    live_branch      INTEGER NOT NULL DEFAULT 0,
+    CHECK ((entry_key IS NULL) = (card_key IS NULL) AND (entry_key IS NULL) = (enrolled_at IS NULL))
+) STRICT;
+
+-- Every change of a terminal's standing. It holds from the moment it is written; the terminal was told once it has confirmed the position.
+CREATE TABLE terminal_standing (
+    terminal_id INTEGER NOT NULL REFERENCES terminal,
+    position    INTEGER NOT NULL,
+    standing    TEXT    NOT NULL CHECK (standing IN ('active', 'suspended', 'retired')),
+    -- For the desk: 'desk', 'fork', 'replaced'.
+    cause       TEXT    NOT NULL,
+    changed_at  INTEGER NOT NULL,
+    PRIMARY KEY (terminal_id, position)
+) STRICT;
+
+CREATE TABLE terminal_certificate (
+    terminal_id INTEGER NOT NULL REFERENCES terminal,
+    season      INTEGER NOT NULL,
+    -- 1, 2, 3... within the terminal and season; the greatest is the newest.
+    number      INTEGER NOT NULL,
+    body        BLOB    NOT NULL CHECK (length(body) = 154),
+    PRIMARY KEY (terminal_id, season, number)
+) STRICT;
+
+-- The chain of a terminal is a line as long as nothing goes wrong: branch 0. A disk that was restored from a copy makes another branch.
+CREATE TABLE branch (
+    terminal_id     INTEGER NOT NULL REFERENCES terminal,
+    branch          INTEGER NOT NULL,
+    -- Where it leaves its parent: the last sequence that both have. Branch 0 has no parent and begins at the chain's beginning.
+    parent          INTEGER,
+    fork_sequence   INTEGER NOT NULL,
+    head_sequence   INTEGER NOT NULL,
+    head_hash       BLOB    NOT NULL CHECK (length(head_hash) = 32),
+    -- Whether its entries are judged by what they say: branch 0, a branch that was joined, one that the desk has looked at.
+    settled         INTEGER NOT NULL CHECK (settled IN (0, 1)),
+    -- Where a join on another branch ended it: what comes after is a second machine.
+    closed_sequence INTEGER,
+    PRIMARY KEY (terminal_id, branch)
+) STRICT;
+
+-- Every authentic entry, as it was signed.
+CREATE TABLE entry (
+    -- In the order of arrival.
+    entry_id         INTEGER PRIMARY KEY,
+    terminal_id      INTEGER NOT NULL REFERENCES terminal,
+    branch           INTEGER NOT NULL,
+    sequence         INTEGER NOT NULL CHECK (sequence >= 1),
+    hash             BLOB    NOT NULL CHECK (length(hash) = 32),
+    previous         BLOB    NOT NULL CHECK (length(previous) = 32),
+    cose             BLOB    NOT NULL,
+    received_at      INTEGER NOT NULL,
+    -- The kind's code; 'unreadable' for what this program cannot decode.
+    kind             TEXT    NOT NULL,
+    -- The card that it is about.
+    card             INTEGER,
+    -- What a debit is worth to the partner by its own word, in cents; the verdict says whether it is paid.
+    worth_cents      INTEGER NOT NULL,
+    -- What the terminal had when it wrote the entry, as the region's own log of exchanges proves it: the feed position that it had
+    -- confirmed, the time of that exchange, the sequence acknowledged then, and what waited since.
+    known_position   INTEGER NOT NULL,
+    known_at         INTEGER NOT NULL,
+    waiting_entries  INTEGER NOT NULL,
+    waiting_cents    INTEGER NOT NULL,
+    UNIQUE (terminal_id, hash),
+    UNIQUE (terminal_id, branch, sequence),
+    UNIQUE (terminal_id, branch, previous),
+    FOREIGN KEY (terminal_id, branch) REFERENCES branch
+) STRICT;
+CREATE INDEX entry_by_card ON entry (card, entry_id) WHERE card IS NOT NULL;
+
+-- What the region says of an entry; the greatest version counts. Versions grow with the sequence, over all branches, because a terminal knows
+-- an entry by its sequence.
+CREATE TABLE verdict (
+    entry_id      INTEGER NOT NULL REFERENCES entry,
+    version       INTEGER NOT NULL CHECK (version >= 1),
+    -- NULL for payable, 0 for recorded, else the reason's number.
+    contest       INTEGER,
+    payable_cents INTEGER NOT NULL CHECK (payable_cents >= 0),
+    judged_at     INTEGER NOT NULL,
+    PRIMARY KEY (entry_id, version)
+) STRICT;
+
+-- Every exchange, once per request id: what the terminal said that it had, and what it was answered.
+CREATE TABLE exchange (
+    terminal_id    INTEGER NOT NULL REFERENCES terminal,
+    -- 1, 2, 3... within the terminal.
+    number         INTEGER NOT NULL,
+    request_id     BLOB    NOT NULL CHECK (length(request_id) = 16),
+    received_at    INTEGER NOT NULL,
+    terminal_time  INTEGER NOT NULL,
+    head_sequence  INTEGER NOT NULL,
+    head_hash      BLOB    NOT NULL CHECK (length(head_hash) = 32),
+    feed_position  INTEGER NOT NULL,
+    acked_sequence INTEGER NOT NULL,
+    version        TEXT    NOT NULL,
+    disk_free      INTEGER NOT NULL,
+    PRIMARY KEY (terminal_id, number),
+    UNIQUE (terminal_id, request_id)
+) STRICT;
+CREATE INDEX exchange_by_head ON exchange (terminal_id, head_sequence, feed_position);
+
+-- Receipts, as they were signed.
+CREATE TABLE receipt (
+    terminal_id INTEGER NOT NULL REFERENCES terminal,
+    number      INTEGER NOT NULL,
+    sequence    INTEGER NOT NULL,
+    cose        BLOB    NOT NULL,
+    PRIMARY KEY (terminal_id, number)
+) STRICT;
+
+-- Sales and undos that a terminal reported to be in doubt, with what it had when it first did: a debit that turns out done later is judged by this.
+CREATE TABLE doubt (
+    terminal_id     INTEGER NOT NULL REFERENCES terminal,
+    transaction_id  BLOB    NOT NULL CHECK (length(transaction_id) = 16),
+    card            INTEGER NOT NULL,
+    known_position  INTEGER NOT NULL,
+    known_at        INTEGER NOT NULL,
+    waiting_entries INTEGER NOT NULL,
+    waiting_cents   INTEGER NOT NULL,
+    reported_at     INTEGER NOT NULL,
+    PRIMARY KEY (terminal_id, transaction_id)
+) STRICT;
+
+-- Cards. The row is there before the card is told its number.
+CREATE TABLE card (
+    card             INTEGER PRIMARY KEY,
+    holder           BLOB    NOT NULL CHECK (length(holder) = 16),
+    issue            INTEGER NOT NULL CHECK (issue BETWEEN 1 AND 255),
+    profile          TEXT    NOT NULL,
+    reserved_at      INTEGER NOT NULL,
+    -- Its certificate and the SHA-256 of it, from the moment before the card is given it.
+    certificate      BLOB    CHECK (length(certificate) = 163),
+    certificate_hash BLOB    UNIQUE CHECK (length(certificate_hash) = 32),
+    -- When the card had everything and was checked.
+    issued_at        INTEGER,
+    -- The greatest entitlement serial that the card is known to hold.
+    holds_serial     INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (holder, issue)
+) STRICT;
+
+CREATE TABLE entitlement (
+    card    INTEGER NOT NULL REFERENCES card,
+    serial  INTEGER NOT NULL,
+    season  INTEGER NOT NULL,
+    body    BLOB    NOT NULL CHECK (length(body) = 211),
+    made_at INTEGER NOT NULL,
+    PRIMARY KEY (card, serial)
+) STRICT;
+
+-- The deny list. Denials are final.
+CREATE TABLE denial (
+    card      INTEGER PRIMARY KEY REFERENCES card,
+    reason    TEXT    NOT NULL CHECK (reason IN ('lost', 'stolen', 'broken')),
+    denied_at INTEGER NOT NULL,
+    -- A terminal had it once it has confirmed this position.
+    position  INTEGER NOT NULL UNIQUE
+) STRICT;
+
+-- What cards have signed, whoever brought it. Two rows for one counter: the card was cloned.
+CREATE TABLE card_record (
+    card        INTEGER NOT NULL REFERENCES card,
+    counter     INTEGER NOT NULL CHECK (counter >= 1),
+    record      BLOB    NOT NULL CHECK (length(record) = 52),
+    signature   BLOB    NOT NULL CHECK (length(signature) = 64),
+    -- The entry that first brought it.
+    entry_id    INTEGER NOT NULL REFERENCES entry,
+    learnt_at   INTEGER NOT NULL,
+    PRIMARY KEY (card, counter, record)
+) STRICT;
+
+-- Which terminals have shown an entry of a card: they are sent its entitlements and the records wanted of it.
+CREATE TABLE card_seen (
+    card        INTEGER NOT NULL,
+    terminal_id INTEGER NOT NULL REFERENCES terminal,
+    PRIMARY KEY (card, terminal_id)
+) STRICT;
+
+-- Sales that a cashier gave up: never payable.
+CREATE TABLE abandoned (
+    terminal_id    INTEGER NOT NULL REFERENCES terminal,
+    transaction_id BLOB    NOT NULL CHECK (length(transaction_id) = 16),
+    card           INTEGER NOT NULL,
+    PRIMARY KEY (terminal_id, transaction_id)
+) STRICT;
+CREATE INDEX abandoned_by_card ON abandoned (card);
+
+-- Debits that the region was asked to take back, with the entitlement that gave the right back.
+CREATE TABLE undone (
+    card               INTEGER NOT NULL REFERENCES card,
+    counter            INTEGER NOT NULL,
+    entry_id           INTEGER NOT NULL REFERENCES entry,
+    -- NULL when the season was over or nothing could be given back.
+    entitlement_serial INTEGER,
+    PRIMARY KEY (card, counter)
+) STRICT;
+
+-- The records that are being asked for, one range a card.
+CREATE TABLE records_wanted (
+    card         INTEGER PRIMARY KEY REFERENCES card,
+    from_counter INTEGER NOT NULL,
+    to_counter   INTEGER NOT NULL
+) STRICT;
+
+-- The newest position of the feed. One row: taking a position is changing it, so positions are committed in their order.
+CREATE TABLE feed_head (
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    position INTEGER NOT NULL
+) STRICT;
+INSERT INTO feed_head (id, position) VALUES (1, 0);
+
+-- The feed as it has to be told to somebody who knows nothing: what is superseded is gone. Denials are never superseded.
+CREATE TABLE feed_item (
+    position INTEGER PRIMARY KEY,
+    -- 0: every terminal; -1: those that hold all entitlements; else this terminal.
+    audience INTEGER NOT NULL CHECK (audience >= -1),
+    -- What it is about; a newer item of the same audience and subject takes its place.
+    subject  TEXT    NOT NULL,
+    body     BLOB    NOT NULL,
+    UNIQUE (audience, subject)
+) STRICT;
+CREATE INDEX feed_item_by_audience ON feed_item (audience, position);
+
+CREATE TRIGGER region_key_is_kept BEFORE DELETE ON region_key BEGIN SELECT RAISE(ABORT, 'region keys are kept'); END;
+CREATE TRIGGER entry_is_kept BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entries are kept'); END;
+CREATE TRIGGER entry_is_final BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries do not change'); END;
+CREATE TRIGGER verdict_is_kept BEFORE DELETE ON verdict BEGIN SELECT RAISE(ABORT, 'verdicts are kept'); END;
+CREATE TRIGGER verdict_is_final BEFORE UPDATE ON verdict BEGIN SELECT RAISE(ABORT, 'a changed verdict is a new version'); END;
+CREATE TRIGGER receipt_is_kept BEFORE DELETE ON receipt BEGIN SELECT RAISE(ABORT, 'receipts are kept'); END;
+CREATE TRIGGER receipt_is_final BEFORE UPDATE ON receipt BEGIN SELECT RAISE(ABORT, 'receipts do not change'); END;
+CREATE TRIGGER card_record_is_kept BEFORE DELETE ON card_record BEGIN SELECT RAISE(ABORT, 'records are kept'); END;
+CREATE TRIGGER card_record_is_final BEFORE UPDATE ON card_record BEGIN SELECT RAISE(ABORT, 'records do not change'); END;
+CREATE TRIGGER denial_is_kept BEFORE DELETE ON denial BEGIN SELECT RAISE(ABORT, 'denials are final'); END;
+CREATE TRIGGER denial_is_final BEFORE UPDATE ON denial BEGIN SELECT RAISE(ABORT, 'denials are final'); END;
+CREATE TRIGGER entitlement_is_kept BEFORE DELETE ON entitlement BEGIN SELECT RAISE(ABORT, 'entitlements are kept'); END;
+CREATE TRIGGER entitlement_is_final BEFORE UPDATE ON entitlement BEGIN SELECT RAISE(ABORT, 'a changed entitlement is a new serial'); END;
+
+PRAGMA user_version = 1;

@@ -1,0 +1,47 @@
+//! The schema is the file's, word for word: a table that changes needs a migration of its own.
+
+use super::fixture::*;
+use crate::crypto::sha256;
+
+/// SHA-256 of `sql/terminal/V1__ledger.sql`. An applied migration is never edited: write the next one.
+const V1: &str = "62ee5292fddb8a3a8719b5746dea8ce86162587b830b0c8053454b443f0fd0c4";
+
+#[test]
+fn an_applied_migration_is_never_edited() {
+    let text = include_str!("../../../sql/terminal/V1__ledger.sql");
+    let hash: String = sha256(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hash, V1);
+}
+
+#[test]
+fn a_ledger_has_the_objects_of_the_migrations_and_no_others() {
+    let (_world, ledger) = World::new();
+    let connection = &ledger.view.connection;
+    let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'refinery%' ORDER BY rowid";
+    let made: Vec<String> =
+        connection.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+    let text = include_str!("../../../sql/terminal/V1__ledger.sql");
+    let mut rest = text;
+    for object in &made {
+        let place = rest.find(object.as_str()).unwrap_or_else(|| panic!("not in the file, or out of order: {object}"));
+        rest = &rest[place + object.len()..];
+    }
+    assert_eq!(made.len(), text.matches("\nCREATE ").count());
+}
+
+#[test]
+fn every_connection_is_set_up() {
+    let (_world, ledger) = World::new();
+    let pragma = |name: &str| -> String {
+        ledger.view.connection.pragma_query_value(None, name, |row| Ok(format!("{:?}", row.get_ref(0)?))).unwrap()
+    };
+    for (name, value) in [
+        ("journal_mode", "Text([119, 97, 108])"),
+        ("synchronous", "Integer(2)"),
+        ("foreign_keys", "Integer(1)"),
+        ("trusted_schema", "Integer(0)"),
+        ("recursive_triggers", "Integer(1)"),
+    ] {
+        assert_eq!(pragma(name), value, "{name}");
+    }
+}

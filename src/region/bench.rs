@@ -1,0 +1,275 @@
+//! The judge's bench: collects what the store knows of a card, has it judged, keeps the verdicts that changed and tells the terminals.
+//!
+//! What a terminal knew when it wrote an entry was settled when the entry came, and stands with it; so judging again, whenever something
+//! new is known of the card, gives what judging everything at the end would give.
+
+use std::collections::BTreeMap;
+
+use crate::crypto::verify_p256;
+use crate::domain::card::{PublicKey, Record};
+use crate::domain::entry::{Body, CardRead, Entry, Learnt};
+use crate::domain::policy::Policy;
+use crate::domain::verdict::Verdict;
+use crate::domain::{CardNumber, Cents, Counter, Season, TerminalId, Timestamp, TransactionId};
+use crate::wire::cose::{Algorithm, Content, Sign1};
+use crate::wire::entry::decode_entry;
+use crate::wire::exchange::TerminalStanding;
+use crate::wire::feed::{EntryVerdict, Item, RecordsWanted};
+
+use super::chain::Chain;
+use super::error::RegionError;
+use super::judge::{CardFacts, EntryFacts, Judgement, gap, judge, past_policy};
+use super::signing::Signer;
+use super::store::{Audience, CardRow, DenialRow, EntryId, Knowledge, Place, StoreError, StoredEntry, Tx};
+
+/// After so long without the records that would fill a gap in a card's counters they are asked for: by then every terminal
+/// within its policy has reported.
+const GAP_PATIENCE_SECONDS: u32 = 96 * 3600;
+
+/// Judges, within one transaction. Chains must not change while it lives.
+pub struct Bench<'a> {
+    tx: &'a Tx<'a>,
+    signer: &'a Signer,
+    now: Timestamp,
+    chains: BTreeMap<TerminalId, Chain>,
+}
+
+/// The chain of `terminal`.
+///
+/// # Errors
+/// The store's, also when the terminal has none.
+pub fn load_chain(tx: &Tx<'_>, terminal: TerminalId) -> Result<Chain, StoreError> {
+    Chain::new(tx.branches(terminal)?, tx.live_branch(terminal)?).ok_or(StoreError::Inconsistent("a terminal's chain"))
+}
+
+/// What a stored entry says; `None` when this program cannot read it.
+pub fn read_entry(cose: &[u8]) -> Option<Entry> {
+    let envelope = Sign1::decode(cose, Algorithm::EdDsa, Content::Entry).ok()?;
+    decode_entry(&envelope.payload).ok()
+}
+
+/// Whether every signature that `read` brings is by the card's key.
+pub fn read_is_proven(read: &CardRead, key: &PublicKey) -> bool {
+    let state = read.state.signed_bytes(read.card, &read.challenge);
+    verify_p256(key, &state, &read.state.signature)
+        && read.records.iter().all(|signed| {
+            signed.record.card == read.card && verify_p256(key, &signed.record.signed_bytes(), &signed.signature)
+        })
+}
+
+impl<'a> Bench<'a> {
+    /// A bench for this transaction.
+    pub fn new(tx: &'a Tx<'a>, signer: &'a Signer, now: Timestamp) -> Self {
+        Self { tx, signer, now, chains: BTreeMap::new() }
+    }
+
+    /// Judges every entry about `card`, and asks for the records that are missing.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn judge_card(&mut self, card: CardNumber) -> Result<(), RegionError> {
+        let about = self.tx.entries_about(card)?;
+        let facts = self.facts(card, &about)?;
+        let judgement = judge(&facts);
+        for (stored, (verdict, payable)) in about.iter().zip(&judgement.verdicts) {
+            self.give(stored.id, stored.terminal, stored.place, *verdict, *payable)?;
+        }
+        if facts.certificate.is_some() {
+            self.ask_for_records(card, &facts, &judgement)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the verdict on one entry when it is new or changed, and tells it to a terminal that has the entry.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn give(
+        &mut self,
+        entry: EntryId,
+        terminal: TerminalId,
+        place: Place,
+        verdict: Verdict,
+        payable: Cents,
+    ) -> Result<(), RegionError> {
+        let before = self.tx.judged(entry)?;
+        if before.is_some_and(|before| before.verdict == verdict && before.payable == payable) {
+            return Ok(());
+        }
+        let version = self.tx.add_verdict(entry, terminal, place.sequence, verdict, payable, self.now)?;
+        // That an entry is on record the receipt tells already.
+        let news = verdict != Verdict::Recorded || before.is_some();
+        if news && self.chain(terminal)?.is_live(place) {
+            self.tell(terminal, place, version, verdict)?;
+        }
+        Ok(())
+    }
+
+    fn tell(&self, terminal: TerminalId, place: Place, version: u32, verdict: Verdict) -> Result<(), RegionError> {
+        let item = Item::Verdict(EntryVerdict { sequence: place.sequence, version, verdict });
+        self.tx.tell(Audience::One(terminal), &item, self.signer.serial().get())?;
+        Ok(())
+    }
+
+    fn chain(&mut self, terminal: TerminalId) -> Result<&Chain, RegionError> {
+        match self.chains.entry(terminal) {
+            std::collections::btree_map::Entry::Occupied(known) => Ok(known.into_mut()),
+            std::collections::btree_map::Entry::Vacant(unknown) => Ok(unknown.insert(load_chain(self.tx, terminal)?)),
+        }
+    }
+
+    fn facts(&mut self, card: CardNumber, about: &[StoredEntry]) -> Result<CardFacts, RegionError> {
+        let row = self.tx.card(card)?;
+        let certificate = row.as_ref().and_then(|row| row.certificate);
+        let records: Vec<Record> = self.tx.records(card)?.iter().map(|(signed, _)| signed.record).collect();
+        let denial = self.tx.denial(card)?;
+        let mut entries = Vec::with_capacity(about.len());
+        for stored in about {
+            // Only what could be read has a card.
+            let entry = read_entry(&stored.cose).ok_or(StoreError::Inconsistent("an entry about a card"))?;
+            entries.push(self.entry_facts(entry, stored, row.as_ref(), denial.as_ref())?);
+        }
+        let mut seasons: Vec<Season> =
+            entries.iter().filter_map(|of| record_of(&of.entry.body)).map(|r| r.season).collect();
+        seasons.extend(records.iter().map(|record| record.season));
+        seasons.sort();
+        seasons.dedup();
+        let catalogues = seasons.into_iter().map(|season| self.tx.catalogue(season));
+        Ok(CardFacts {
+            certificate: certificate.map(|certificate| crate::crypto::sha256(&certificate.encode())),
+            entitlements: self.tx.entitlements(card)?,
+            records,
+            abandoned: self.tx.abandoned(card)?,
+            undone: self.tx.undone(card)?.iter().map(|undone| undone.counter).collect(),
+            catalogues: catalogues.filter_map(Result::transpose).collect::<Result<_, _>>()?,
+            entries,
+        })
+    }
+
+    fn entry_facts(
+        &mut self,
+        entry: Entry,
+        stored: &StoredEntry,
+        card: Option<&CardRow>,
+        denial: Option<&DenialRow>,
+    ) -> Result<EntryFacts, RegionError> {
+        let terminal = stored.terminal;
+        let record = record_of(&entry.body).copied();
+        let knowledge = self.knowledge(&entry.body, stored)?;
+        let certificates = match record {
+            Some(record) => self.tx.terminal_certificates(terminal, record.season)?,
+            None => Vec::new(),
+        };
+        let told = self.tx.standing_known_at(terminal, knowledge.position)?;
+        let key = card.and_then(|card| card.certificate).map(|certificate| certificate.public_key);
+        let proven = match (&entry.body, key) {
+            (Body::CardRead(read), Some(key)) => read_is_proven(read, &key),
+            _ => false,
+        };
+        let past_policy = match (record, self.policy(terminal, &knowledge)?) {
+            (Some(record), Some(policy)) => past_policy(&policy, &knowledge, record.time),
+            _ => false,
+        };
+        Ok(EntryFacts {
+            settled: self.chain(terminal)?.is_settled(stored.place),
+            certificates,
+            denied: denial.is_some_and(|denial| denial.position <= knowledge.position),
+            suspended: told.is_some_and(|told| told.standing != TerminalStanding::Active),
+            past_policy,
+            proven,
+            entry,
+        })
+    }
+
+    /// What the terminal had when it asked the card. A doubt that was reported tells it better than the entry that ended the doubt later.
+    fn knowledge(&self, body: &Body, stored: &StoredEntry) -> Result<Knowledge, RegionError> {
+        Ok(match doubted(body) {
+            Some(transaction) => self.tx.doubt(stored.terminal, transaction)?.unwrap_or(stored.knowledge),
+            None => stored.knowledge,
+        })
+    }
+
+    /// The policy that the terminal had: the newest that it has confirmed, or that it was enrolled with.
+    fn policy(&self, terminal: TerminalId, knowledge: &Knowledge) -> Result<Option<Policy>, RegionError> {
+        let enrolled = self.tx.terminal(terminal)?.and_then(|row| row.keys).map(|keys| keys.enrolled_at);
+        let policies = self.tx.policies()?;
+        let had = policies.iter().rfind(|row| {
+            row.position <= knowledge.position || enrolled.is_some_and(|enrolled| row.published_at <= enrolled)
+        });
+        Ok(had.or(policies.first()).map(|row| row.policy))
+    }
+
+    fn ask_for_records(&self, card: CardNumber, facts: &CardFacts, judgement: &Judgement) -> Result<(), RegionError> {
+        let overdue = match gap(&facts.records) {
+            Some(gap) if self.is_overdue(card, gap.0)? => Some(gap),
+            _ => None,
+        };
+        let wanted = match (judgement.wanted, overdue) {
+            (Some((from, to)), Some((gap_from, gap_to))) => Some((from.min(gap_from), to.max(gap_to))),
+            (one, other) => one.or(other),
+        };
+        let wanted = wanted.map(|(from, to)| RecordsWanted { card, from, to });
+        let before = self.tx.records_wanted(card)?;
+        match wanted {
+            None if before.is_some() => {
+                self.tx.want_no_records(card)?;
+                self.tx.untell_records_wanted(card)?;
+            }
+            Some(wanted) if before != Some(wanted) => {
+                self.tx.want_records(&wanted)?;
+                for terminal in self.tx.terminals_that_saw(card)? {
+                    let item = Item::RecordsWanted(wanted);
+                    self.tx.tell(Audience::One(terminal), &item, self.signer.serial().get())?;
+                }
+            }
+            Some(_) | None => (),
+        }
+        Ok(())
+    }
+
+    /// Whether nobody can be expected to report the record with this counter any more: it was skipped long ago, or a terminal that saw the
+    /// card has lost its disk.
+    fn is_overdue(&self, card: CardNumber, first_missing: Counter) -> Result<bool, RegionError> {
+        let skipped = self.tx.records(card)?.into_iter().filter(|(signed, _)| signed.record.counter > first_missing);
+        let since = skipped.map(|(_, learnt_at)| learnt_at).min();
+        if since.is_some_and(|since| self.now.seconds_since(since) >= GAP_PATIENCE_SECONDS) {
+            return Ok(true);
+        }
+        for terminal in self.tx.terminals_that_saw(card)? {
+            let standing = self.tx.standing(terminal)?;
+            if standing.is_some_and(|standing| standing.standing == TerminalStanding::Retired) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// The record that an entry brings as its own.
+fn record_of(body: &Body) -> Option<&Record> {
+    match body {
+        Body::Debit(debit) => Some(&debit.proof.record),
+        Body::Reversal(reversal) => Some(&reversal.proof.record),
+        Body::NotDone(_)
+        | Body::Abandoned(_)
+        | Body::UndoRequest(_)
+        | Body::Refused(_)
+        | Body::CardRead(_)
+        | Body::Event(_) => None,
+    }
+}
+
+/// The transaction of a debit that was in doubt first.
+fn doubted(body: &Body) -> Option<TransactionId> {
+    match body {
+        Body::Debit(debit) if debit.learnt == Learnt::FromRecords => Some(debit.proof.record.transaction),
+        Body::Debit(_)
+        | Body::Reversal(_)
+        | Body::NotDone(_)
+        | Body::Abandoned(_)
+        | Body::UndoRequest(_)
+        | Body::Refused(_)
+        | Body::CardRead(_)
+        | Body::Event(_) => None,
+    }
+}

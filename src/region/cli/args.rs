@@ -1,0 +1,308 @@
+//! The command line of `pass-region`. Help is French and English, as the sentences are.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::super::desk::CODE_HOURS;
+use crate::domain::refusal::{DenialReason, Language};
+
+/// La région PASS : échanges avec les terminaux, guichet, cartes / The region of the PASS: exchanges, desk, cards
+#[derive(Parser)]
+#[command(name = "pass-region", version, max_term_width = 110)]
+pub(super) struct Cli {
+    /// Langue des phrases / Language of the sentences
+    #[arg(long, global = true, value_enum, default_value_t = Lang::Fr)]
+    pub(super) lang: Lang,
+    /// Réponse en JSON, pour les programmes / Answer in JSON, for programs
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Lang {
+    /// Français
+    Fr,
+    /// English
+    En,
+}
+
+impl From<Lang> for Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::Fr => Self::French,
+            Lang::En => Self::English,
+        }
+    }
+}
+
+#[derive(Subcommand)]
+pub(super) enum Verb {
+    /// Crée la région : clés, base, catalogue / Makes the region: keys, store, catalogue
+    Init(Init),
+    /// Répond aux terminaux / Answers the terminals
+    Serve(Serve),
+    /// Partenaires / Partners
+    Partner {
+        #[command(subcommand)]
+        verb: PartnerVerb,
+    },
+    /// Terminaux / Terminals
+    Terminal {
+        #[command(subcommand)]
+        verb: TerminalVerb,
+    },
+    /// Cartes / Cards
+    Card {
+        #[command(subcommand)]
+        verb: CardVerb,
+    },
+    /// Clés de la région / Region keys
+    Key {
+        #[command(subcommand)]
+        verb: KeyVerb,
+    },
+    /// Catalogues des saisons / Catalogues of the seasons
+    Catalogue {
+        #[command(subcommand)]
+        verb: PublishVerb,
+    },
+    /// Politique hors ligne / Offline policy
+    Policy {
+        #[command(subcommand)]
+        verb: PublishVerb,
+    },
+    /// Écritures reçues, avec leur jugement / Entries received, with their verdicts
+    Entries(Entries),
+    /// Répond à une demande apportée dans un fichier / Answers a request that was brought in a file
+    Answer(Answer),
+}
+
+/// Where the region is.
+#[derive(Args)]
+pub(super) struct Data {
+    /// Dossier de la région / Directory of the region
+    #[arg(long, value_name = "DIR", env = "PASS_REGION_DATA")]
+    pub(super) data: PathBuf,
+}
+
+#[derive(Args)]
+pub(super) struct Init {
+    #[command(flatten)]
+    pub(super) data: Data,
+    /// Catalogue (sinon celui qui est livré) / Catalogue (the shipped one otherwise)
+    #[arg(long, value_name = "FILE")]
+    pub(super) catalogue: Option<PathBuf>,
+    /// Saison, l'année de son 1er juin (sinon la présente) / Season, the year of its 1 June (the present one otherwise)
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(1976..2106))]
+    pub(super) season: Option<u16>,
+}
+
+#[derive(Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    pub(super) data: Data,
+    /// Adresse et port ; port 0 : un port libre / Address and port; port 0: a free one
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(super) listen: String,
+    /// Certificat TLS et sa chaîne, PEM / TLS certificate and its chain, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// Clé privée TLS, PEM / TLS private key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum PartnerVerb {
+    /// Ajoute un partenaire / Adds a partner
+    Add {
+        #[command(flatten)]
+        data: Data,
+        /// Son nom / Its name
+        #[arg(long)]
+        name: String,
+        /// Ses activités : cinema, bookshop... / Its activities: cinema, bookshop...
+        #[arg(long, required = true, num_args = 1..)]
+        activity: Vec<String>,
+    },
+    /// Liste les partenaires / Lists the partners
+    List {
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum TerminalVerb {
+    /// Ajoute un terminal et donne son code d'inscription / Adds a terminal and gives its enrolment code
+    Add {
+        #[command(flatten)]
+        data: Data,
+        /// Numéro du partenaire / Id of the partner
+        #[arg(long, value_name = "ID")]
+        partner: u32,
+        /// Terminal que celui-ci remplace, disque perdu / Terminal that this one replaces, disk lost
+        #[arg(long, value_name = "ID")]
+        replaces: Option<u32>,
+        /// Durée du code, en heures / Life of the code, in hours
+        #[arg(long, value_name = "HOURS", default_value_t = CODE_HOURS)]
+        valid_hours: u32,
+        /// Reçoit les droits de toutes les cartes / Is sent the entitlements of all cards
+        #[arg(long)]
+        all_entitlements: bool,
+    },
+    /// Suspend un terminal / Suspends a terminal
+    Suspend(OneTerminal),
+    /// Rétablit un terminal / Lets a terminal sell again
+    Resume(OneTerminal),
+    /// Liste les terminaux / Lists the terminals
+    List {
+        #[command(flatten)]
+        data: Data,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct OneTerminal {
+    #[command(flatten)]
+    pub(super) data: Data,
+    /// Numéro du terminal / Id of the terminal
+    #[arg(value_name = "ID", required_unless_present = "terminal")]
+    pub(super) id: Option<u32>,
+    /// Le même / The same
+    #[arg(long, value_name = "ID", conflicts_with = "id")]
+    pub(super) terminal: Option<u32>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum CardVerb {
+    /// Fait la carte vierge qui est dans le lecteur / Makes the blank card in the reader
+    Issue {
+        #[command(flatten)]
+        data: Data,
+        /// Nom du lecteur, comme PC/SC le donne / Name of the reader, as PC/SC gives it
+        #[arg(long, value_name = "NAME")]
+        reader: String,
+        /// Profil du titulaire / Profile of the holder
+        #[arg(long, default_value = "lycee")]
+        profile: String,
+        /// Secondes pendant lesquelles la carte est attendue / Seconds for which the card is waited for
+        #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+        wait: u32,
+    },
+    /// Met une carte en opposition, définitivement / Denies a card, for good
+    Deny {
+        #[command(flatten)]
+        data: Data,
+        /// Numéro de la carte / Number of the card
+        card: String,
+        /// Motif / Reason
+        #[arg(long, value_enum)]
+        reason: Reason,
+    },
+    /// Donne de nouveaux droits : revalidation, correction / Gives new rights: revalidation, correction
+    Entitle {
+        #[command(flatten)]
+        data: Data,
+        /// Numéro de la carte / Number of the card
+        card: String,
+        /// Saison, l'année de son 1er juin (sinon la présente) / Season, the year of its 1 June (the present one otherwise)
+        #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(1976..2106))]
+        season: Option<u16>,
+        /// Accordé : places ou centimes, ou euros avec décimales / Granted: seats or cents, or euros with decimals
+        #[arg(long, value_name = "BENEFIT=AMOUNT", num_args = 1..)]
+        grant: Vec<String>,
+        /// Déjà consommé ou imputé / Consumed before or charged
+        #[arg(long, value_name = "BENEFIT=AMOUNT", num_args = 1..)]
+        opening: Vec<String>,
+    },
+    /// Montre une carte : droits, consommation, mouvements / Shows a card: rights, consumption, records
+    Show {
+        #[command(flatten)]
+        data: Data,
+        /// Numéro de la carte / Number of the card
+        card: String,
+    },
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Reason {
+    /// Perdue / Lost
+    Lost,
+    /// Volée / Stolen
+    Stolen,
+    /// Cassée / Broken
+    Broken,
+}
+
+impl From<Reason> for DenialReason {
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Lost => Self::Lost,
+            Reason::Stolen => Self::Stolen,
+            Reason::Broken => Self::Broken,
+        }
+    }
+}
+
+#[derive(Subcommand)]
+pub(super) enum KeyVerb {
+    /// Nouvelle clé de la région, certifiée par la racine / New region key, certified by the root
+    Rotate(Rotate),
+}
+
+#[derive(Args)]
+pub(super) struct Rotate {
+    #[command(flatten)]
+    pub(super) data: Data,
+    /// Clé racine, si elle n'est plus dans le dossier / Root key, when it is not in the directory any more
+    #[arg(long, value_name = "FILE")]
+    pub(super) root_key: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(super) enum PublishVerb {
+    /// Publie un fichier / Publishes a file
+    Publish(Publish),
+}
+
+impl PublishVerb {
+    pub(super) fn publish(self) -> Publish {
+        match self {
+            Self::Publish(publish) => publish,
+        }
+    }
+}
+
+#[derive(Args)]
+pub(super) struct Publish {
+    #[command(flatten)]
+    pub(super) data: Data,
+    /// Le fichier / The file
+    pub(super) file: PathBuf,
+    /// Saison d'un catalogue qui n'en nomme pas / Season of a catalogue that names none
+    #[arg(long, value_name = "YEAR", value_parser = clap::value_parser!(u16).range(1976..2106))]
+    pub(super) season: Option<u16>,
+}
+
+#[derive(Args)]
+pub(super) struct Entries {
+    #[command(flatten)]
+    pub(super) data: Data,
+    /// D'un seul terminal / Of one terminal
+    #[arg(long, value_name = "ID")]
+    pub(super) terminal: Option<u32>,
+}
+
+#[derive(Args)]
+pub(super) struct Answer {
+    #[command(flatten)]
+    pub(super) data: Data,
+    /// La demande d'un terminal / A terminal's request
+    pub(super) request: PathBuf,
+    /// Où écrire la réponse / Where to write the answer
+    pub(super) answer: PathBuf,
+}

@@ -1,0 +1,326 @@
+//! The verbs about cards, and the list of entries.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::super::Region;
+use super::super::bench::read_entry;
+use super::super::desk::{CardFile, Correction, Corrections};
+use super::super::error::RegionError;
+use super::super::issue::CardTrouble;
+use super::super::store::EntryListing;
+use super::args::{CardVerb, Entries};
+use super::network::code;
+use super::now;
+use super::print::Printer;
+use crate::domain::card::{Operation, Record, SignedRecord};
+use crate::domain::catalogue::{Benefit, Catalogue, Code, Unit};
+use crate::domain::entry::{Body, Entry};
+use crate::domain::purse::left;
+use crate::domain::refusal::{DenialReason, Language};
+use crate::domain::verdict::{Contest, Verdict};
+use crate::domain::{CardNumber, Cents, Season, TerminalId};
+use crate::reader::{BurstError, CardWorker, ConnectError, ReaderName};
+
+/// How often a reader is looked at while a card is waited for.
+const CARD_POLL: Duration = Duration::from_millis(200);
+
+pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError> {
+    match verb {
+        CardVerb::Issue { data, reader, profile, wait } => {
+            let region = Region::open(&data.data)?;
+            let number = issue(&region, &reader, &code(&profile)?, Duration::from_secs(u64::from(wait)))?;
+            let digits = number.digits();
+            printer.done(
+                &json!({ "card_number": digits }),
+                &format!("Carte {} faite.", grouped(number)),
+                &format!("Card {} made.", grouped(number)),
+            )
+        }
+        CardVerb::Deny { data, card, reason } => {
+            let (card, reason) = (CardNumber::parse(&card)?, DenialReason::from(reason));
+            let denial = Region::open(&data.data)?.deny_card(card, reason, now())?;
+            let (code, at) = (denial.reason.code(), denial.denied_at);
+            printer.done(
+                &json!({ "card_number": card.digits(), "reason": code, "denied_at": at.to_string() }),
+                &format!(
+                    "Carte {} en opposition ({code}) depuis {at} ; les terminaux l'apprennent au prochain échange.",
+                    grouped(card)
+                ),
+                &format!(
+                    "Card {} denied ({code}) since {at}; the terminals learn so at their next exchange.",
+                    grouped(card)
+                ),
+            )
+        }
+        CardVerb::Entitle { data, card, season, grant, opening } => {
+            let card = CardNumber::parse(&card)?;
+            let read = |texts: &[String]| texts.iter().map(|text| Correction::parse(text)).collect::<Result<_, _>>();
+            let corrections = Corrections { granted: read(&grant)?, opening: read(&opening)? };
+            let season = season.map(Season::new);
+            let made = Region::open(&data.data)?.entitle_card(card, season, &corrections, now())?;
+            let (serial, season) = (made.serial, made.season);
+            printer.done(
+                &json!({ "card_number": card.digits(), "season": season.get(), "serial": serial.get() }),
+                &format!(
+                    "Droits {serial} pour {season} : la carte {} les reçoit à son prochain passage.",
+                    grouped(card)
+                ),
+                &format!("Rights {serial} for {season}: card {} takes them at its next tap.", grouped(card)),
+            )
+        }
+        CardVerb::Show { data, card } => {
+            let file = Region::open(&data.data)?.card_file(CardNumber::parse(&card)?)?;
+            if printer.is_json() { printer.line(&card_json(&file).to_string()) } else { show_card(&file, printer) }
+        }
+    }
+}
+
+/// All digits, as they are printed on the card: the desk needs them.
+fn grouped(card: CardNumber) -> String {
+    let digits = card.digits();
+    let groups: Vec<&str> = (0..4).filter_map(|group| digits.get(group * 4..group * 4 + 4)).collect();
+    groups.join(" ")
+}
+
+fn issue(region: &Region, reader: &str, profile: &Code, wait: Duration) -> Result<CardNumber, RegionError> {
+    let no_reader = || CardTrouble::NoReader(reader.to_owned());
+    let name = ReaderName::new(reader).ok_or_else(no_reader)?;
+    let mut worker = CardWorker::new();
+    let begun = Instant::now();
+    let mut connection = loop {
+        match worker.connect(&name) {
+            Ok(connection) => break connection,
+            // A card that was just put down is seen after a moment.
+            Err(ConnectError::NoCard) if begun.elapsed() < wait => thread::sleep(CARD_POLL),
+            Err(ConnectError::NoCard) => return Err(CardTrouble::NoCard.into()),
+            Err(ConnectError::NoSuchReader) => return Err(no_reader().into()),
+            Err(
+                error @ (ConnectError::Unreadable
+                | ConnectError::HeldByAnother
+                | ConnectError::Unavailable(_)
+                | ConnectError::Reader(_)),
+            ) => return Err(CardTrouble::Reader(error.to_string()).into()),
+        }
+    };
+    let made = connection.burst(|transport| region.issue_card(transport, profile, now()));
+    made.map_err(|error| match error {
+        BurstError::CardGone | BurstError::SessionLost => CardTrouble::Gone,
+        BurstError::HeldByAnother | BurstError::Unavailable(_) | BurstError::Reader(_) => {
+            CardTrouble::Reader(error.to_string())
+        }
+    })?
+}
+
+/// What stands on one line of a card's rights.
+struct RightsLine<'a> {
+    benefit: &'a Benefit,
+    granted: u32,
+    opening: u32,
+    consumed: u32,
+    left: u32,
+}
+
+fn rights<'f>(file: &'f CardFile) -> Vec<RightsLine<'f>> {
+    let (Some(newest), Some(catalogue)) = (file.entitlements.last(), &file.catalogue) else { return Vec::new() };
+    let line = |benefit: &'f Benefit| {
+        let consumed = file.consumed(newest.season, benefit.slot);
+        let (granted, opening) = (newest.granted.get(benefit.slot), newest.opening.get(benefit.slot));
+        // Of a benefit that is debited once the rest lapses with the debit.
+        let left = if benefit.once && consumed > 0 { 0 } else { left(granted, opening, consumed) };
+        RightsLine { benefit, granted, opening, consumed, left }
+    };
+    catalogue.benefits.iter().map(line).filter(|line| line.granted > 0 || line.consumed > 0).collect()
+}
+
+const fn operation_code(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Debit => "debit",
+        Operation::Reversal => "reversal",
+    }
+}
+
+fn record_json(signed: &SignedRecord) -> Value {
+    let Record { operation, slot, season, amount, link, consumed, counter, terminal, transaction, time, .. } =
+        signed.record;
+    json!({
+        "counter": counter.get(),
+        "operation": operation_code(operation),
+        "slot": slot.get(),
+        "season": season.get(),
+        "amount": amount,
+        "link": link,
+        "consumed": consumed,
+        "terminal": terminal.get(),
+        "transaction": transaction.to_string(),
+        "time": time.to_string(),
+    })
+}
+
+fn card_json(file: &CardFile) -> Value {
+    let rights: Vec<Value> = rights(file)
+        .iter()
+        .map(|line| {
+            json!({
+                "benefit": line.benefit.code.as_str(),
+                "unit": line.benefit.unit.code(),
+                "granted": line.granted,
+                "opening": line.opening,
+                "consumed": line.consumed,
+                "left": line.left,
+            })
+        })
+        .collect();
+    let entitlements: Vec<Value> = file
+        .entitlements
+        .iter()
+        .map(|made| json!({ "serial": made.serial.get(), "season": made.season.get(), "key_serial": made.key_serial.get() }))
+        .collect();
+    let denial =
+        file.denial.map(|denial| json!({ "reason": denial.reason.code(), "denied_at": denial.denied_at.to_string() }));
+    json!({
+        "card_number": file.card.card.digits(),
+        "issue": file.card.issue.get(),
+        "profile": file.card.profile.as_str(),
+        "issued_at": file.card.issued_at.map(|at| at.to_string()),
+        "season": file.entitlements.last().map(|newest| newest.season.get()),
+        "rights": rights,
+        "entitlements": entitlements,
+        "entitlement_on_card": file.card.holds.get(),
+        "records": file.records.iter().map(record_json).collect::<Vec<_>>(),
+        "taken_back": file.undone.iter().map(|undone| undone.counter.get()).collect::<Vec<_>>(),
+        "denial": denial,
+    })
+}
+
+fn show_card(file: &CardFile, printer: &Printer) -> Result<(), RegionError> {
+    let (number, profile) = (grouped(file.card.card), &file.card.profile);
+    printer.line(&format!("{} {number} ({profile})", printer.text("Carte", "Card")))?;
+    if let Some(denial) = &file.denial {
+        let (code, at) = (denial.reason.code(), denial.denied_at);
+        let (french, english) = (format!("En opposition ({code}) depuis {at}"), format!("Denied ({code}) since {at}"));
+        printer.line(printer.text(&french, &english))?;
+    }
+    if let Some(newest) = file.entitlements.last() {
+        let (season, serial, holds) = (newest.season, newest.serial, file.card.holds);
+        let french = format!("Saison {season}, droits {serial} (sur la carte : {holds})");
+        let english = format!("Season {season}, rights {serial} (on the card: {holds})");
+        printer.line(printer.text(&french, &english))?;
+    }
+    for line in rights(file) {
+        let label = match printer.language() {
+            Language::French => &line.benefit.label_fr,
+            Language::English => &line.benefit.label_en,
+        };
+        let (granted, left) = (amount_text(line.benefit, line.granted), amount_text(line.benefit, line.left));
+        let french = format!("  {label} : reste {left} sur {granted}");
+        let english = format!("  {label}: {left} left of {granted}");
+        printer.line(printer.text(&french, &english))?;
+    }
+    for signed in &file.records {
+        let Record { counter, operation, slot, season, amount, terminal, time, .. } = signed.record;
+        let operation = operation_code(operation);
+        printer.line(&format!("  {counter}\t{time}\t{operation}\t{season}/{slot}\t{amount}\tterminal {terminal}"))?;
+    }
+    Ok(())
+}
+
+fn amount_text(benefit: &Benefit, amount: u32) -> String {
+    match benefit.unit {
+        Unit::Seat { .. } => amount.to_string(),
+        Unit::Cent => format!("{} EUR", Cents::from_u32(amount)),
+    }
+}
+
+pub(super) fn entries(arguments: &Entries, printer: &Printer) -> Result<(), RegionError> {
+    let region = Region::open(&arguments.data.data)?;
+    let mut catalogues: BTreeMap<Season, Option<Catalogue>> = BTreeMap::new();
+    region.store().read(|tx| {
+        tx.list_entries(arguments.terminal.map(TerminalId::new), |listing| {
+            let entry = read_entry(&listing.entry.cose);
+            let record = entry.as_ref().and_then(|entry| record(&entry.body));
+            if let Some(season) = record.map(|record| record.season)
+                && !catalogues.contains_key(&season)
+            {
+                catalogues.insert(season, tx.catalogue(season)?);
+            }
+            let catalogue = record.and_then(|record| catalogues.get(&record.season)?.as_ref());
+            let benefit = catalogue.and_then(|catalogue| catalogue.benefit(record?.slot));
+            let value = entry_json(&listing, entry.as_ref(), record, benefit);
+            if printer.is_json() { printer.line(&value.to_string()) } else { printer.line(&entry_line(&value)) }
+        })
+    })
+}
+
+fn record(body: &Body) -> Option<&Record> {
+    match body {
+        Body::Debit(debit) => Some(&debit.proof.record),
+        Body::Reversal(reversal) => Some(&reversal.proof.record),
+        Body::NotDone(_)
+        | Body::Abandoned(_)
+        | Body::UndoRequest(_)
+        | Body::Refused(_)
+        | Body::CardRead(_)
+        | Body::Event(_) => None,
+    }
+}
+
+/// What the entry says of the holder's money: collected, given back.
+fn money(body: &Body) -> (Option<Cents>, Option<Cents>) {
+    match body {
+        Body::Debit(debit) => (Some(debit.collected), None),
+        Body::Reversal(reversal) => (None, Some(reversal.returned)),
+        Body::NotDone(not_done) => (None, Some(not_done.returned)),
+        Body::Abandoned(abandoned) => (None, Some(abandoned.returned)),
+        Body::UndoRequest(request) => (None, Some(request.returned)),
+        Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => (None, None),
+    }
+}
+
+fn entry_json(
+    listing: &EntryListing,
+    entry: Option<&Entry>,
+    record: Option<&Record>,
+    benefit: Option<&Benefit>,
+) -> Value {
+    let stored = &listing.entry;
+    let body = entry.map(|entry| &entry.body);
+    let (collected, returned) = body.map_or((None, None), money);
+    let verdict = listing.judged.map(|judged| judged.verdict);
+    let payable = listing.judged.map_or(Cents::ZERO, |judged| judged.payable);
+    json!({
+        "terminal": stored.terminal.get(),
+        "sequence": stored.place.sequence.get(),
+        "branch": stored.place.branch,
+        "kind": body.map_or("unreadable", Body::kind),
+        "card": body.and_then(Body::card).map(CardNumber::masked),
+        "benefit": benefit.map(|benefit| benefit.code.as_str()),
+        "season": record.map(|record| record.season.get()),
+        "amount": record.map(|record| record.amount),
+        "counter": record.map(|record| record.counter.get()),
+        "transaction": record.map(|record| record.transaction.to_string()),
+        "payable_cents": payable.get(),
+        "collected_cents": collected.map(Cents::get),
+        "returned_cents": returned.map(Cents::get),
+        "time": entry.map(|entry| entry.time.to_string()),
+        "received_at": stored.received_at.to_string(),
+        "verdict": verdict.map(Verdict::code),
+        "reason": verdict.and_then(Verdict::contest).map(Contest::code),
+        "verdict_version": listing.judged.map(|judged| judged.version),
+    })
+}
+
+/// The same on one line for people.
+fn entry_line(value: &Value) -> String {
+    let field = |name: &str| match &value[name] {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let fields =
+        ["terminal", "sequence", "time", "kind", "card", "benefit", "amount", "payable_cents", "verdict", "reason"];
+    fields.map(field).join("\t")
+}

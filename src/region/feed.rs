@@ -1,0 +1,104 @@
+//! Pages of the feed, as one terminal gets them.
+
+use crate::crypto::sha256;
+use crate::domain::Timestamp;
+use crate::wire::cbor::{Opaque, encode};
+use crate::wire::cose::Content;
+use crate::wire::feed::{FeedPage, Item, PAGE_ITEMS_MAX, Position, denied_bytes};
+
+use super::error::RegionError;
+use super::signing::Signer;
+use super::store::{FeedRow, TerminalRow, Tx};
+
+/// The most pages in one answer; together with the bytes of a page it keeps an answer under its limit.
+pub const ANSWER_PAGES_MAX: usize = 4;
+
+/// The most bytes of items in one page.
+const PAGE_BYTES_MAX: usize = 1024 * 1024;
+
+/// What an answer carries of the feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pages {
+    /// Signed pages, in order; at least one.
+    pub pages: Vec<Opaque>,
+    /// Whether there is more.
+    pub more: bool,
+    /// Where they lead.
+    pub to: Position,
+}
+
+/// The pages for `terminal` after `from`. The first is there also when it is empty: it carries the time.
+///
+/// # Errors
+/// The store's, or that nothing could be signed.
+pub fn pages(
+    tx: &Tx<'_>,
+    signer: &Signer,
+    terminal: &TerminalRow,
+    from: Position,
+    now: Timestamp,
+) -> Result<Pages, RegionError> {
+    let newest = tx.feed_position()?;
+    if from > newest {
+        // Only a region that was restored from a copy can be behind its terminals. It says nothing new until it has caught up.
+        tracing::error!(terminal = %terminal.id, from, newest, "a terminal knows a feed position that was never given");
+    }
+    let mut pages = Vec::new();
+    let mut at = from;
+    loop {
+        let rows = tx.feed_after(terminal.id, terminal.all_entitlements, at, PAGE_ITEMS_MAX)?;
+        let (rows, whole) = fitting(rows);
+        let to = match rows.last() {
+            Some(last) if !whole => last.position,
+            _ => newest.max(at),
+        };
+        let denied = tx.denied_at(to)?;
+        let page = FeedPage {
+            terminal: terminal.id,
+            from: at,
+            to,
+            made_at: now,
+            denied_count: denied.len() as u64,
+            denied_digest: sha256(&denied_bytes(denied.into_iter())),
+            items: rows.into_iter().map(|row| for_terminal(row.item, terminal)).collect(),
+        };
+        pages.push(Opaque(signer.message(Content::FeedPage, &page)?));
+        at = to;
+        if whole || pages.len() >= ANSWER_PAGES_MAX {
+            return Ok(Pages { pages, more: !whole, to });
+        }
+    }
+}
+
+/// As many rows as a page holds, and whether these are all that there are.
+fn fitting(mut rows: Vec<FeedRow>) -> (Vec<FeedRow>, bool) {
+    let mut bytes = 0_usize;
+    let fits = |row: &FeedRow| {
+        bytes = bytes.saturating_add(encode(&row.item).len());
+        bytes <= PAGE_BYTES_MAX
+    };
+    // One item always fits.
+    let room = rows.iter().map(fits).take_while(|fits| *fits).count().max(1);
+    let whole = rows.len() < PAGE_ITEMS_MAX && room >= rows.len();
+    rows.truncate(room);
+    (rows, whole)
+}
+
+/// The policy says whether *this* terminal holds the entitlements of all cards.
+fn for_terminal(item: Item, terminal: &TerminalRow) -> Item {
+    match item {
+        Item::Policy(mut policy) => {
+            policy.all_entitlements = terminal.all_entitlements;
+            Item::Policy(policy)
+        }
+        Item::Catalogue(_)
+        | Item::Denial(_)
+        | Item::Entitlement(_)
+        | Item::TerminalCertificate(_)
+        | Item::KeyCertificate(_)
+        | Item::RecordsWanted(_)
+        | Item::Verdict(_)
+        | Item::KeyWithdrawn(_)
+        | Item::Partner(_) => item,
+    }
+}

@@ -1,0 +1,318 @@
+//! What the region owes for an entry: a pure function of what it knows of the card.
+//!
+//! The judge looks at all entries about one card together, because one fact changes what another is worth: a reversal takes a debit
+//! back, a second record for one counter unmasks a clone, a correction of the grant moves what is beyond it. It judges by what the region served
+//! and when it received, never by what a terminal claims (decision 13). Where facts come from, and where verdicts go, is in
+//! [`super::bench`].
+//!
+//! What always holds: at most one payable entry for each counter of a card; the payable debits of a slot and season never exceed what was granted;
+//! the same facts give the same verdicts, so judging again is harmless.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+
+use crate::domain::card::{Entitlement, Operation, Record, TerminalCertificate};
+use crate::domain::catalogue::{Benefit, Catalogue};
+use crate::domain::entry::{Body, CardRead, Debit, Entry};
+use crate::domain::policy::{Exposure, Policy};
+use crate::domain::verdict::{Contest, Verdict};
+use crate::domain::{Cents, Counter, Season, Slot, TerminalId, Timestamp, TransactionId};
+
+use super::store::Knowledge;
+
+/// How many records back a card can take a debit back (card profile, REVERSE).
+const REVERSIBLE_RECORDS: u32 = 16;
+
+/// What is known of a card.
+#[derive(Clone, Debug, Default)]
+pub struct CardFacts {
+    /// SHA-256 of the certificate that the region made for it; `None` for a card that the region never made.
+    pub certificate: Option<[u8; 32]>,
+    /// The newest entitlement of each season.
+    pub entitlements: Vec<Entitlement>,
+    /// What the card has signed, as far as it is known: every signature here was checked.
+    pub records: Vec<Record>,
+    /// Sales that were given up.
+    pub abandoned: Vec<(TerminalId, TransactionId)>,
+    /// Debits that the region took back itself.
+    pub undone: Vec<Counter>,
+    /// The catalogues of the records' seasons.
+    pub catalogues: Vec<Catalogue>,
+    /// Every readable entry about the card, in the order of arrival.
+    pub entries: Vec<EntryFacts>,
+}
+
+/// What is known of an entry.
+#[derive(Clone, Debug)]
+pub struct EntryFacts {
+    /// What it says.
+    pub entry: Entry,
+    /// Whether its branch is judged by what it says.
+    pub settled: bool,
+    /// The certificates that its terminal was ever given for the season of the record.
+    pub certificates: Vec<TerminalCertificate>,
+    /// The card was denied, and the terminal had been served that.
+    pub denied: bool,
+    /// The terminal was suspended or retired, and had been told.
+    pub suspended: bool,
+    /// The terminal sold past the hard limits of the policy that it had.
+    pub past_policy: bool,
+    /// For a card that was read: whether every signature in it holds.
+    pub proven: bool,
+}
+
+/// What the region says of the entries about a card.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// One for each entry, in their order: the verdict, and what the region pays.
+    pub verdicts: Vec<(Verdict, Cents)>,
+    /// The counters among which a reversal is missing, both included.
+    pub wanted: Option<(Counter, Counter)>,
+}
+
+/// Whether a terminal that had `knowledge` sold past `policy` at `time`.
+pub fn past_policy(policy: &Policy, knowledge: &Knowledge, time: Timestamp) -> bool {
+    let exposure = Exposure {
+        last_exchange: knowledge.at,
+        deny_list_made: knowledge.at,
+        waiting_entries: knowledge.waiting_entries,
+        waiting_cents: knowledge.waiting_cents,
+    };
+    policy.standing(&exposure, time).refusal().is_some()
+}
+
+/// The counters below the newest known one of which no record is known: the first and the last of them.
+pub fn gap(records: &[Record]) -> Option<(Counter, Counter)> {
+    let known: BTreeSet<u32> = records.iter().map(|record| record.counter.get()).collect();
+    span(&unknown_between(0, known.into_iter()))
+}
+
+/// Judges every entry about a card.
+pub fn judge(facts: &CardFacts) -> Judgement {
+    let card = CardView::of(facts);
+    let mut claimed = BTreeSet::new();
+    let mut verdicts: Vec<Option<Verdict>> = Vec::with_capacity(facts.entries.len());
+    // What passes everything but the grant, by counter.
+    let mut candidates = BTreeMap::new();
+    for (index, of_entry) in facts.entries.iter().enumerate() {
+        verdicts.push(match &of_entry.entry.body {
+            Body::Debit(debit) => match card.contest_of(debit, of_entry, &mut claimed) {
+                Some(reason) => Some(Verdict::Contested(reason)),
+                None => {
+                    candidates.insert(debit.proof.record.counter, index);
+                    None
+                }
+            },
+            Body::Reversal(reversal) => Some(
+                card.contest_of_proof(&reversal.certificate, &reversal.proof.record, of_entry)
+                    .map_or(Verdict::Recorded, Verdict::Contested),
+            ),
+            Body::CardRead(read) => Some(card.verdict_on_read(read, of_entry)),
+            Body::NotDone(_) | Body::Abandoned(_) | Body::UndoRequest(_) | Body::Refused(_) | Body::Event(_) => {
+                Some(Verdict::Recorded)
+            }
+        });
+    }
+    let within = card.within_grant(&candidates, facts);
+    let decide = |(index, verdict): (usize, Option<Verdict>)| match verdict {
+        Some(verdict) => (verdict, Cents::ZERO),
+        None => match within.get(&index) {
+            Some(payable) => (Verdict::Payable, *payable),
+            None => (Verdict::Contested(Contest::BeyondGrant), Cents::ZERO),
+        },
+    };
+    Judgement { verdicts: verdicts.into_iter().enumerate().map(decide).collect(), wanted: card.wanted() }
+}
+
+/// What follows from a card's records.
+struct CardView<'a> {
+    facts: &'a CardFacts,
+    /// By counter; of a cloned one, the first.
+    by_counter: BTreeMap<u32, &'a Record>,
+    /// Counters with two different records.
+    cloned: BTreeSet<Counter>,
+    /// Counters of debits that were taken back, on the card or by the region.
+    taken_back: BTreeSet<Counter>,
+    /// Unknown counters, among which reversals are missing.
+    suspects: Vec<RangeInclusive<u32>>,
+}
+
+impl<'a> CardView<'a> {
+    fn of(facts: &'a CardFacts) -> Self {
+        let mut by_counter: BTreeMap<u32, &Record> = BTreeMap::new();
+        let mut cloned = BTreeSet::new();
+        let mut taken_back: BTreeSet<Counter> = facts.undone.iter().copied().collect();
+        for record in &facts.records {
+            if by_counter.insert(record.counter.get(), record).is_some_and(|other| other != record) {
+                cloned.insert(record.counter);
+            }
+            if record.operation == Operation::Reversal {
+                taken_back.insert(Counter::new(record.link));
+            }
+        }
+        let suspects = missing_reversals(&by_counter);
+        Self { facts, by_counter, cloned, taken_back, suspects }
+    }
+
+    /// Why a debit is not payable, before the grant is looked at. `claimed` has the counters that an earlier entry brought.
+    fn contest_of(&self, debit: &Debit, of_entry: &EntryFacts, claimed: &mut BTreeSet<Counter>) -> Option<Contest> {
+        let record = &debit.proof.record;
+        if let Some(reason) = self.contest_of_proof(&debit.certificate, record, of_entry) {
+            return Some(reason);
+        }
+        if !of_entry.settled {
+            return Some(Contest::Forked);
+        }
+        let allows = |certificate: &TerminalCertificate| {
+            certificate.season == record.season
+                && certificate.slots.contains(record.slot)
+                && certificate.covers(record.time)
+        };
+        let payable = self.benefit(record).and_then(|benefit| benefit.unit.payable(record.amount));
+        if payable.is_none() || record.operation != Operation::Debit || !of_entry.certificates.iter().any(allows) {
+            return Some(Contest::NotAllowed);
+        }
+        let first = claimed.insert(record.counter);
+        let given_up = debit.abandoned || self.facts.abandoned.contains(&(record.terminal, record.transaction));
+        [
+            (self.cloned.contains(&record.counter), Contest::ClonedCounter),
+            (!first, Contest::AlreadyPaid),
+            (self.taken_back.contains(&record.counter), Contest::TakenBack),
+            (given_up, Contest::Abandoned),
+            (of_entry.denied, Contest::CardDenied),
+            (of_entry.suspended, Contest::TerminalSuspended),
+            (of_entry.past_policy, Contest::OfflinePolicy),
+            (self.maybe_taken_back(record.counter), Contest::MissingReversal),
+        ]
+        .into_iter()
+        .find_map(|(applies, reason)| applies.then_some(reason))
+    }
+
+    /// Whether the card was there, and at this terminal.
+    fn contest_of_proof(&self, certificate: &[u8; 32], record: &Record, of_entry: &EntryFacts) -> Option<Contest> {
+        if self.facts.certificate != Some(*certificate) {
+            Some(Contest::UnknownCard)
+        } else if !self.facts.records.contains(record) {
+            Some(Contest::CardProof)
+        } else if record.terminal != of_entry.entry.terminal {
+            Some(Contest::OtherTerminal)
+        } else {
+            None
+        }
+    }
+
+    fn verdict_on_read(&self, read: &CardRead, of_entry: &EntryFacts) -> Verdict {
+        if self.facts.certificate != Some(read.certificate) {
+            Verdict::Contested(Contest::UnknownCard)
+        } else if of_entry.proven {
+            Verdict::Recorded
+        } else {
+            Verdict::Contested(Contest::CardProof)
+        }
+    }
+
+    fn benefit(&self, record: &Record) -> Option<&'a Benefit> {
+        self.facts.catalogues.iter().find(|catalogue| catalogue.season == record.season)?.benefit(record.slot)
+    }
+
+    /// Whether one of the missing reversals can have been of this debit.
+    fn maybe_taken_back(&self, debit: Counter) -> bool {
+        let (first, last) = (debit.get().saturating_add(1), debit.get().saturating_add(REVERSIBLE_RECORDS));
+        self.suspects.iter().any(|range| *range.start() <= last && first <= *range.end())
+    }
+
+    fn wanted(&self) -> Option<(Counter, Counter)> {
+        span(&self.suspects)
+    }
+
+    /// Of the entries that pass everything else, those that the grant covers, with what they are worth. Debits count in the order in
+    /// which the card made them. A debit of which only the record is known, because its terminal has not reported yet, counts too.
+    fn within_grant(&self, candidates: &BTreeMap<Counter, usize>, facts: &CardFacts) -> BTreeMap<usize, Cents> {
+        let mut used: BTreeMap<(Season, Slot), u64> = BTreeMap::new();
+        let mut within = BTreeMap::new();
+        for record in self.by_counter.values().filter(|record| record.operation == Operation::Debit) {
+            let candidate = candidates.get(&record.counter);
+            if candidate.is_none() && !self.is_outstanding(record) {
+                continue;
+            }
+            let Some(benefit) = self.benefit(record) else { continue };
+            let used = used.entry((record.season, record.slot)).or_default();
+            let covered = u64::from(granted(facts, record));
+            let fits = *used + u64::from(record.amount) <= covered && !(benefit.once && *used > 0);
+            if !fits {
+                continue;
+            }
+            *used += u64::from(record.amount);
+            if let (Some(index), Some(payable)) = (candidate, benefit.unit.payable(record.amount)) {
+                within.insert(*index, payable);
+            }
+        }
+        within
+    }
+
+    /// Whether a debit will be payable to the terminal that its record names, once that terminal reports it.
+    fn is_outstanding(&self, record: &Record) -> bool {
+        let reported = self.facts.entries.iter().any(|of_entry| match &of_entry.entry.body {
+            Body::Debit(debit) => debit.proof.record == *record && of_entry.entry.terminal == record.terminal,
+            Body::Reversal(_)
+            | Body::NotDone(_)
+            | Body::Abandoned(_)
+            | Body::UndoRequest(_)
+            | Body::Refused(_)
+            | Body::CardRead(_)
+            | Body::Event(_) => false,
+        });
+        !reported
+            && !self.cloned.contains(&record.counter)
+            && !self.taken_back.contains(&record.counter)
+            && !self.facts.abandoned.contains(&(record.terminal, record.transaction))
+            && !self.maybe_taken_back(record.counter)
+    }
+}
+
+/// What the newest entitlement of the record's season leaves for debits in its slot: granted less opening.
+fn granted(facts: &CardFacts, record: &Record) -> u32 {
+    let newest = facts.entitlements.iter().filter(|entitlement| entitlement.season == record.season);
+    newest.max_by_key(|entitlement| entitlement.serial).map_or(0, |entitlement| {
+        entitlement.granted.get(record.slot).saturating_sub(entitlement.opening.get(record.slot))
+    })
+}
+
+/// Ranges of unknown counters that hide a reversal. A debit's link tells how many reversals the card had made by then; where more are told than
+/// are known, the missing ones stand between this debit and the known one before it.
+fn missing_reversals(by_counter: &BTreeMap<u32, &Record>) -> Vec<RangeInclusive<u32>> {
+    let mut suspects = Vec::new();
+    let (mut accounted, mut debit_before) = (0_u32, 0_u32);
+    for (counter, record) in by_counter {
+        match record.operation {
+            Operation::Reversal => accounted = accounted.saturating_add(1),
+            Operation::Debit => {
+                if record.link > accounted {
+                    let between = by_counter.range(debit_before + 1..*counter).map(|(known, _)| *known);
+                    suspects.extend(unknown_between(debit_before, between.chain([*counter])));
+                    accounted = record.link;
+                }
+                debit_before = *counter;
+            }
+        }
+    }
+    suspects
+}
+
+/// The ranges of counters over `floor` that are not among `known`, which grows.
+fn unknown_between(floor: u32, known: impl Iterator<Item = u32>) -> Vec<RangeInclusive<u32>> {
+    let mut below = floor;
+    let mut unknown = Vec::new();
+    for counter in known {
+        if counter > below + 1 {
+            unknown.push(below + 1..=counter - 1);
+        }
+        below = counter;
+    }
+    unknown
+}
+
+/// From the first to the last counter of `ranges`.
+fn span(ranges: &[RangeInclusive<u32>]) -> Option<(Counter, Counter)> {
+    Some((Counter::new(*ranges.first()?.start()), Counter::new(*ranges.last()?.end())))
+}

@@ -1,0 +1,129 @@
+//! The region's side: it enrols terminals, takes their entries, judges and acknowledges them, tells them what is new, and makes cards.
+//!
+//! From the inside out: [`store`] keeps everything; [`judge`] says what an entry is worth, [`chain`] where it belongs, both without any
+//! input or output; [`intake`], [`bench`], [`feed`], [`rights`], [`certificates`] carry this out within one transaction; [`Region`] answers
+//! messages ([`enrolment`], [`exchange`]), serves the desk ([`desk`]) and makes cards ([`issue`]). [`server`] puts it on the
+//! network, [`cli`] under the fingers of people.
+//!
+//! What always holds: time is an argument, only the program's shell has a clock; every request is one transaction; nothing is acknowledged
+//! before it is committed; no private key but the region key in use is needed while it serves; no card number and no name goes to a log.
+//!
+//! Settlement, holders and orders are elsewhere, and so is everything that a terminal decides.
+
+pub mod bench;
+pub mod certificates;
+pub mod chain;
+pub mod cli;
+pub mod config;
+pub mod desk;
+pub mod enrolment;
+pub mod error;
+pub mod exchange;
+pub mod feed;
+pub mod intake;
+pub mod issue;
+pub mod judge;
+pub mod keys;
+pub mod message;
+pub mod rights;
+pub mod server;
+pub mod signing;
+pub mod store;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::domain::{KeySerial, Season, Timestamp};
+use crate::wire::feed::Item;
+
+use config::{CatalogueFile, SHIPPED_POLICY, parse_policy};
+pub use error::RegionError;
+use keys::{KeyDirectory, make_private_directory};
+pub use message::Refused;
+use signing::{Signer, certify};
+use store::{Audience, Store, StoreError, Tx};
+
+/// The region in one directory: its store and its keys. Any number of programs may have it open.
+#[derive(Debug)]
+pub struct Region {
+    store: Store,
+    keys: KeyDirectory,
+    /// The key in use; another program may have made a newer one meanwhile.
+    signer: Mutex<Option<Arc<Signer>>>,
+}
+
+fn store_path(data: &Path) -> PathBuf {
+    data.join("region.db")
+}
+
+impl Region {
+    /// Makes a region in `data`: root key, region key 1, store, the catalogue of `season` and the shipped offline policy. What an
+    /// interrupted run has left is taken up.
+    ///
+    /// # Errors
+    /// [`RegionError::AlreadyThere`], [`RegionError::CannotCreate`], and what keys and store say.
+    pub fn create(data: &Path, catalogue: &CatalogueFile, season: Season, now: Timestamp) -> Result<Self, RegionError> {
+        let in_catalogue = |error| RegionError::Config { file: "catalogue".to_owned(), error };
+        let catalogue = catalogue.catalogue(season, 1).map_err(in_catalogue)?;
+        let policy = parse_policy(SHIPPED_POLICY, 1)
+            .map_err(|error| RegionError::Config { file: "policy".to_owned(), error })?;
+        make_private_directory(data).map_err(|error| RegionError::CannotCreate { path: data.to_owned(), error })?;
+        if fs::exists(store_path(data)).unwrap_or(false) && Self::is_founded(data)? {
+            return Err(RegionError::AlreadyThere(data.to_owned()));
+        }
+        let keys = KeyDirectory::of(data);
+        keys.create()?;
+        let (root, first) = (keys.make_root()?, KeySerial::new(1));
+        let key = keys.make_region_key(first)?;
+        let certificate = certify(&root, first, &key)?;
+        let store = Store::create(&store_path(data))?;
+        store.write(|tx| {
+            tx.found(&root.public_key(), now)?;
+            tx.add_region_key(&certificate, now)?;
+            tx.tell(Audience::Everyone, &Item::KeyCertificate(certificate), first.get())?;
+            tx.add_catalogue(&catalogue, now)?;
+            tx.tell(Audience::Everyone, &Item::Catalogue(catalogue.clone()), first.get())?;
+            let position = tx.tell(Audience::Everyone, &Item::Policy(policy), first.get())?;
+            tx.add_policy(&policy, position, now)
+        })?;
+        let signer = Mutex::new(Some(Arc::new(Signer::new(key, certificate))));
+        Ok(Self { store, keys, signer })
+    }
+
+    fn is_founded(data: &Path) -> Result<bool, RegionError> {
+        Ok(Store::open(&store_path(data))?.read(|tx| tx.root_key())?.is_some())
+    }
+
+    /// Opens the region in `data`.
+    ///
+    /// # Errors
+    /// [`RegionError::NotARegion`], and what the store says.
+    pub fn open(data: &Path) -> Result<Self, RegionError> {
+        let store = match Store::open(&store_path(data)) {
+            Err(StoreError::Missing(_)) => return Err(RegionError::NotARegion(data.to_owned())),
+            store => store?,
+        };
+        if store.read(|tx| tx.root_key())?.is_none() {
+            return Err(RegionError::NotARegion(data.to_owned()));
+        }
+        Ok(Self { store, keys: KeyDirectory::of(data), signer: Mutex::new(None) })
+    }
+
+    /// Its store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The region key in use, read from its file when this program has not seen it yet.
+    fn signer(&self, tx: &Tx<'_>) -> Result<Arc<Signer>, RegionError> {
+        let newest = tx.region_keys()?.pop().ok_or(StoreError::Inconsistent("no region key"))?;
+        let mut known = self.signer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(signer) = known.as_ref().filter(|signer| signer.serial() == newest.serial) {
+            return Ok(Arc::clone(signer));
+        }
+        let signer = Arc::new(Signer::new(self.keys.region_key(newest.serial)?, newest));
+        *known = Some(Arc::clone(&signer));
+        Ok(signer)
+    }
+}

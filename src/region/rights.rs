@@ -1,0 +1,129 @@
+//! Entitlements: what a card is granted, made anew with each correction, and told to the terminals that see the card.
+
+use crate::domain::card::Entitlement;
+use crate::domain::{Amounts, CardNumber, EntitlementSerial, Season, Slot, TerminalId, Timestamp};
+use crate::wire::feed::Item;
+
+use super::error::RegionError;
+use super::signing::Signer;
+use super::store::{Audience, Tx};
+
+/// What an entitlement grants, before it is signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// For which season.
+    pub season: Season,
+    /// Granted, one per slot.
+    pub granted: Amounts,
+    /// Consumed before the card took part, or charged to it, one per slot.
+    pub opening: Amounts,
+}
+
+impl Rights {
+    /// What `entitlement` grants.
+    pub fn of(entitlement: &Entitlement) -> Self {
+        Self { season: entitlement.season, granted: entitlement.granted, opening: entitlement.opening }
+    }
+
+    /// The same with `amount` more left in `slot`: charged less, and where nothing was charged, granted more.
+    #[must_use]
+    pub fn giving_back(self, slot: Slot, amount: u32) -> Self {
+        let charged = self.opening.get(slot);
+        let less = charged.min(amount);
+        let granted = self.granted.get(slot).saturating_add(amount - less);
+        Self { granted: self.granted.with(slot, granted), opening: self.opening.with(slot, charged - less), ..self }
+    }
+}
+
+/// Makes the next entitlement of `card`, keeps it and tells it.
+///
+/// # Errors
+/// [`RegionError::SeasonOver`] for an earlier season than the newest one's, [`RegionError::NoSerialLeft`], the store's.
+pub fn entitle(
+    tx: &Tx<'_>,
+    signer: &Signer,
+    card: CardNumber,
+    rights: &Rights,
+    now: Timestamp,
+) -> Result<Entitlement, RegionError> {
+    let newest = tx.newest_entitlement(card)?;
+    if let Some(newest) = newest.as_ref().filter(|newest| newest.season > rights.season) {
+        return Err(RegionError::SeasonOver { asked: rights.season, has: newest.season });
+    }
+    let serial = newest.map_or(0, |newest| newest.serial.get()).checked_add(1).ok_or(RegionError::NoSerialLeft)?;
+    let serial = EntitlementSerial::new(serial);
+    let entitlement = signer.entitlement(card, rights.season, serial, rights.granted, rights.opening)?;
+    tx.add_entitlement(&entitlement, now)?;
+    for terminal in tx.terminals_that_saw(card)? {
+        tell(tx, signer, Audience::One(terminal), &entitlement)?;
+    }
+    tell(tx, signer, Audience::HoldersOfAll, &entitlement)?;
+    Ok(entitlement)
+}
+
+/// The first entitlement of a card is on it from the beginning: there is nothing to be carried.
+fn tell(tx: &Tx<'_>, signer: &Signer, audience: Audience, entitlement: &Entitlement) -> Result<(), RegionError> {
+    if entitlement.serial.get() > 1 {
+        tx.tell(audience, &Item::Entitlement(*entitlement), signer.serial().get())?;
+    }
+    Ok(())
+}
+
+/// `terminal` shows `card` for the first time: it is told what the card does not have yet.
+///
+/// # Errors
+/// The store's.
+pub fn tell_newcomer(
+    tx: &Tx<'_>,
+    signer: &Signer,
+    card: CardNumber,
+    terminal: TerminalId,
+    now: Timestamp,
+) -> Result<(), RegionError> {
+    let holds = tx.card(card)?.map_or(EntitlementSerial::new(0), |card| card.holds);
+    if let Some(newest) = newest(tx, signer, card, now)?.filter(|newest| newest.serial > holds) {
+        tell(tx, signer, Audience::One(terminal), &newest)?;
+    }
+    if let Some(wanted) = tx.records_wanted(card)? {
+        tx.tell(Audience::One(terminal), &Item::RecordsWanted(wanted), signer.serial().get())?;
+    }
+    Ok(())
+}
+
+/// The newest entitlement of `card`, in a form that the card takes: one that another key has signed, and that the card does not have
+/// yet, is made anew, because a card that holds the newer key refuses it (card profile, `69 87`).
+///
+/// # Errors
+/// As [`entitle`].
+pub fn newest(
+    tx: &Tx<'_>,
+    signer: &Signer,
+    card: CardNumber,
+    now: Timestamp,
+) -> Result<Option<Entitlement>, RegionError> {
+    let Some(newest) = tx.newest_entitlement(card)? else { return Ok(None) };
+    let holds = tx.card(card)?.map_or(EntitlementSerial::new(0), |card| card.holds);
+    if newest.key_serial == signer.serial() || newest.serial.get() == 1 || newest.serial <= holds {
+        return Ok(Some(newest));
+    }
+    entitle(tx, signer, card, &Rights::of(&newest), now).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_right_is_given_back_by_charging_less_and_then_granting_more() {
+        let slot = Slot::new(1).unwrap();
+        let rights = |granted, opening| Rights {
+            season: Season::new(2026),
+            granted: Amounts::ZERO.with(slot, granted),
+            opening: Amounts::ZERO.with(slot, opening),
+        };
+        let table = [(800, 0, 300, 1100, 0), (800, 500, 300, 800, 200), (800, 100, 300, 1000, 0)];
+        for (granted, opening, back, granted_after, opening_after) in table {
+            assert_eq!(rights(granted, opening).giving_back(slot, back), rights(granted_after, opening_after));
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The region on the network: HTTP around [`Region::enrol`] and [`Region::exchange`], and nothing that they do not say themselves.
+//!
+//! `POST /v1/enrolments` and `POST /v1/exchanges` take and give `application/cose`; what is refused is an RFC 9457 problem; `GET /healthz` tells whether
+//! the store answers. The messages are signed, so TLS may end here or at a proxy. Bodies, headers, time and the number of requests
+//! at once are bounded. The store blocks, so it is asked on blocking threads. Logs have terminals and numbers, never cards.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
+
+use super::Region;
+use super::enrolment::ENROLMENT_BYTES_MAX;
+use super::error::RegionError;
+use super::message::Refused;
+use crate::domain::Timestamp;
+use crate::wire::exchange::REQUEST_BYTES_MAX;
+
+/// The content type of every message (RFC 9052, 2).
+const COSE: &str = "application/cose";
+
+/// Requests that are dealt with at once; one more is told to come again.
+const REQUESTS_MAX: usize = 64;
+/// How long a client may take to send its header, and then its body.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long requests that are under way are waited for at the end.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
+/// When a client that found no room may come again, in seconds.
+const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Where the TLS certificate chain and its key are, PEM.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate and those that certify it.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// What the region does with a message: the body, and the time it came.
+type Deal = fn(&Region, &[u8], Timestamp) -> Result<Vec<u8>, Refused>;
+
+struct Service {
+    region: Region,
+    clock: Clock,
+    room: Semaphore,
+}
+
+/// Serves `region` on `address` until the process is told to end (SIGTERM, SIGINT). `listening` is told the real address, once it can be connected to.
+///
+/// # Errors
+/// [`RegionError::Listen`], [`RegionError::Tls`], [`RegionError::System`].
+pub fn serve(
+    region: Region,
+    clock: Clock,
+    address: &str,
+    tls: Option<&TlsFiles>,
+    listening: impl FnOnce(&str),
+) -> Result<(), RegionError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RegionError::System)?;
+    runtime.block_on(async {
+        let tls = match tls {
+            Some(files) => Some(tls_config(files).await?),
+            None => None,
+        };
+        let cannot_listen = |error| RegionError::Listen { address: address.to_owned(), error };
+        let listener = TcpListener::bind(address).map_err(cannot_listen)?;
+        let real = listener.local_addr().map_err(cannot_listen)?;
+        let handle = Handle::new();
+        end_on_signal(&handle)?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        listening(&format!("{scheme}://{real}"));
+        run(router(region, clock), listener, tls, handle).await.map_err(cannot_listen)
+    })
+}
+
+async fn tls_config(files: &TlsFiles) -> Result<RustlsConfig, RegionError> {
+    for file in [&files.certificate, &files.key] {
+        if !file.exists() {
+            return Err(RegionError::NoFile(file.clone()));
+        }
+    }
+    // A provider that is installed already is this one: the project has no other.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    RustlsConfig::from_pem_file(&files.certificate, &files.key).await.map_err(RegionError::Tls)
+}
+
+fn end_on_signal(handle: &Handle<SocketAddr>) -> Result<(), RegionError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(RegionError::System)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(RegionError::System)?;
+    let handle = handle.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
+        tracing::info!("ending: requests under way are finished first");
+        handle.graceful_shutdown(Some(DRAIN_TIMEOUT));
+    });
+    Ok(())
+}
+
+async fn run(
+    router: Router,
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    handle: Handle<SocketAddr>,
+) -> io::Result<()> {
+    let service = router.into_make_service();
+    match tls {
+        Some(tls) => {
+            let mut server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle).http1_only();
+            server.http_builder().http1().header_read_timeout(HEADER_TIMEOUT);
+            server.serve(service).await
+        }
+        None => {
+            let mut server = axum_server::from_tcp(listener)?.handle(handle).http1_only();
+            server.http_builder().http1().header_read_timeout(HEADER_TIMEOUT);
+            server.serve(service).await
+        }
+    }
+}
+
+/// The routes.
+pub fn router(region: Region, clock: Clock) -> Router {
+    let service = Arc::new(Service { region, clock, room: Semaphore::new(REQUESTS_MAX) });
+    Router::new()
+        .route("/v1/exchanges", post(exchange))
+        .route("/v1/enrolments", post(enrolment))
+        .route("/healthz", get(health))
+        .fallback(async || problem(StatusCode::NOT_FOUND, "not-found", "There is nothing at this address."))
+        .method_not_allowed_fallback(async || {
+            problem(StatusCode::METHOD_NOT_ALLOWED, "method", "This address does not take this method.")
+        })
+        .with_state(service)
+}
+
+async fn exchange(State(service): State<Arc<Service>>, request: Request) -> Response {
+    answer(service, request, REQUEST_BYTES_MAX, Region::exchange).await
+}
+
+async fn enrolment(State(service): State<Arc<Service>>, request: Request) -> Response {
+    answer(service, request, ENROLMENT_BYTES_MAX, Region::enrol).await
+}
+
+async fn answer(service: Arc<Service>, request: Request, bytes_max: usize, deal: Deal) -> Response {
+    if !is_cose(&request) {
+        return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "Send the message as application/cose.");
+    }
+    let Ok(_room) = service.room.try_acquire() else {
+        let mut full = problem(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at once: send it again.");
+        full.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+        return full;
+    };
+    let body = match read_body(request.into_body(), bytes_max).await {
+        Ok(body) => body,
+        Err(response) => return response,
+    };
+    let (region, now) = (Arc::clone(&service), (service.clock)());
+    match tokio::task::spawn_blocking(move || deal(&region.region, &body, now)).await {
+        Ok(Ok(message)) => ([(header::CONTENT_TYPE, COSE)], message).into_response(),
+        Ok(Err(refused)) => refusal(&refused),
+        Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "failed", "The region could not deal with the message."),
+    }
+}
+
+/// A message without content type is taken for what it should be.
+fn is_cose(request: &Request) -> bool {
+    let given = request.headers().get(header::CONTENT_TYPE).map(|given| given.to_str().unwrap_or_default());
+    given.is_none_or(|given| {
+        let essence = given.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case(COSE)
+    })
+}
+
+async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Response> {
+    match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, bytes_max)).await {
+        Ok(Ok(body)) => Ok(body),
+        // The one error that the limit gives; a connection that broke will not see the answer.
+        Ok(Err(_)) => Err(refusal(&Refused::TooLarge)),
+        Err(_) => {
+            Err(problem(StatusCode::REQUEST_TIMEOUT, "timeout", "The message did not come in time: send it again."))
+        }
+    }
+}
+
+fn refusal(refused: &Refused) -> Response {
+    match refused {
+        Refused::Failed(error) => tracing::error!(%error, "a message could not be dealt with"),
+        _ => tracing::info!(code = refused.code(), "a message was refused"),
+    }
+    let status = StatusCode::from_u16(refused.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    problem(status, refused.code(), &refused.sentence())
+}
+
+/// A problem of RFC 9457. Its type is a name for programs, its detail one sentence for people.
+fn problem(status: StatusCode, code: &str, sentence: &str) -> Response {
+    let body = serde_json::json!({
+        "type": format!("urn:pass:problem:{code}"),
+        "title": status.canonical_reason().unwrap_or("Problem"),
+        "status": status.as_u16(),
+        "detail": sentence,
+    });
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+async fn health(State(service): State<Arc<Service>>) -> Response {
+    let asked = tokio::task::spawn_blocking(move || service.region.store().read(|tx| tx.feed_position())).await;
+    match asked {
+        Ok(Ok(_)) => "ok\n".into_response(),
+        Ok(Err(_)) | Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "store", "The store does not answer."),
+    }
+}

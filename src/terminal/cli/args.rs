@@ -1,0 +1,154 @@
+//! The verbs and options, as clap reads them: everything is checked here, so that a verb gets only values that can be
+//! right.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
+use clap::{Args, Parser, Subcommand};
+
+use super::local_time;
+use crate::domain::catalogue::Code;
+use crate::domain::entry::Tender;
+use crate::domain::refusal::Language;
+use crate::domain::{CardNumber, Cents, RequestId, Timestamp};
+use crate::till::json;
+
+/// Terminal PASS'Région : débite les droits de la carte / PASS'Région terminal: redeems the card's rights
+#[derive(Debug, Parser)]
+#[command(name = "pass-terminal", version, max_term_width = 100)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+/// Where the options that every verb takes stand in its help: after its own.
+const COMMON: usize = 100;
+
+/// What every verb takes.
+#[derive(Debug, Args)]
+pub(super) struct Common {
+    /// Fichier de configuration / Configuration file
+    #[arg(long, global = true, display_order = COMMON, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Dossier du terminal, prioritaire sur la configuration / The terminal's directory, over the configuration's
+    #[arg(long, global = true, display_order = COMMON, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
+    /// Réponse en JSON, pour les programmes / Answer in JSON, for programs
+    #[arg(long, global = true, display_order = COMMON)]
+    pub(super) json: bool,
+    /// Langue des réponses / Language of the answers
+    #[arg(long, global = true, display_order = COMMON, value_name = "LANGUAGE", value_parser = language_parser())]
+    pub(super) lang: Option<Language>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Fait tourner le terminal / Runs the terminal
+    Run {
+        /// Une partie du nom du lecteur / A part of the reader's name
+        #[arg(long, value_name = "NAME")]
+        reader: Option<String>,
+    },
+    /// Inscrit le terminal auprès de la région / Enrols the terminal with the region
+    Enrol {
+        /// Adresse de la région / The region's address
+        #[arg(long, value_name = "URL")]
+        region: Option<String>,
+        /// Code d'inscription, à usage unique / One-time enrolment code
+        #[arg(long, value_name = "CODE")]
+        code: String,
+    },
+    /// Dit ce qu'est la carte posée et ce qu'il en reste / Says what the card is, and what is left on it
+    Card {
+        /// Attente d'une carte, en secondes / How long to wait for a card, in seconds
+        #[arg(long, value_name = "SECONDS", default_value_t = 0, value_parser = wait_parser())]
+        wait: u32,
+    },
+    /// Débite un droit de la carte, une fois l'argent encaissé / Debits a right of the card, the money being collected
+    Redeem(Redeem),
+    /// Annule une vente de ce terminal / Undoes a sale of this terminal
+    Undo(Undo),
+    /// Abandonne la vente en doute d'une carte, l'argent étant rendu / Gives up a card's sale in doubt, the money being
+    /// returned
+    Abandon {
+        /// Les 16 chiffres de la carte / The 16 digits of the card
+        #[arg(value_parser = CardNumber::parse)]
+        card: CardNumber,
+    },
+    /// Montre les écritures, la plus récente d'abord / Shows the entries, newest first
+    Journal(Journal),
+    /// Dit comment va le terminal / Says how the terminal is
+    Status,
+    /// Échange maintenant avec la région / Exchanges with the region now
+    Sync,
+    /// Vérifie tout le journal : chaîne et signatures / Verifies the whole ledger: chain and signatures
+    Verify,
+    /// Vérifie la configuration / Checks the configuration
+    Validate,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Redeem {
+    /// Avantage, si plusieurs conviennent / Benefit, where several match
+    #[arg(long, value_name = "BENEFIT", value_parser = |text: &str| Code::new(text))]
+    pub(super) benefit: Option<Code>,
+    /// Prix de l'achat, comme 23,50 / Price of the purchase, as 23.50
+    #[arg(long, value_name = "EUROS", value_parser = Cents::parse)]
+    pub(super) price: Option<Cents>,
+    /// Nombre de places / Number of seats
+    #[arg(long, value_name = "N")]
+    pub(super) seats: Option<u32>,
+    /// Supplément à la charge du titulaire / Supplement, wholly the holder's
+    #[arg(long, value_name = "EUROS", default_value = "0", hide_default_value = true, value_parser = Cents::parse)]
+    pub(super) supplement: Cents,
+    /// Moyen de paiement / How the holder paid
+    #[arg(long, value_name = "TENDER", default_value = "cash", value_parser = tender_parser())]
+    pub(super) paid: Tender,
+    /// Attente de la carte, en secondes [30, ou la configuration] / How long to wait for the card, in seconds [30, or
+    /// the configuration's]
+    #[arg(long, value_name = "SECONDS", value_parser = wait_parser())]
+    pub(super) wait: Option<u32>,
+    /// Nom de la demande : la même demande n'est faite qu'une fois / The request's name: the same request is done once
+    #[arg(long, value_parser = json::request_id)]
+    pub(super) id: Option<RequestId>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Undo {
+    /// Écriture de la vente ; sans elle, la dernière / The sale's entry; the last one without it
+    pub(super) entry: Option<u64>,
+    /// La carte n'est pas là : la région rendra le droit / The card is not there: the region gives the right back
+    #[arg(long)]
+    pub(super) without_card: bool,
+    /// Attente de la carte, en secondes [30, ou la configuration] / How long to wait for the card, in seconds [30, or
+    /// the configuration's]
+    #[arg(long, value_name = "SECONDS", value_parser = wait_parser())]
+    pub(super) wait: Option<u32>,
+    /// Nom de la demande : la même demande n'est faite qu'une fois / The request's name: the same request is done once
+    #[arg(long, value_parser = json::request_id)]
+    pub(super) id: Option<RequestId>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Journal {
+    /// Nombre d'écritures au plus / How many entries at most
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(super) limit: u32,
+    /// Depuis ce jour ou cet instant : 2026-11-22, 2026-11-22T20:00 / Since this day or instant
+    #[arg(long, value_name = "TIME", value_parser = local_time::parse)]
+    pub(super) since: Option<Timestamp>,
+}
+
+fn wait_parser() -> clap::builder::RangedI64ValueParser<u32> {
+    clap::value_parser!(u32).range(0..=600)
+}
+
+fn tender_parser() -> impl clap::builder::TypedValueParser<Value = Tender> {
+    PossibleValuesParser::new(Tender::ALL.map(Tender::code)).map(|code| Tender::from_code(&code).unwrap_or_default())
+}
+
+fn language_parser() -> impl clap::builder::TypedValueParser<Value = Language> {
+    PossibleValuesParser::new(["fr", "en"]).map(|code| json::language(&code).unwrap_or_default())
+}

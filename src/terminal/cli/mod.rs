@@ -1,0 +1,204 @@
+//! The command line of `pass-terminal`: its verbs, its options and its exit status.
+//!
+//! A verb is either a client of the daemon (in `client_verbs`, over the local API) or the daemon's own, which
+//! [`DaemonVerbs`] stands for. Results go to standard output, what keeps a verb from giving one goes to standard error,
+//! in one sentence.
+
+mod args;
+mod client_verbs;
+mod local_time;
+mod speak;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::args::{Cli, Verb};
+use super::config::{ConfigError, Settings};
+use crate::domain::refusal::Language;
+use crate::till::{JournalLine, JournalQuery, Status};
+
+/// The exit status: sysexits.h where it has one, 3 and 4 for what a card or the terminal refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: granted, undone, answered.
+    Done,
+    /// 3: refused.
+    Refused,
+    /// 4: refused for a moment only, or in doubt: the same again, with the card.
+    Again,
+    /// 64: the command line is wrong.
+    Usage,
+    /// 65: the data is wrong: a ledger that does not verify, a code that is none.
+    Data,
+    /// 69: no daemon answers.
+    NoDaemon,
+    /// 70: the program is at fault.
+    Internal,
+    /// 74: a file or the line failed.
+    Io,
+    /// 78: the configuration, or the ledger that it names, cannot be used.
+    Config,
+}
+
+impl Exit {
+    /// The exit status.
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Refused => 3,
+            Self::Again => 4,
+            Self::Usage => 64,
+            Self::Data => 65,
+            Self::NoDaemon => 69,
+            Self::Internal => 70,
+            Self::Io => 74,
+            Self::Config => 78,
+        }
+    }
+}
+
+/// Why a verb gave no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The exit status.
+    pub exit: Exit,
+    /// One sentence, in the language of the [`Setup`].
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with this sentence.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+}
+
+impl From<io::Error> for Failure {
+    /// Standard output is gone.
+    fn from(error: io::Error) -> Self {
+        Self::new(Exit::Io, error.to_string())
+    }
+}
+
+/// What every verb is given.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The settings.
+    pub settings: Settings,
+    /// The language of what people read: of `--lang`, else of the settings.
+    pub language: Language,
+    /// Whether the result is written as JSON, for programs.
+    pub json: bool,
+}
+
+/// The verbs that are not clients of the daemon. Each writes its result to `out`.
+pub trait DaemonVerbs {
+    /// `run`: the daemon, until it is told to stop.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn run(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure>;
+
+    /// `enrol`: with the region at `region` (of the settings without it) and a one-time code.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn enrol(&self, setup: &Setup, region: Option<&str>, code: &str, out: &mut dyn Write) -> Result<Exit, Failure>;
+
+    /// `verify`: the whole ledger.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn verify(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure>;
+
+    /// `validate`: the configuration, which is good already when this is called, and what it names.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn validate(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure>;
+
+    /// `status` when no daemon answers: what the ledger says; nothing where there is none.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn status_without_daemon(&self, setup: &Setup) -> Result<Option<Status>, Failure>;
+
+    /// `journal` when no daemon answers: what the ledger says; nothing where there is none.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn journal_without_daemon(&self, setup: &Setup, query: JournalQuery) -> Result<Option<Vec<JournalLine>>, Failure>;
+}
+
+/// Runs the command line `args`, whose first is the program's name.
+pub fn main(args: impl IntoIterator<Item = OsString>, verbs: &dyn DaemonVerbs) -> ExitCode {
+    let exit = run(args, verbs, &mut io::stdout(), &mut io::stderr());
+    ExitCode::from(exit.code())
+}
+
+fn run(
+    args: impl IntoIterator<Item = OsString>,
+    verbs: &dyn DaemonVerbs,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; where they cannot be written there is nobody to tell.
+            let (to, exit): (&mut dyn Write, _) =
+                if error.use_stderr() { (err, Exit::Usage) } else { (out, Exit::Done) };
+            let _ = write!(to, "{error}");
+            return exit;
+        }
+    };
+    match carry_out(cli, verbs, out) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            let _ = writeln!(err, "{}", failure.message);
+            failure.exit
+        }
+    }
+}
+
+fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let setup = set_up(&cli)?;
+    let setup = &setup;
+    match cli.verb {
+        Verb::Run { .. } => verbs.run(setup, out),
+        Verb::Enrol { region, code } => verbs.enrol(setup, region.as_deref(), &code, out),
+        Verb::Verify => verbs.verify(setup, out),
+        Verb::Validate => verbs.validate(setup, out),
+        Verb::Card { wait } => client_verbs::card(setup, wait, out),
+        Verb::Redeem(args) => client_verbs::redeem(setup, args, out),
+        Verb::Undo(args) => client_verbs::undo(setup, args, out),
+        Verb::Abandon { card } => client_verbs::abandon(setup, card, out),
+        Verb::Sync => client_verbs::sync(setup, out),
+        Verb::Status => client_verbs::status(setup, verbs, out),
+        Verb::Journal(args) => client_verbs::journal(setup, verbs, args, out),
+    }
+}
+
+fn set_up(cli: &Cli) -> Result<Setup, Failure> {
+    let reader = match &cli.verb {
+        Verb::Run { reader } => reader.clone(),
+        _ => None,
+    };
+    let common = &cli.common;
+    let language = common.lang.unwrap_or_default();
+    let settings = Settings::resolve(common.config.as_deref(), common.data.clone(), reader).map_err(|error| {
+        let exit = match &error {
+            ConfigError::NoData => Exit::Usage,
+            ConfigError::Read { .. } | ConfigError::Line { .. } => Exit::Config,
+        };
+        Failure::new(exit, speak::config_error(&error, language))
+    })?;
+    let language = common.lang.unwrap_or(settings.language);
+    Ok(Setup { settings, language, json: common.json })
+}
+
+#[cfg(test)]
+mod tests;

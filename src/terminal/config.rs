@@ -1,0 +1,331 @@
+//! The configuration: a TOML file, the command line over it, defaults under it.
+//!
+//! Owns the file's keys, their ranges and their defaults, all of which `config/terminal.toml` shows with their reasons.
+//! What the region decides (catalogue, policy, certificates) is never configured here.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Deserializer, de};
+
+use crate::domain::refusal::Language;
+use crate::till::json;
+
+/// What the program works with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The terminal's directory.
+    pub data: PathBuf,
+    /// A part of the name of the reader to use; every reader without it.
+    pub reader: Option<String>,
+    /// The region's address, where it is not the one of the enrolment.
+    pub region: Option<String>,
+    /// A file of PEM certificates: the only authorities that are believed for the region's TLS; those of the system without it.
+    pub region_authorities: Option<PathBuf>,
+    /// The language of sentences for people.
+    pub language: Language,
+    /// How long a sale waits for a card.
+    pub card_wait: Duration,
+    /// When to exchange with the region.
+    pub exchange: ExchangeTimes,
+}
+
+/// When to exchange with the region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExchangeTimes {
+    /// The window's beginning, in local time.
+    pub window_from: TimeOfDay,
+    /// The window's end, in local time; the next day when it is before the beginning.
+    pub window_to: TimeOfDay,
+    /// The least time between two exchanges that waiting sales start.
+    pub interval_min: Duration,
+}
+
+/// A time of the day, in minutes since midnight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimeOfDay(u16);
+
+impl TimeOfDay {
+    /// Reads `HH:MM`, 00:00 to 23:59.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (hour, minute) = text.split_once(':')?;
+        let two_digits = |part: &str| part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        if !two_digits(hour) || !two_digits(minute) {
+            return None;
+        }
+        let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
+        (hour < 24 && minute < 60).then_some(Self(hour * 60 + minute))
+    }
+
+    /// Minutes since midnight, 0 to 1439.
+    pub const fn minutes(self) -> u16 {
+        self.0
+    }
+}
+
+impl fmt::Display for TimeOfDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:02}:{:02}", self.0 / 60, self.0 % 60)
+    }
+}
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Neither a configuration nor a directory was given, or the configuration names none.
+    #[error("the terminal's directory is missing: give --data DIR, or --config FILE with the key data")]
+    NoData,
+    /// The file cannot be read.
+    #[error("the configuration {} cannot be read: {error}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        error: io::Error,
+    },
+    /// A line of the file is wrong.
+    #[error("{}, line {line} ({text}): {why}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The line's text, with its key.
+        text: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+impl Settings {
+    /// The settings of a command line: `data` and `reader` over the file `config`, that over the defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn resolve(config: Option<&Path>, data: Option<PathBuf>, reader: Option<String>) -> Result<Self, ConfigError> {
+        let file = match config {
+            Some(path) => File::read(path)?,
+            None => File::default(),
+        };
+        let beside = |data| config.and_then(Path::parent).map_or(PathBuf::new(), Path::to_owned).join::<PathBuf>(data);
+        Ok(Self {
+            data: data.or(file.data.map(beside)).ok_or(ConfigError::NoData)?,
+            reader: reader.or(file.reader),
+            region: file.region,
+            region_authorities: file.region_authorities.map(beside),
+            language: file.language,
+            card_wait: file.card_wait_seconds,
+            exchange: file.exchange.times(),
+        })
+    }
+
+    /// The socket of the local API.
+    pub fn socket(&self) -> PathBuf {
+        self.data.join("socket")
+    }
+}
+
+/// The file. Each value is checked where it is read, so that its line is known.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    data: Option<PathBuf>,
+    reader: Option<String>,
+    #[serde(deserialize_with = "address")]
+    region: Option<String>,
+    region_authorities: Option<PathBuf>,
+    #[serde(deserialize_with = "language")]
+    language: Language,
+    #[serde(deserialize_with = "seconds::<1, 600, _>")]
+    card_wait_seconds: Duration,
+    #[serde(deserialize_with = "exchange")]
+    exchange: FileExchange,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct FileExchange {
+    #[serde(deserialize_with = "time_of_day")]
+    window_from: TimeOfDay,
+    #[serde(deserialize_with = "time_of_day")]
+    window_to: TimeOfDay,
+    #[serde(deserialize_with = "seconds::<10, 86_400, _>")]
+    interval_min_seconds: Duration,
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self {
+            data: None,
+            reader: None,
+            region: None,
+            region_authorities: None,
+            language: Language::French,
+            card_wait_seconds: json::WAIT_DEFAULT,
+            exchange: FileExchange::default(),
+        }
+    }
+}
+
+impl Default for FileExchange {
+    fn default() -> Self {
+        Self {
+            window_from: TimeOfDay(2 * 60),
+            window_to: TimeOfDay(4 * 60),
+            interval_min_seconds: Duration::from_secs(60),
+        }
+    }
+}
+
+impl FileExchange {
+    const fn times(self) -> ExchangeTimes {
+        ExchangeTimes {
+            window_from: self.window_from,
+            window_to: self.window_to,
+            interval_min: self.interval_min_seconds,
+        }
+    }
+}
+
+impl File {
+    fn read(path: &Path) -> Result<Self, ConfigError> {
+        let read = std::fs::read_to_string(path);
+        let text = read.map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
+        toml::from_str(&text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start.min(text.len()));
+            let before = &text.as_bytes()[..at];
+            let line = before.iter().filter(|byte| **byte == b'\n').count();
+            ConfigError::Line {
+                path: path.to_owned(),
+                line: line + 1,
+                text: text.lines().nth(line).unwrap_or_default().trim().to_owned(),
+                why: error.message().trim_end_matches('.').replace('\n', ", "),
+            }
+        })
+    }
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let address = String::deserialize(deserializer)?;
+    if address.starts_with("https://") || address.starts_with("http://") {
+        return Ok(Some(address));
+    }
+    Err(de::Error::custom("an address begins with https://"))
+}
+
+fn language<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Language, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "fr" => Ok(Language::French),
+        "en" => Ok(Language::English),
+        _ => Err(de::Error::custom("the language is \"fr\" or \"en\"")),
+    }
+}
+
+fn seconds<'de, const MIN: u64, const MAX: u64, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let seconds = u64::deserialize(deserializer)?;
+    if (MIN..=MAX).contains(&seconds) {
+        return Ok(Duration::from_secs(seconds));
+    }
+    Err(de::Error::custom(format_args!("a whole number of seconds, {MIN} to {MAX}")))
+}
+
+fn time_of_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeOfDay, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    TimeOfDay::parse(&text).ok_or_else(|| de::Error::custom("a time of the day is written \"02:00\""))
+}
+
+fn exchange<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FileExchange, D::Error> {
+    let exchange = FileExchange::deserialize(deserializer)?;
+    if exchange.window_from == exchange.window_to {
+        return Err(de::Error::custom("the window is empty: window-from and window-to are the same"));
+    }
+    Ok(exchange)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolve(text: &str) -> Result<Settings, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("terminal.toml");
+        std::fs::write(&path, text).unwrap();
+        Settings::resolve(Some(&path), Some(PathBuf::from("/data")), None)
+    }
+
+    #[test]
+    fn the_shipped_file_says_the_defaults() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/terminal.toml");
+        let without = Settings::resolve(None, Some(PathBuf::from("/var/lib/pass-terminal")), None).unwrap();
+        assert_eq!(Settings::resolve(Some(&shipped), None, None).unwrap(), without);
+        assert_eq!(without.card_wait, Duration::from_secs(30));
+        assert_eq!(without.exchange.window_from.to_string(), "02:00");
+        assert_eq!(without.exchange.window_to.minutes(), 240);
+        assert_eq!(without.socket(), Path::new("/var/lib/pass-terminal/socket"));
+    }
+
+    #[test]
+    fn the_shipped_file_shows_every_key() {
+        let shipped = include_str!("../../config/terminal.toml");
+        // What serde expects, as it lists it in the message for a key that is unknown.
+        for (table, wrong) in [("", "unheard-of = 1"), ("exchange", "[exchange]\nunheard-of = 1")] {
+            let message = resolve(wrong).unwrap_err().to_string();
+            let (_, keys) = message.split_once("expected ").unwrap();
+            let keys: Vec<_> = keys.split('`').skip(1).step_by(2).filter(|key| *key != "exchange").collect();
+            assert!(keys.len() >= 3, "{table}: {message}");
+            for key in keys {
+                assert!(shipped.contains(&format!("{key} = ")), "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_command_line_wins_and_a_relative_path_begins_at_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("terminal.toml");
+        std::fs::write(&path, "data = \"here\"\nreader = \"ACR\"\n[exchange]\nwindow-from = \"23:30\"").unwrap();
+        let file = Settings::resolve(Some(&path), None, None).unwrap();
+        assert_eq!((file.data, file.reader.as_deref()), (dir.path().join("here"), Some("ACR")));
+        assert_eq!((file.exchange.window_from.minutes(), file.exchange.window_to.minutes()), (23 * 60 + 30, 240));
+        let over = Settings::resolve(Some(&path), Some(PathBuf::from("there")), Some("SCM".to_owned())).unwrap();
+        assert_eq!((over.data, over.reader.as_deref()), (PathBuf::from("there"), Some("SCM")));
+    }
+
+    #[test]
+    fn an_error_names_its_line_and_key() {
+        let table = [
+            ("datta = \"/x\"", 1, "unknown field `datta`"),
+            ("\nlanguage = \"de\"", 2, "the language is"),
+            ("card-wait-seconds = 0", 1, "1 to 600"),
+            ("card-wait-seconds = -5", 1, "invalid value"),
+            ("card-wait-seconds = \"30\"", 1, "invalid type"),
+            ("region = \"pass.example\"", 1, "https://"),
+            ("[exchange]\nwindow-from = \"2:00\"", 2, "\"02:00\""),
+            ("[exchange]\n\nwindow-to = \"24:00\"", 3, "\"02:00\""),
+            ("[exchange]\ninterval-min-seconds = 9", 2, "10 to 86400"),
+            ("[exchange]\nwindow-from = \"04:00\"", 1, "the window is empty"),
+            ("language = \"fr\"\nlanguage = \"fr\"", 2, "duplicate key"),
+            ("language = ", 1, ""),
+        ];
+        for (text, expected_line, expected) in table {
+            match resolve(text).unwrap_err() {
+                ConfigError::Line { line, text: shown, why, .. } => {
+                    assert_eq!(line, expected_line, "{text}: {why}");
+                    assert!(why.contains(expected), "{text}: {why}");
+                    assert_eq!(shown, text.lines().nth(line - 1).unwrap().trim());
+                }
+                other => panic!("{text}: {other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_directory_is_needed() {
+        assert!(matches!(Settings::resolve(None, None, None), Err(ConfigError::NoData)));
+        let nowhere = Path::new("/nonexistent/terminal.toml");
+        assert!(matches!(Settings::resolve(Some(nowhere), None, None), Err(ConfigError::Read { .. })));
+    }
+}

@@ -1,0 +1,168 @@
+//! The journal and the state of a terminal, read from its ledger: for the daemon's local API, and for the command line when no daemon runs.
+
+use crate::domain::card::Signature;
+use crate::domain::catalogue::Unit;
+use crate::domain::entry::{Body, TechnicalEvent};
+use crate::domain::{Cents, Season, Sequence, Slot, Timestamp};
+use crate::ledger::{LedgerError, StoredEntry, View};
+use crate::machine::sale::View as Shown;
+use crate::till::{ExchangeState, JournalLine, JournalQuery, ReaderState, Status};
+
+use super::lookup::gate_now;
+
+/// The most lines that one query gives.
+pub const JOURNAL_LINES_MAX: u32 = 10_000;
+
+/// Entries, newest first.
+///
+/// # Errors
+/// [`LedgerError`].
+pub fn journal(view: &View, query: JournalQuery) -> Result<Vec<JournalLine>, LedgerError> {
+    let last = query.before.map_or(view.head().sequence.get(), |before| before.get().saturating_sub(1));
+    let limit = query.limit.min(JOURNAL_LINES_MAX);
+    let first = match query.since {
+        Some(since) => match view.journal_since(since, 1)?.first() {
+            Some(stored) => stored.head.sequence.get(),
+            None => return Ok(Vec::new()),
+        },
+        None => 1,
+    };
+    // The newest `limit` of them.
+    let first = first.max(last.saturating_sub(u64::from(limit)) + 1);
+    let mut entries = view.journal(Sequence::new(first)..=Sequence::new(last), limit)?;
+    entries.reverse();
+    entries.iter().map(|stored| line(view, stored)).collect()
+}
+
+/// What a purse's change says in the journal.
+fn unit(view: &View, season: Season, slot: Slot) -> Option<Unit> {
+    view.catalogue(season)?.benefit(slot).map(|benefit| benefit.unit)
+}
+
+fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerError> {
+    let sequence = stored.head.sequence;
+    let body = &stored.entry.body;
+    let mut line = JournalLine {
+        entry: sequence,
+        time: stored.entry.time,
+        kind: body.kind().to_owned(),
+        card: body.card().map(|card| card.masked()),
+        benefit: None,
+        amount: None,
+        unit: None,
+        collected: Cents::ZERO,
+        returned: Cents::ZERO,
+        tender: None,
+        related: view.undone_by(sequence)?,
+        signature: None,
+        acknowledged: sequence <= view.acknowledged().sequence,
+        verdict: view.verdict(sequence)?.map(|verdict| verdict.verdict),
+        detail: None,
+    };
+    match body {
+        Body::Debit(debit) => {
+            let record = &debit.proof.record;
+            line.benefit = Some(debit.sale.benefit.to_string());
+            line.collected = debit.collected;
+            line.tender = Some(debit.sale.tender.code().to_owned());
+            line.detail = debit.abandoned.then(|| "abandoned".to_owned());
+            of_purse(view, &mut line, record.season, record.slot, record.amount, debit.proof.signature);
+        }
+        Body::Reversal(reversal) => {
+            let record = &reversal.proof.record;
+            line.related = Some(reversal.debit);
+            line.returned = reversal.returned;
+            line.tender = Some(reversal.tender.code().to_owned());
+            of_purse(view, &mut line, record.season, record.slot, record.amount, reversal.proof.signature);
+        }
+        Body::NotDone(not_done) => line.returned = not_done.returned,
+        Body::Abandoned(abandoned) => {
+            line.amount = Some(abandoned.amount);
+            line.unit = unit(view, abandoned.season, abandoned.slot);
+            line.returned = abandoned.returned;
+        }
+        Body::UndoRequest(request) => {
+            line.related = Some(request.debit);
+            line.returned = request.returned;
+            line.tender = Some(request.tender.code().to_owned());
+        }
+        Body::Refused(refused) => line.detail = Some(refused.refusal.code().to_owned()),
+        Body::CardRead(read) => line.detail = Some(format!("{} records", read.records.len())),
+        Body::Event(event) => line.detail = Some(event_detail(event)),
+    }
+    Ok(line)
+}
+
+fn of_purse(view: &View, line: &mut JournalLine, season: Season, slot: Slot, amount: u32, signature: Signature) {
+    line.amount = Some(amount);
+    line.unit = unit(view, season, slot);
+    line.signature = Some(signature);
+    if line.benefit.is_none() {
+        let benefit = view.catalogue(season).and_then(|catalogue| catalogue.benefit(slot).map(|b| b.code.to_string()));
+        line.benefit = benefit;
+    }
+}
+
+fn event_detail(event: &TechnicalEvent) -> String {
+    match event {
+        TechnicalEvent::Enrolled { replaces: None } => "enrolled".to_owned(),
+        TechnicalEvent::Enrolled { replaces: Some(terminal) } => {
+            format!("enrolled in the place of terminal {terminal}")
+        }
+        TechnicalEvent::Started { version } => format!("started, version {version}"),
+        TechnicalEvent::Stopped => "stopped".to_owned(),
+        TechnicalEvent::ClockStep { from, to } => format!("clock moved from {from} to {to}"),
+        TechnicalEvent::Joined { other_sequence, .. } => {
+            format!("restored copy joined to a branch of {other_sequence} entries")
+        }
+    }
+}
+
+/// What the daemon adds to what the ledger knows.
+#[derive(Clone, Debug)]
+pub struct Living {
+    /// The readers.
+    pub reader: ReaderState,
+    /// What the cashier sees.
+    pub view: Shown,
+    /// What the last exchange failed on.
+    pub last_error: Option<String>,
+    /// When the next one is due.
+    pub next_attempt: Option<Timestamp>,
+}
+
+/// How the terminal is at `clock`'s time.
+///
+/// # Errors
+/// [`LedgerError`].
+pub fn status(view: &View, clock: Timestamp, living: Living) -> Result<Status, LedgerError> {
+    let identity = view.identity();
+    let now = clock.max(view.floor());
+    let season = Season::at(now);
+    let (policy, exposure) = (*view.policy(), view.exposure());
+    let standing = policy.standing(&exposure, now);
+    let certificate = view.certificates().iter().filter(|certificate| certificate.season == season);
+    let head = view.head();
+    Ok(Status {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        terminal: identity.terminal,
+        partner: identity.partner,
+        partner_name: view.partner().name.clone(),
+        season,
+        refusal: gate_now(view, clock).or(standing.refusal()),
+        head: (head.sequence, head.hash),
+        certificate_not_after: certificate.map(|certificate| certificate.not_after).max(),
+        in_doubt: view.open_intents()?.len() as u64,
+        reader: living.reader,
+        exchange: ExchangeState {
+            acknowledged: view.acknowledged().sequence,
+            exposure,
+            standing,
+            policy,
+            last_error: living.last_error,
+            next_attempt: living.next_attempt,
+        },
+        view: living.view,
+        time: now,
+    })
+}

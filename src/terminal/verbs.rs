@@ -1,0 +1,325 @@
+//! The verbs of the command line that are the terminal's own: run, enrol, verify, validate, and status and journal when no daemon runs.
+
+use std::io::{IsTerminal as _, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use crate::domain::refusal::Language;
+use crate::ledger::{Ledger, LedgerThread, OpenError, VerifyError, View, verify};
+use crate::machine::exchange::Schedule;
+use crate::machine::sale::View as Shown;
+use crate::reader::ReaderFilter;
+use crate::till::{JournalLine, JournalQuery, ReaderState, Status};
+use crate::uplink::Uplink;
+use crate::wire::code::EnrolmentCode;
+
+use super::cli::{DaemonVerbs, Exit, Failure, Setup};
+use super::clock::{Clock, SystemClock};
+use super::config::{ExchangeTimes, Settings};
+use super::daemon::{DaemonSettings, RunError, run};
+use super::enrol::{EnrolError, enrol};
+use super::exchanger::{Exchange, ExchangeError};
+use super::journal::{Living, journal, status};
+use super::keys::{KeysError, TerminalKeys};
+use super::region_file::RegionFile;
+
+/// How many messages the exchange after an enrolment may take.
+const FIRST_EXCHANGES_MAX: u32 = 1000;
+
+/// The verbs.
+#[derive(Clone, Copy, Debug)]
+pub struct Verbs;
+
+impl DaemonVerbs for Verbs {
+    fn run(&self, setup: &Setup, _out: &mut dyn Write) -> Result<Exit, Failure> {
+        let settings = daemon_settings(&setup.settings)?;
+        runtime()?.block_on(run(settings)).map_err(|error| {
+            tracing::error!(%error, "the terminal does not run");
+            run_failure(&error, setup.language)
+        })?;
+        Ok(Exit::Done)
+    }
+
+    fn enrol(&self, setup: &Setup, region: Option<&str>, code: &str, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let code = EnrolmentCode::parse(code).map_err(|error| {
+            let french = format!("Le code d'inscription n'est pas bon ({error}).");
+            Failure::new(Exit::Data, say(setup.language, &french, &format!("The enrolment code is no good: {error}.")))
+        })?;
+        let Some(url) = region.or(setup.settings.region.as_deref()) else {
+            let french = "Il manque l'adresse de la région : ajoutez --region URL.";
+            let english = "The region's address is missing: add --region URL.";
+            return Err(Failure::new(Exit::Usage, say(setup.language, french, english)));
+        };
+        let region = RegionFile { url: url.to_owned(), authorities: setup.settings.region_authorities.clone() };
+        let data = &setup.settings.data;
+        let (runtime, clock) = (runtime()?, SystemClock::default());
+        let enrolled = runtime
+            .block_on(enrol(data, &region, &code, clock.now()))
+            .map_err(|error| enrol_failure(&error, setup.language))?;
+        // The deny list, before the first sale.
+        let first = runtime.block_on(first_exchange(data, &region));
+        let (id, name) = (enrolled.terminal, &enrolled.partner_name);
+        if setup.json {
+            let exchanged = first.is_ok();
+            let partner = enrolled.partner.get();
+            let line = json!({
+                "terminal_id": id.get(), "partner_id": partner, "partner": name, "exchanged": exchanged,
+            });
+            writeln!(out, "{line}")?;
+        } else {
+            let french = format!("Terminal {id} inscrit pour « {name} ».");
+            writeln!(out, "{}", say(setup.language, &french, &format!("Terminal {id} enrolled for “{name}”.")))?;
+        }
+        if let Err(error) = first {
+            let french = format!(
+                "Le premier échange avec la région n'a pas abouti ({error}) : le terminal vendra après le prochain."
+            );
+            let english =
+                format!("The first exchange with the region failed ({error}): the terminal sells after the next one.");
+            return Err(Failure::new(Exit::NoDaemon, say(setup.language, &french, &english)));
+        }
+        Ok(Exit::Done)
+    }
+
+    fn verify(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let bar = progress_bar(setup);
+        let checked = verify(&setup.settings.data, None, |done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+        });
+        bar.finish_and_clear();
+        match checked {
+            Ok(verified) => {
+                let (sequence, hash) = (verified.head.sequence.get(), verified.head.hash.to_string());
+                let (entries, receipts) = (verified.entries, verified.receipts);
+                if setup.json {
+                    let line = json!({
+                        "verified": true, "entries": entries, "receipts": receipts, "head": sequence, "hash": hash,
+                    });
+                    writeln!(out, "{line}")?;
+                } else {
+                    let french = format!(
+                        "Journal vérifié : {entries} écritures et {receipts} reçus de la région sont intacts.\n\
+                         Dernière écriture : {sequence}, empreinte {hash}."
+                    );
+                    let english = format!(
+                        "Ledger verified: {entries} entries and {receipts} receipts of the region are intact.\n\
+                         Newest entry: {sequence}, hash {hash}."
+                    );
+                    writeln!(out, "{}", say(setup.language, &french, &english))?;
+                }
+                Ok(Exit::Done)
+            }
+            Err(error) => not_verified(setup, &error, out),
+        }
+    }
+
+    fn validate(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
+        let settings = &setup.settings;
+        if let Some(url) = &settings.region {
+            let good = Uplink::new(url, settings.region_authorities.as_deref());
+            good.map_err(|error| Failure::new(Exit::Config, format!("region: {error}")))?;
+        }
+        let enrolled = Ledger::exists(&settings.data);
+        if enrolled {
+            TerminalKeys::load(&settings.data).map_err(|error| keys_failure(&error))?;
+            View::open(&settings.data).map_err(|error| open_failure(&error, setup.language))?;
+        }
+        let data = settings.data.display();
+        if setup.json {
+            writeln!(out, "{}", json!({ "valid": true, "data": data.to_string(), "enrolled": enrolled }))?;
+        } else {
+            let (french, english) = if enrolled {
+                ("Le terminal est inscrit et son journal s'ouvre.", "The terminal is enrolled and its ledger opens.")
+            } else {
+                ("Le terminal n'est pas encore inscrit.", "The terminal is not enrolled yet.")
+            };
+            let french = format!("La configuration est bonne ({data}). {french}");
+            writeln!(
+                out,
+                "{}",
+                say(setup.language, &french, &format!("The configuration is good ({data}). {english}"))
+            )?;
+        }
+        Ok(Exit::Done)
+    }
+
+    fn status_without_daemon(&self, setup: &Setup) -> Result<Option<Status>, Failure> {
+        with_view(setup, |view| {
+            let living = Living {
+                reader: ReaderState::Unavailable("the daemon does not run".to_owned()),
+                view: Shown::Idle,
+                last_error: None,
+                next_attempt: None,
+            };
+            status(view, SystemClock::default().now(), living)
+        })
+    }
+
+    fn journal_without_daemon(&self, setup: &Setup, query: JournalQuery) -> Result<Option<Vec<JournalLine>>, Failure> {
+        with_view(setup, |view| journal(view, query))
+    }
+}
+
+fn say(language: Language, french: &str, english: &str) -> String {
+    match language {
+        Language::French => french.to_owned(),
+        Language::English => english.to_owned(),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Internal, error.to_string()))
+}
+
+fn region_of(settings: &Settings) -> Result<Option<RegionFile>, Failure> {
+    let stored = RegionFile::load(&settings.data).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+    let authorities = settings.region_authorities.clone();
+    Ok(match &settings.region {
+        Some(url) => Some(RegionFile { url: url.clone(), authorities }),
+        None => stored.map(|stored| RegionFile { authorities: authorities.or(stored.authorities), ..stored }),
+    })
+}
+
+fn daemon_settings(settings: &Settings) -> Result<DaemonSettings, Failure> {
+    Ok(DaemonSettings {
+        data: settings.data.clone(),
+        socket: settings.socket(),
+        reader: settings.reader.clone().map_or(ReaderFilter::Any, ReaderFilter::Named),
+        schedule: schedule(&settings.exchange),
+        region: region_of(settings)?,
+    })
+}
+
+fn schedule(times: &ExchangeTimes) -> Schedule {
+    Schedule {
+        window_from_seconds: u32::from(times.window_from.minutes()) * 60,
+        window_to_seconds: u32::from(times.window_to.minutes()) * 60,
+        interval_min: times.interval_min,
+        ..Schedule::default()
+    }
+}
+
+/// The exchange after the enrolment: brings the deny list, without which nothing may be sold.
+async fn first_exchange(data: &Path, region: &RegionFile) -> Result<(), ExchangeError> {
+    let uplink = Some(Uplink::new(&region.url, region.authorities.as_deref())?);
+    let unopened = |error: OpenError| ExchangeError::Unopened(error.to_string());
+    let keys = TerminalKeys::load(data).map_err(|error| ExchangeError::Unopened(error.to_string()))?;
+    let ledger = Ledger::open(data, keys.entry).map_err(unopened)?;
+    let thread = LedgerThread::spawn(ledger).map_err(|error| ExchangeError::Unopened(error.to_string()))?;
+    let clock = Arc::new(SystemClock::default());
+    let exchange = Exchange { ledger: thread.handle(), uplink, clock, data: data.to_owned() };
+    for _ in 0..FIRST_EXCHANGES_MAX {
+        if !exchange.once(Vec::new()).await?.more {
+            break;
+        }
+    }
+    thread.stop()?;
+    Ok(())
+}
+
+/// Reads the ledger beside no daemon; nothing where there is none.
+fn with_view<T>(
+    setup: &Setup,
+    read: impl FnOnce(&View) -> Result<T, crate::ledger::LedgerError>,
+) -> Result<Option<T>, Failure> {
+    if !Ledger::exists(&setup.settings.data) {
+        return Ok(None);
+    }
+    let view = View::open(&setup.settings.data).map_err(|error| open_failure(&error, setup.language))?;
+    read(&view).map(Some).map_err(|error| Failure::new(Exit::Io, error.to_string()))
+}
+
+fn progress_bar(setup: &Setup) -> ProgressBar {
+    if setup.json || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} ({per_sec}, {eta})") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn not_verified(setup: &Setup, error: &VerifyError, out: &mut dyn Write) -> Result<Exit, Failure> {
+    match error {
+        VerifyError::Wrong(fault) => {
+            if setup.json {
+                let sequence = fault.sequence.map(|sequence| sequence.get());
+                let line = json!({ "verified": false, "entry": sequence, "wrong": fault.to_string() });
+                writeln!(out, "{line}")?;
+                return Ok(Exit::Data);
+            }
+            let french = format!(
+                "Le journal n'est pas intact : {fault}.\nNe vendez plus avec ce terminal et appelez le support."
+            );
+            let english =
+                format!("The ledger is not intact: {fault}.\nSell nothing with this terminal and call support.");
+            Err(Failure::new(Exit::Data, say(setup.language, &french, &english)))
+        }
+        VerifyError::Open(error) => Err(open_failure(error, setup.language)),
+    }
+}
+
+fn keys_failure(error: &KeysError) -> Failure {
+    let exit = match error {
+        KeysError::File { .. } | KeysError::Exposed(_) | KeysError::Key { .. } => Exit::Config,
+        KeysError::Crypto(_) => Exit::Internal,
+    };
+    Failure::new(exit, error.to_string())
+}
+
+fn open_failure(error: &OpenError, language: Language) -> Failure {
+    match error {
+        OpenError::InUse(_) => {
+            let french = "Un autre programme utilise ce journal : un terminal ne tourne qu'une fois.".to_owned();
+            Failure::new(Exit::NoDaemon, say(language, &french, &error.to_string()))
+        }
+        OpenError::NotThere(_) => not_enrolled(language),
+        other => {
+            let french = format!("Le journal ne peut pas être utilisé, rien n'y a été changé : {other}.");
+            let english = format!("The ledger cannot be used, and nothing of it was changed: {other}.");
+            Failure::new(Exit::Config, say(language, &french, &english))
+        }
+    }
+}
+
+fn not_enrolled(language: Language) -> Failure {
+    let french = "Ce terminal n'est pas inscrit : lancez d'abord « pass-terminal enrol ».";
+    let english = "This terminal is not enrolled: run « pass-terminal enrol » first.";
+    Failure::new(Exit::Config, say(language, french, english))
+}
+
+fn run_failure(error: &RunError, language: Language) -> Failure {
+    match error {
+        RunError::NotEnrolled(_) => not_enrolled(language),
+        RunError::Keys(error) => keys_failure(error),
+        RunError::Open(error) => open_failure(error, language),
+        RunError::Ledger(error) => Failure::new(Exit::Io, error.to_string()),
+        RunError::Uplink(error) => Failure::new(Exit::Config, error.to_string()),
+        RunError::Serve(error) => Failure::new(Exit::Config, error.to_string()),
+        RunError::ThreadEnded(_) | RunError::System(_) => Failure::new(Exit::Internal, error.to_string()),
+    }
+}
+
+fn enrol_failure(error: &EnrolError, language: Language) -> Failure {
+    let exit = match error {
+        EnrolError::Enrolled(_) => Exit::Config,
+        EnrolError::Directory { .. } | EnrolError::RegionFile(_) => Exit::Io,
+        EnrolError::Keys(error) => return keys_failure(error),
+        EnrolError::Crypto(_) => Exit::Internal,
+        EnrolError::Uplink(error) if error.is_final() => Exit::Data,
+        EnrolError::Uplink(_) => Exit::NoDaemon,
+        EnrolError::Answer(_) | EnrolError::NotAuthentic | EnrolError::OtherTerminal => Exit::Data,
+        EnrolError::Ledger(error) => return open_failure(error, language),
+    };
+    let french = format!("Le terminal n'a pas été inscrit : {error}.");
+    Failure::new(exit, say(language, &french, &format!("The terminal was not enrolled: {error}.")))
+}

@@ -1,0 +1,253 @@
+//! A desk for tests: it answers as it is told, and notes what it was asked.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch;
+
+use super::{BoxFuture, Desk, DeskGone, ExchangeState, JournalLine, JournalQuery, ReaderState, Status, SyncReport};
+use crate::domain::card::Signature;
+use crate::domain::catalogue::{Code, Unit};
+use crate::domain::entry::Tender;
+use crate::domain::policy::{Exposure, Limit, Policy};
+use crate::domain::quote::{Quote, QuotedCard};
+use crate::domain::verdict::{Contest, Verdict};
+use crate::domain::{
+    CardNumber, Cents, Counter, EntitlementSerial, EntryHash, PartnerId, Season, Sequence, Slot, TerminalId, Timestamp,
+};
+use crate::machine::sale::{BalanceView, CardView, ClientRequest, Granted, Outcome, View};
+
+/// 22 November 2026, 20:41:07 in Paris.
+pub(crate) const EVENING: Timestamp = Timestamp::new(1_795_376_467);
+
+/// What the desk does with a request.
+pub(crate) enum Reply {
+    Outcome(Outcome),
+    Never,
+    Gone,
+}
+
+type Script = Box<dyn Fn(&ClientRequest) -> Reply + Send + Sync>;
+
+pub(crate) struct FakeDesk {
+    script: Script,
+    pub(crate) view: watch::Sender<View>,
+    pub(crate) asked: Mutex<Vec<ClientRequest>>,
+    pub(crate) journal: Mutex<Vec<JournalQuery>>,
+    /// How many requests were dropped before their answer.
+    pub(crate) dropped: Arc<AtomicUsize>,
+    pub(crate) sync_error: Option<String>,
+}
+
+impl FakeDesk {
+    pub(crate) fn new(script: impl Fn(&ClientRequest) -> Reply + Send + Sync + 'static) -> Self {
+        Self {
+            script: Box::new(script),
+            view: watch::Sender::new(View::Idle),
+            asked: Mutex::default(),
+            journal: Mutex::default(),
+            dropped: Arc::default(),
+            sync_error: None,
+        }
+    }
+
+    /// Answers every request with `outcome`.
+    pub(crate) fn answering(outcome: Outcome) -> Self {
+        Self::new(move |_| Reply::Outcome(outcome.clone()))
+    }
+
+    pub(crate) fn last_asked(&self) -> ClientRequest {
+        self.asked.lock().unwrap().last().unwrap().clone()
+    }
+}
+
+/// Counts itself when it is dropped before the answer.
+struct Unanswered(Arc<AtomicUsize>);
+
+impl Drop for Unanswered {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Desk for FakeDesk {
+    fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>> {
+        let unanswered = Unanswered(self.dropped.clone());
+        Box::pin(async move {
+            let reply = (self.script)(&request);
+            self.asked.lock().unwrap().push(request);
+            let answer = match reply {
+                Reply::Outcome(outcome) => Ok(outcome),
+                Reply::Gone => Err(DeskGone),
+                Reply::Never => std::future::pending().await,
+            };
+            std::mem::forget(unanswered);
+            answer
+        })
+    }
+
+    fn view(&self) -> View {
+        self.view.borrow().clone()
+    }
+
+    fn view_after(&self, seen: View) -> BoxFuture<'_, Result<View, DeskGone>> {
+        let mut view = self.view.subscribe();
+        Box::pin(
+            async move { view.wait_for(|view| *view != seen).await.map(|view| view.clone()).map_err(|_| DeskGone) },
+        )
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<Status, DeskGone>> {
+        let status = Status { view: self.view(), ..status() };
+        Box::pin(async move { Ok(status) })
+    }
+
+    fn journal(&self, query: JournalQuery) -> BoxFuture<'_, Result<Vec<JournalLine>, DeskGone>> {
+        self.journal.lock().unwrap().push(query);
+        Box::pin(async { Ok(vec![undo_line(), debit_line()]) })
+    }
+
+    fn sync(&self) -> BoxFuture<'_, Result<SyncReport, DeskGone>> {
+        let error = self.sync_error.clone();
+        Box::pin(async { Ok(SyncReport { exchanges: 2, acknowledged: Sequence::new(12), waiting: 0, error }) })
+    }
+}
+
+pub(crate) fn card() -> CardNumber {
+    CardNumber::from_account(925_000_000_000_000).unwrap()
+}
+
+pub(crate) const SEAT: Unit = Unit::Seat { contribution: Cents::from_u32(100), region_pays: Cents::from_u32(450) };
+
+pub(crate) fn granted() -> Granted {
+    Granted {
+        entry: Sequence::new(12),
+        card: card(),
+        benefit: Code::new("cinema").unwrap(),
+        debited: 1,
+        unit: Some(SEAT),
+        due: Cents::from_u32(100),
+        collected: Cents::from_u32(100),
+        tender: Tender::Cash,
+        left: 4,
+        time: EVENING,
+        repeated: false,
+        served_before: None,
+    }
+}
+
+pub(crate) fn quoted() -> Outcome {
+    let card = QuotedCard {
+        card: card(),
+        counter: Counter::new(7),
+        season: Season::new(2026),
+        entitlement_serial: EntitlementSerial::new(3),
+    };
+    let quote = Quote {
+        slot: Slot::new(0).unwrap(),
+        benefit: Code::new("cinema").unwrap(),
+        unit: SEAT,
+        amount: 1,
+        price: None,
+        supplement: Cents::ZERO,
+        due: Cents::from_u32(100),
+        left_after: 4,
+    };
+    Outcome::Quoted(card, quote)
+}
+
+pub(crate) fn card_view() -> CardView {
+    let line = |benefit: &str, fr: &str, en: &str, unit, granted, left, here| BalanceView {
+        benefit: Code::new(benefit).unwrap(),
+        label: (fr.to_owned(), en.to_owned()),
+        unit,
+        granted,
+        left,
+        here,
+    };
+    CardView {
+        card: card(),
+        season: Some(Season::new(2026)),
+        entitlement_serial: 3,
+        counter: Counter::new(7),
+        blocked: false,
+        balance: vec![
+            line("cinema", "Cinéma", "Cinema", SEAT, 5, 4, true),
+            line("leisure-books", "Livres loisirs", "Leisure books", Unit::Cent, 800, 800, false),
+        ],
+        served: Some((Sequence::new(11), EVENING)),
+    }
+}
+
+pub(crate) fn status() -> Status {
+    let policy = Policy {
+        version: 1,
+        offline_hours: Limit { soft: 24, hard: 72 },
+        waiting_entries: Limit { soft: 500, hard: 2000 },
+        waiting_cents: Limit { soft: Cents::from_u32(200_000), hard: Cents::from_u32(1_000_000) },
+        deny_list_hours: Limit { soft: 24, hard: 96 },
+        all_entitlements: false,
+    };
+    let exposure = Exposure {
+        last_exchange: EVENING.minus(25 * 3600),
+        deny_list_made: EVENING.minus(3600),
+        waiting_entries: 3,
+        waiting_cents: Cents::from_u32(1350),
+    };
+    Status {
+        version: "0.1.0".to_owned(),
+        terminal: TerminalId::new(17),
+        partner: PartnerId::new(4),
+        partner_name: "Cinéma Le Navire".to_owned(),
+        season: Season::new(2026),
+        refusal: None,
+        head: (Sequence::new(12), EntryHash::new([0xab; 32])),
+        certificate_not_after: Some(EVENING.plus(20 * 86_400)),
+        in_doubt: 0,
+        reader: ReaderState::Ready(vec!["Virtual PCD 00 00".to_owned()]),
+        exchange: ExchangeState {
+            acknowledged: Sequence::new(9),
+            exposure,
+            standing: policy.standing(&exposure, EVENING),
+            policy,
+            last_error: None,
+            next_attempt: Some(EVENING.plus(6 * 3600)),
+        },
+        view: View::Idle,
+        time: EVENING,
+    }
+}
+
+pub(crate) fn debit_line() -> JournalLine {
+    JournalLine {
+        entry: Sequence::new(12),
+        time: EVENING,
+        kind: "debit".to_owned(),
+        card: Some(card().masked()),
+        benefit: Some("cinema".to_owned()),
+        amount: Some(1),
+        unit: Some(SEAT),
+        collected: Cents::from_u32(100),
+        returned: Cents::ZERO,
+        tender: Some("cash".to_owned()),
+        related: Some(Sequence::new(13)),
+        signature: Some(Signature([0x5a; 64])),
+        acknowledged: true,
+        verdict: Some(Verdict::Contested(Contest::TakenBack)),
+        detail: None,
+    }
+}
+
+pub(crate) fn undo_line() -> JournalLine {
+    JournalLine {
+        entry: Sequence::new(13),
+        time: EVENING.plus(60),
+        kind: "reversal".to_owned(),
+        collected: Cents::ZERO,
+        returned: Cents::from_u32(100),
+        related: Some(Sequence::new(12)),
+        acknowledged: false,
+        verdict: None,
+        ..debit_line()
+    }
+}

@@ -1,0 +1,210 @@
+//! Cards pulled out, relays that lie, programs that are killed: at every point, card, ledger and cash box agree once the card is back.
+
+use pass::domain::entry::Body;
+use pass::domain::refusal::Refusal;
+use pass::machine::sale::{Command, Event, Outcome};
+use pass::virtual_card::{Effect, Fault};
+use pass::wire::apdu::StatusWord;
+use pass::wire::card::Instruction;
+
+use crate::counter::{ONE_EURO, Shop, UNDO, consumed, redemption};
+use crate::world::{CINEMA, Region, issued};
+
+/// What the card consumed is what the ledger debited, and the cash box has a euro for each.
+fn agree(shop: &Shop, card: &pass::virtual_card::MemoryStorage, seats: u32) {
+    let (mut debits, mut reversals) = (0, 0);
+    for body in shop.bodies() {
+        match body {
+            Body::Debit(_) => debits += 1,
+            Body::Reversal(_) => reversals += 1,
+            _ => (),
+        }
+    }
+    assert_eq!(shop.in_doubt(), 0, "nothing is in doubt any more");
+    assert_eq!((consumed(card, CINEMA), debits - reversals), (seats, seats), "{:?}", shop.kinds());
+    assert_eq!(shop.cash(), u64::from(seats) * 100);
+}
+
+#[test]
+fn pulled_before_or_after_the_debit_and_brought_back_it_is_debited_once() {
+    for effect in [Effect::LeaveBefore, Effect::LeaveAfter] {
+        let region = Region::new();
+        let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+        shop.tap_with(&card, vec![Fault::next(Instruction::Debit, effect)]);
+        let id = shop.next_id();
+        shop.request(id, redemption(None));
+        shop.take_away();
+        assert_eq!(shop.answer(), None, "the client waits for the card");
+        shop.tap(&card);
+        assert!(matches!(shop.answer(), Some(Outcome::Granted(granted)) if granted.left == 4), "{effect:?}");
+        agree(&shop, &card, 1);
+    }
+}
+
+#[test]
+fn pulled_and_not_brought_back_in_time_it_is_in_doubt_until_it_returns() {
+    for (effect, debited) in [(Effect::LeaveBefore, 0), (Effect::LeaveAfter, 1)] {
+        let region = Region::new();
+        let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+        shop.tap_with(&card, vec![Fault::next(Instruction::Debit, effect)]);
+        let Outcome::Refused(refused) = shop.redeem(None) else { panic!() };
+        assert_eq!(refused.refusal, Refusal::SaleInDoubt);
+        shop.take_away();
+        assert_eq!(shop.in_doubt(), 1);
+        let next = region.card(2);
+        shop.tap(&next);
+        assert!(matches!(shop.redeem(None), Outcome::Granted(_)), "a doubt stops no other card");
+        shop.take_away();
+        shop.start();
+        shop.tap(&card);
+        assert_eq!((shop.in_doubt(), consumed(&card, CINEMA)), (0, debited), "{effect:?}");
+        // The cashier sells the seat again: what was debited is handed out, and nothing is debited twice.
+        let Outcome::Granted(granted) = shop.redeem(None) else { panic!() };
+        assert_eq!((granted.repeated, granted.left, granted.due), (debited == 1, 4, ONE_EURO));
+        assert_eq!(consumed(&card, CINEMA), 1);
+        // Once: the next one is another seat.
+        let Outcome::Granted(granted) = shop.redeem(None) else { panic!() };
+        assert_eq!((granted.repeated, granted.left), (false, 3));
+        let kinds = shop.kinds();
+        assert_eq!(kinds.contains(&"not-done"), debited == 0, "{kinds:?}");
+    }
+}
+
+#[test]
+fn a_relay_that_lies_about_a_debit_ends_no_doubt() {
+    for status in [StatusWord::CONDITIONS_NOT_MET, StatusWord::BLOCKED, StatusWord::DONE, StatusWord(0x6F00)] {
+        let region = Region::new();
+        let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+        shop.tap_with(&card, vec![Fault::next(Instruction::Debit, Effect::Lie(status))]);
+        assert!(matches!(shop.redeem(None), Outcome::Granted(granted) if granted.left == 4), "{status}");
+        agree(&shop, &card, 1);
+    }
+    let region = Region::new();
+    let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+    shop.tap_with(&card, vec![Fault::next(Instruction::Debit, Effect::Garbage)]);
+    assert!(matches!(shop.redeem(None), Outcome::Granted(granted) if granted.left == 4));
+    agree(&shop, &card, 1);
+}
+
+#[test]
+fn pulled_at_any_command_of_a_sale_or_an_undo_and_brought_back() {
+    for effect in [Effect::LeaveBefore, Effect::LeaveAfter] {
+        for number in 1..=12 {
+            let region = Region::new();
+            let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+            shop.tap_with(&card, vec![Fault::nth(number, effect)]);
+            let mut granted = false;
+            for command in [redemption(None), UNDO] {
+                let id = shop.next_id();
+                shop.request(id, command);
+                let outcome = match shop.answer() {
+                    Some(outcome) => outcome,
+                    None => {
+                        shop.take_away();
+                        shop.tap(&card);
+                        shop.waited()
+                    }
+                };
+                match outcome {
+                    Outcome::Granted(_) => granted = true,
+                    Outcome::Undone(_) => assert!(granted, "what was not granted is not undone"),
+                    other => panic!("{effect:?} {number}: {other:?}"),
+                }
+            }
+            agree(&shop, &card, 0);
+            assert_eq!(issued(&card).counter().get(), 2, "one debit and one reversal");
+        }
+    }
+}
+
+#[test]
+fn the_program_is_killed_at_any_command_and_started_again() {
+    for effect in [Effect::LeaveBefore, Effect::LeaveAfter] {
+        for number in 1..=10 {
+            let region = Region::new();
+            let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+            shop.tap_with(&card, vec![Fault::nth(number, effect)]);
+            for command in [redemption(None), UNDO] {
+                let id = shop.next_id();
+                shop.request(id, command);
+                drop(shop.answer());
+                shop.stop();
+                shop.start();
+                shop.take_away();
+                shop.tap(&card);
+            }
+            let seats = consumed(&card, CINEMA);
+            assert!(seats <= 1);
+            agree(&shop, &card, seats);
+        }
+    }
+}
+
+#[test]
+fn an_abandoned_sale_that_was_done_is_taken_back_at_the_cards_return() {
+    for (effect, kinds) in [
+        (Effect::LeaveAfter, &["abandoned", "debit", "reversal"][..]),
+        (Effect::LeaveBefore, &["abandoned", "not-done"]),
+    ] {
+        let region = Region::new();
+        let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+        shop.tap_with(&card, vec![Fault::next(Instruction::Debit, effect)]);
+        let Outcome::Refused(_) = shop.redeem(None) else { panic!() };
+        shop.take_away();
+        let number = issued(&card).certificate.card;
+        let abandoned = shop.ask(Command::Abandon { card: number });
+        assert!(matches!(abandoned, Outcome::Abandoned { card, .. } if card == number));
+        assert_eq!(shop.in_doubt(), 1, "the card may still say that it was done");
+        let again = shop.ask(Command::Abandon { card: number });
+        assert!(matches!(again, Outcome::Refused(refused) if refused.refusal == Refusal::NothingToUndo));
+        shop.tap(&card);
+        assert_eq!(shop.kinds(), kinds);
+        agree(&shop, &card, 0);
+        assert!(matches!(shop.redeem(None), Outcome::Granted(granted) if granted.left == 4 && !granted.repeated));
+    }
+}
+
+#[test]
+fn a_card_that_went_elsewhere_meanwhile_is_settled_by_its_records() {
+    let region = Region::new();
+    let (mut here, mut there) = (Shop::open(&region, 1, "cinema"), Shop::open(&region, 2, "cinema"));
+    let card = region.card(1);
+    here.tap_with(&card, vec![Fault::next(Instruction::Debit, Effect::LeaveAfter)]);
+    let Outcome::Refused(_) = here.redeem(None) else { panic!() };
+    here.take_away();
+    there.tap(&card);
+    assert!(matches!(there.redeem(None), Outcome::Granted(granted) if granted.left == 3));
+    here.tap(&card);
+    assert_eq!(here.kinds(), ["debit"]);
+    assert_eq!(consumed(&card, CINEMA), 2);
+}
+
+#[test]
+fn a_card_whose_counter_went_back_is_not_the_card_it_was() {
+    let region = Region::new();
+    let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+    let copied_before = pass::virtual_card::MemoryStorage::new(card.load());
+    shop.tap(&card);
+    assert!(matches!(shop.redeem(None), Outcome::Granted(_)));
+    shop.take_away();
+    shop.tap_with(&card, vec![Fault::next(Instruction::Debit, Effect::LeaveBefore)]);
+    let Outcome::Refused(_) = shop.redeem(None) else { panic!() };
+    shop.take_away();
+    shop.tap(&copied_before);
+    let Outcome::Refused(refused) = shop.redeem(None) else { panic!() };
+    assert_eq!(refused.refusal, Refusal::CardNotGenuine);
+    assert_eq!(shop.kinds(), ["debit", "refused"]);
+    assert_eq!(shop.in_doubt(), 1, "and the doubt goes on");
+}
+
+#[test]
+fn the_card_is_seen_going_in_the_middle_of_nothing() {
+    let region = Region::new();
+    let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+    for event in [Event::CardGone, Event::Tick, Event::CardPresent, Event::CardGone, Event::ClientGone] {
+        shop.event(event);
+    }
+    shop.tap(&card);
+    assert!(matches!(shop.redeem(None), Outcome::Granted(_)));
+    agree(&shop, &card, 1);
+}
