@@ -73,9 +73,10 @@ pub(super) enum Verb {
     /// Abandonne la vente en doute d'une carte, l'argent étant rendu / Gives up a card's sale in doubt, the money being
     /// returned
     Abandon {
-        /// Les 16 chiffres de la carte / The 16 digits of the card
+        /// Les 16 chiffres de la carte ; sans eux, la dernière vente en doute / The 16 digits of the card; without them, the
+        /// newest sale in doubt
         #[arg(value_parser = CardNumber::parse)]
-        card: CardNumber,
+        card: Option<CardNumber>,
     },
     /// Montre les écritures, la plus récente d'abord / Shows the entries, newest first
     Journal(Journal),

@@ -230,7 +230,7 @@ fn an_undo_and_an_abandonment() {
     let spaced = format!("{} {} {} {}", &digits[..4], &digits[4..8], &digits[8..12], &digits[12..]);
     for number in [digits, spaced] {
         assert!(daemon.typed(&["abandon", &number]).out.starts_with("VENTE ABANDONNÉE"));
-        assert_eq!(daemon.desk.last_asked().command, Command::Abandon { card: card() });
+        assert_eq!(daemon.desk.last_asked().command, Command::Abandon { card: Some(card()) });
     }
 }
 
