@@ -292,7 +292,8 @@ fn insert(
 ) -> Result<(), LedgerError> {
     let sql = "INSERT INTO entry ( \
                    sequence, previous, hash, cose, kind, time, card, certificate, transaction_id, request, season, \
-                   slot, amount, consumed, counter, benefit, takes_back, collected, returned, tender, worth, worth_total) \
+                   slot, amount, consumed, counter, benefit, takes_back, collected, returned, tender, worth, \
+                   worth_total) \
                VALUES ( \
                    :sequence, :previous, :hash, :cose, :kind, :time, :card, :certificate, :transaction, :request, \
                    :season, :slot, :amount, :consumed, :counter, :benefit, :takes_back, :collected, :returned, \

@@ -162,6 +162,18 @@ impl Shop {
         self.event(Event::Client(ClientRequest { id, command, wait: Duration::from_secs(10) }));
     }
 
+    /// Asks, and is killed after `survived` steps; whether all were done by then.
+    pub(crate) fn request_and_die(&mut self, id: RequestId, command: Command, survived: u32) -> bool {
+        let (counter, _) = self.running.as_mut().unwrap();
+        counter.begin(Event::Client(ClientRequest { id, command, wait: Duration::from_secs(10) }));
+        let mut finished = false;
+        for _ in 0..survived {
+            finished = !counter.step();
+        }
+        self.stop();
+        finished
+    }
+
     /// The answer to the newest request, if there is one yet.
     pub(crate) fn answer(&mut self) -> Option<Outcome> {
         let mut heard = self.heard.borrow_mut();

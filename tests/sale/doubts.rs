@@ -152,10 +152,10 @@ fn an_abandoned_sale_that_was_done_is_taken_back_at_the_cards_return() {
         let Outcome::Refused(_) = shop.redeem(None) else { panic!() };
         shop.take_away();
         let number = issued(&card).certificate.card;
-        let abandoned = shop.ask(Command::Abandon { card: number });
+        let abandoned = shop.ask(Command::Abandon { card: Some(number) });
         assert!(matches!(abandoned, Outcome::Abandoned { card, .. } if card == number));
         assert_eq!(shop.in_doubt(), 1, "the card may still say that it was done");
-        let again = shop.ask(Command::Abandon { card: number });
+        let again = shop.ask(Command::Abandon { card: Some(number) });
         assert!(matches!(again, Outcome::Refused(refused) if refused.refusal == Refusal::NothingToUndo));
         shop.tap(&card);
         assert_eq!(shop.kinds(), kinds);
@@ -207,4 +207,43 @@ fn the_card_is_seen_going_in_the_middle_of_nothing() {
     shop.tap(&card);
     assert!(matches!(shop.redeem(None), Outcome::Granted(_)));
     agree(&shop, &card, 1);
+}
+
+#[test]
+fn the_program_is_killed_between_any_two_actions_of_a_sale_and_of_an_undo() {
+    for undo in [false, true] {
+        let mut finished = false;
+        // More actions than any sale or undo has; the last rounds are not cut at all.
+        for survived in 0..40 {
+            let region = Region::new();
+            let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+            shop.tap(&card);
+            let mut seats = 0;
+            if undo {
+                assert!(matches!(shop.redeem(None), Outcome::Granted(_)));
+                seats = 1;
+            }
+            let id = shop.next_id();
+            let command = if undo { UNDO } else { redemption(None) };
+            finished = shop.request_and_die(id, command.clone(), survived);
+            let answered = shop.answer();
+            shop.start();
+            shop.take_away();
+            shop.tap(&card);
+            let now = consumed(&card, CINEMA);
+            agree(&shop, &card, now);
+            if answered.is_some() {
+                assert_ne!(now, seats, "what was said is done");
+            }
+            // The client asks again with the same id, and is told what came of it.
+            shop.request(id, command);
+            match shop.waited() {
+                Outcome::Granted(granted) => assert_eq!(granted.left, 4),
+                Outcome::Undone(undone) => assert_eq!(undone.returned, ONE_EURO),
+                other => panic!("{undo} {survived}: {other:?}"),
+            }
+            agree(&shop, &card, u32::from(!undo));
+        }
+        assert!(finished, "40 actions are enough");
+    }
 }
