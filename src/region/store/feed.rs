@@ -69,6 +69,13 @@ impl Tx<'_> {
         Ok(sql.query_row([], |row| row.get::<_, Column<u64>>(0))?.0)
     }
 
+    /// The positions up to `position` are given to nobody.
+    pub fn pass_positions(&self, position: Position) -> Stored<()> {
+        let mut sql = self.sql("UPDATE feed_head SET position = :position WHERE id = 1 AND position < :position")?;
+        sql.execute(named_params! { ":position": Column(position) })?;
+        Ok(())
+    }
+
     /// Tells `item` from the position that is returned, in the place of an older one about the same. `key_serial` is that of the key
     /// which signs now.
     pub fn tell(&self, audience: Audience, item: &Item, key_serial: u32) -> Stored<Position> {
