@@ -204,7 +204,7 @@ drawn! {
             request: Drawn::drawn(from),
         },
     };
-    Item: |from| match from.next() % 10 {
+    Item: |from| match from.next() % 11 {
         0 => Self::Catalogue(Drawn::drawn(from)),
         1 => Self::Policy(Drawn::drawn(from)),
         2 => Self::Denial(Drawn::drawn(from)),
@@ -214,7 +214,8 @@ drawn! {
         6 => Self::RecordsWanted(Drawn::drawn(from)),
         7 => Self::Verdict(Drawn::drawn(from)),
         8 => Self::KeyWithdrawn(Drawn::drawn(from)),
-        _ => Self::Partner(Drawn::drawn(from)),
+        9 => Self::Partner(Drawn::drawn(from)),
+        _ => Self::Record(Drawn::drawn(from)),
     };
 }
 
