@@ -316,3 +316,6 @@ fn unknown_between(floor: u32, known: impl Iterator<Item = u32>) -> Vec<RangeInc
 fn span(ranges: &[RangeInclusive<u32>]) -> Option<(Counter, Counter)> {
     Some((Counter::new(*ranges.first()?.start()), Counter::new(*ranges.last()?.end())))
 }
+
+#[cfg(test)]
+mod tests;

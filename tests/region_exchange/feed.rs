@@ -121,7 +121,8 @@ fn the_next_season_is_granted_by_profile_and_an_earlier_one_is_refused() {
     let world = World::new();
     let card = world.card();
     let next = SEASON.next();
-    let entitle = |season: Season| world.region.entitle_card(card.number(), Some(season), &Corrections::default(), hours(1));
+    let entitle =
+        |season: Season| world.region.entitle_card(card.number(), Some(season), &Corrections::default(), hours(1));
     assert!(matches!(entitle(next), Err(RegionError::NoCatalogue(_))));
     let file = CatalogueFile::parse(SHIPPED_CATALOGUE).unwrap();
     world.region.publish_catalogue("next", &file, next, hours(1)).unwrap();

@@ -290,7 +290,13 @@ impl Terminal {
     }
 
     /// Debits a card and writes the entry.
-    pub(crate) fn sell(&mut self, card: &mut Card, slot: Slot, amount: u32, now: Timestamp) -> (Sequence, SignedRecord) {
+    pub(crate) fn sell(
+        &mut self,
+        card: &mut Card,
+        slot: Slot,
+        amount: u32,
+        now: Timestamp,
+    ) -> (Sequence, SignedRecord) {
         let debit = self.debit(card, slot, amount, now);
         let record = debit.proof;
         (self.write(Body::Debit(debit), now), record)

@@ -66,7 +66,10 @@ fn a_hidden_reversal_is_noticed_asked_for_and_found() {
     assert_eq!(world.last_verdict(&cheat), contested(Contest::MissingReversal));
     assert_eq!(world.last_verdict(&honest), Verdict::Payable, "what came after it is not touched");
     let [wanted_range] = wanted(&heard)[..] else { panic!("records wanted") };
-    assert_eq!((wanted_range.card, wanted_range.from, wanted_range.to), (card.number(), hidden.proof.record.counter, hidden.proof.record.counter));
+    assert_eq!(
+        (wanted_range.card, wanted_range.from, wanted_range.to),
+        (card.number(), hidden.proof.record.counter, hidden.proof.record.counter)
+    );
     // At its next tap the card is read, wherever that is.
     let read = honest.read(&mut card, wanted_range.from.get(), hours(4));
     honest.write(Body::CardRead(read), hours(4));
@@ -355,5 +358,8 @@ fn an_amount_in_euros_is_not_given_to_a_benefit_in_seats() {
     assert!(world.region.entitle_card(card.number(), None, &euros, EVENING).is_err());
     let unknown = Corrections { granted: vec![Correction::parse("opera=5").unwrap()], opening: Vec::new() };
     assert!(world.region.entitle_card(card.number(), None, &unknown, EVENING).is_err());
-    assert_eq!(world.region.activities_without_benefit(&[code("cinema"), code("opera")], EVENING).unwrap(), [code("opera")]);
+    assert_eq!(
+        world.region.activities_without_benefit(&[code("cinema"), code("opera")], EVENING).unwrap(),
+        [code("opera")]
+    );
 }
