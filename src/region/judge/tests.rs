@@ -302,7 +302,8 @@ fn of_a_benefit_that_is_debited_once_the_rest_lapses() {
 #[test]
 fn the_records_that_may_hide_a_reversal_are_wanted() {
     let linked = |counter, link| Record { link, ..debit(counter) };
-    let table: &[(&[Record], Option<(u32, u32)>)] = &[
+    type Row<'a> = (&'a [Record], Option<(u32, u32)>);
+    let table: &[Row<'_>] = &[
         (&[debit(1), linked(2, 0)], None),
         (&[debit(1), linked(3, 1)], Some((2, 2))),
         (&[debit(1), linked(3, 0)], None),
@@ -322,7 +323,8 @@ fn the_records_that_may_hide_a_reversal_are_wanted() {
 
 #[test]
 fn a_gap_runs_from_the_first_to_the_last_unknown_counter() {
-    let table: &[(&[u32], Option<(u32, u32)>)] = &[
+    type Row<'a> = (&'a [u32], Option<(u32, u32)>);
+    let table: &[Row<'_>] = &[
         (&[], None),
         (&[1, 2, 3], None),
         (&[2], Some((1, 1))),
