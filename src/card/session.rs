@@ -5,7 +5,7 @@ use crate::domain::card::{
     CardCertificate, CardState, Challenge, DebitOrder, Entitlement, Operation, Record, ReversalOrder, Signature,
     SignedRecord,
 };
-use crate::domain::entry::{Intent, Purpose};
+use crate::domain::entry::Intent;
 use crate::domain::{Counter, TerminalId};
 use crate::wire::apdu::{Answer, StatusWord, Transport};
 use crate::wire::card::{ChangeAnswer, Command, RECORDS_MAX};
@@ -240,7 +240,7 @@ impl Session {
         if signed.record.counter.get() != before + 1 {
             return Err(CannotRead::NoAnswer);
         }
-        if signed.record.transaction == intent.transaction && operation(&intent.purpose) == signed.record.operation {
+        if intent.is_proven_by(&signed.record) {
             Ok(Settled::Done(Box::new(signed)))
         } else {
             Ok(Settled::NotDone { repeatable: false })
@@ -257,13 +257,6 @@ impl Session {
     pub fn block(self, transport: &mut dyn Transport, signature: Signature) {
         // As above.
         let _unsigned = exchange(transport, &Command::Block(signature), self.le);
-    }
-}
-
-const fn operation(purpose: &Purpose) -> Operation {
-    match purpose {
-        Purpose::Sale { .. } => Operation::Debit,
-        Purpose::Undo { .. } => Operation::Reversal,
     }
 }
 

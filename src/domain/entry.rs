@@ -250,6 +250,54 @@ impl Intent {
         }
     }
 
+    /// The entry that says that the card did it, as `proof` has it. Of a sale that was `abandoned` nothing is kept: the money went back before.
+    pub fn done(&self, proof: SignedRecord, learnt: Learnt, abandoned: bool) -> Body {
+        match &self.purpose {
+            Purpose::Sale { sale, entitlement_serial, left, .. } => Body::Debit(Debit {
+                proof,
+                certificate: self.certificate,
+                entitlement_serial: *entitlement_serial,
+                left: *left,
+                sale: sale.clone(),
+                collected: if abandoned { Cents::ZERO } else { sale.due },
+                learnt,
+                abandoned,
+            }),
+            Purpose::Undo { debit, returned, tender, request, .. } => Body::Reversal(Reversal {
+                proof,
+                certificate: self.certificate,
+                debit: *debit,
+                returned: *returned,
+                tender: *tender,
+                request: *request,
+                learnt,
+            }),
+        }
+    }
+
+    /// The entry that says that the card did not do it. The money of a sale goes back, unless it did when the sale was `abandoned`.
+    pub fn not_done(&self, abandoned: bool) -> Body {
+        let (collected, tender) = self.money();
+        Body::NotDone(NotDone {
+            card: self.card,
+            transaction: self.transaction,
+            counter_before: self.counter_before,
+            returned: if abandoned { Cents::ZERO } else { collected },
+            tender,
+            request: self.request(),
+        })
+    }
+
+    /// Whether `record`, which the card signed and whose counter is the one that this intent would have had, is this intent's.
+    pub fn is_proven_by(&self, record: &super::card::Record) -> bool {
+        use super::card::Operation;
+        let operation = match self.purpose {
+            Purpose::Sale { .. } => Operation::Debit,
+            Purpose::Undo { .. } => Operation::Reversal,
+        };
+        record.transaction == self.transaction && record.operation == operation
+    }
+
     /// What was collected for it, and how: nothing for an undo, whose money goes back once it is done.
     pub const fn money(&self) -> (Cents, Tender) {
         match &self.purpose {

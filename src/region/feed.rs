@@ -16,6 +16,9 @@ pub const ANSWER_PAGES_MAX: usize = 4;
 /// The most bytes of items in one page.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
+/// How many positions a copy of the store can be behind. More than that is no lost day: such a claim is not followed.
+const LOST_POSITIONS_MAX: u64 = 100_000_000;
+
 /// What an answer carries of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pages {
@@ -38,11 +41,7 @@ pub fn pages(
     from: Position,
     now: Timestamp,
 ) -> Result<Pages, RegionError> {
-    let newest = tx.feed_position()?;
-    if from > newest {
-        // Only a region that was restored from a copy can be behind its terminals. It says nothing new until it has caught up.
-        tracing::error!(terminal = %terminal.id, from, newest, "a terminal knows a feed position that was never given");
-    }
+    let newest = catch_up(tx, terminal, from)?;
     let mut pages = Vec::new();
     let mut at = from;
     loop {
@@ -50,7 +49,7 @@ pub fn pages(
         let (rows, whole) = fitting(rows);
         let to = match rows.last() {
             Some(last) if !whole => last.position,
-            _ => newest.max(at),
+            _ => newest,
         };
         let denied = tx.denied_at(to)?;
         let page = FeedPage {
@@ -68,6 +67,20 @@ pub fn pages(
             return Ok(Pages { pages, more: !whole, to });
         }
     }
+}
+
+/// The newest position. Only a region that was restored from a copy is behind its terminals: it goes on after the furthest that one has, so that
+/// nothing new is told where a terminal has been already. What the copy lacks of the deny list a terminal finds by the digest.
+fn catch_up(tx: &Tx<'_>, terminal: &TerminalRow, from: Position) -> Result<Position, RegionError> {
+    let newest = tx.feed_position()?;
+    if from <= newest {
+        return Ok(newest);
+    }
+    tracing::error!(terminal = %terminal.id, from, newest, "a terminal has a feed position that this store never gave");
+    if from - newest <= LOST_POSITIONS_MAX {
+        tx.pass_positions(from)?;
+    }
+    Ok(from)
 }
 
 /// As many rows as a page holds, and whether these are all that there are.
@@ -99,6 +112,7 @@ fn for_terminal(item: Item, terminal: &TerminalRow) -> Item {
         | Item::RecordsWanted(_)
         | Item::Verdict(_)
         | Item::KeyWithdrawn(_)
-        | Item::Partner(_) => item,
+        | Item::Partner(_)
+        | Item::Record(_) => item,
     }
 }

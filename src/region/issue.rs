@@ -3,12 +3,13 @@
 //! The card's row, certificate and entitlement are durable before the card is told. So a card that is pulled out in the middle is either blank still,
 //! and gets another number, or it has its certificate, and the next `card issue` gives it the rest.
 
+use crate::card::{ExchangeError, Le, exchange};
 use crate::crypto::{random, sha256};
 use crate::domain::card::{CardCertificate, Entitlement, PublicKey};
 use crate::domain::catalogue::Code;
 use crate::domain::{CardNumber, EntitlementSerial, HolderReference, IssueNumber, Season, Timestamp};
-use crate::wire::apdu::{Answer, Protocol, StatusWord, Transport, TransportError};
-use crate::wire::card::{Case4, Command, Instruction, SelectAnswer};
+use crate::wire::apdu::{Answer, StatusWord, Transport};
+use crate::wire::card::{Command, SelectAnswer};
 
 use super::Region;
 use super::desk::rights_of_profile;
@@ -86,35 +87,21 @@ impl CardTrouble {
     }
 }
 
-impl From<TransportError> for CardTrouble {
-    fn from(_: TransportError) -> Self {
-        Self::Gone
+impl From<ExchangeError> for CardTrouble {
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::Transport(_) => Self::Gone,
+            ExchangeError::Malformed => Self::Wrong("an answer that is none"),
+        }
     }
 }
 
-/// Sends a command and gives its data: on T=0 with GET RESPONSE, and a READ again with the length that the card wants.
+/// Sends a command and gives its data.
 fn run(card: &mut dyn Transport, command: &Command) -> Result<Vec<u8>, CardTrouble> {
-    let case4 = match card.protocol() {
-        Protocol::T0 => Case4::WithoutLe,
-        Protocol::T1 => Case4::WithLe,
-    };
-    let apdu = command.encode(case4);
-    let Answer { mut data, mut status } = send(card, &apdu)?;
-    let reads = matches!(command.instruction(), Instruction::ReadBinary | Instruction::ReadRecord);
-    if let (Some(length), [header @ .., _], true) = (status.exact_length(), apdu.as_slice(), reads) {
-        Answer { data, status } = send(card, &[header, &[length]].concat())?;
-    }
-    while let Some(length) = status.bytes_available() {
-        let more = send(card, &[0x00, 0xC0, 0x00, 0x00, length])?;
-        data.extend_from_slice(&more.data);
-        status = more.status;
-    }
-    let name = command.instruction().name();
-    if status == StatusWord::DONE { Ok(data) } else { Err(CardTrouble::Refused { command: name, status }) }
-}
-
-fn send(card: &mut dyn Transport, apdu: &[u8]) -> Result<Answer, CardTrouble> {
-    Answer::parse(&card.transmit(apdu)?).ok_or(CardTrouble::Wrong("an answer without status"))
+    let le = Le::of(card.protocol());
+    let Answer { data, status } = exchange(card, command, le)?;
+    let command = command.instruction().name();
+    if status == StatusWord::DONE { Ok(data) } else { Err(CardTrouble::Refused { command, status }) }
 }
 
 fn select(card: &mut dyn Transport) -> Result<SelectAnswer, CardTrouble> {

@@ -1,7 +1,7 @@
 //! The configuration: a TOML file, the command line over it, defaults under it.
 //!
-//! Owns the file's keys, their ranges and their defaults, all of which `config/terminal.toml` shows with their reasons. What the region decides (catalogue, policy,
-//! certificates) is never configured here.
+//! Owns the file's keys, their ranges and their defaults, all of which `config/terminal.toml` shows with their reasons.
+//! What the region decides (catalogue, policy, certificates) is never configured here.
 
 use std::fmt;
 use std::io;

@@ -72,9 +72,18 @@ impl Credentials {
     }
 }
 
+/// Something that is to be done.
+enum Item {
+    /// The machine is to be told.
+    Event(Event),
+    /// The machine said so.
+    Action(Action),
+}
+
 /// One counter.
 pub struct Counter<P, A> {
     machine: SaleMachine,
+    agenda: VecDeque<Item>,
     ledger: LedgerHandle,
     port: P,
     audience: A,
@@ -104,6 +113,7 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
         let credentials = ledger.call(|ledger| Credentials::read(ledger.view(), 0))?;
         Ok(Self {
             machine: SaleMachine::default(),
+            agenda: VecDeque::new(),
             ledger,
             port,
             audience,
@@ -133,18 +143,34 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
 
     /// Something happened: does all that follows from it.
     pub fn on(&mut self, event: Event) {
+        self.begin(event);
+        while self.step() {}
+    }
+
+    /// Something happened: what follows from it is to be done, [step](Self::step) by step.
+    pub fn begin(&mut self, event: Event) {
         if matches!(event, Event::CardGone | Event::CardPresent) {
             self.port.forget();
             self.session = None;
             self.asked = None;
         }
-        let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
-            let now = self.now();
-            for action in self.machine.on_event(now, event) {
-                events.extend(self.perform(action));
+        self.agenda.push_back(Item::Event(event));
+    }
+
+    /// Does the next thing that is to be done; false when there is nothing left. A program that ends between two steps is found by its tests to lose nothing.
+    pub fn step(&mut self) -> bool {
+        match self.agenda.pop_front() {
+            Some(Item::Event(event)) => {
+                let now = self.now();
+                self.agenda.extend(self.machine.on_event(now, event).into_iter().map(Item::Action));
             }
+            Some(Item::Action(action)) => {
+                let ended = self.perform(action);
+                self.agenda.extend(ended.map(Item::Event));
+            }
+            None => return false,
         }
+        true
     }
 
     fn now(&self) -> Now {

@@ -7,7 +7,7 @@ use crate::domain::{CardNumber, Season, Sequence, Timestamp, TransactionId};
 use crate::ledger::{ByRequest, EndedIntent, LedgerError, StoredEntry, View};
 use crate::machine::sale::plan::{TerminalFacts, gate};
 use crate::machine::sale::{
-    ClientRequest, Command, Facts, Granted, Known, OpenIntent, Outcome, Refused, Undelivered, UndoTarget, Undone,
+    ClientRequest, Command, Facts, Granted, Known, OpenIntent, Outcome, Undelivered, UndoTarget, Undone,
 };
 use crate::wire::exchange::TerminalStanding;
 
@@ -122,14 +122,22 @@ fn of_client(
     client: &ClientRequest,
     card: Option<CardNumber>,
 ) -> Result<(), LedgerError> {
-    facts.known = view.by_request(client.id)?.map(|known| match known {
-        ByRequest::Open(open) => Known::InDoubt(Box::new(open.intent)),
-        ByRequest::Ended(entry) => Known::Ended(outcome_of(facts, &entry)),
-    });
+    facts.known = match view.by_request(client.id)? {
+        Some(ByRequest::Open(open)) => Some(Known::InDoubt(Box::new(open.intent))),
+        Some(ByRequest::Ended(entry)) => outcome_of(facts, &entry).map(Known::Ended),
+        None => None,
+    };
     match &client.command {
         Command::Undo { entry, .. } => facts.undo = undo_of(view, *entry)?,
-        Command::Abandon { card: named } if card.is_none() => {
+        Command::Abandon { card: Some(named) } if card.is_none() => {
             facts.intent = view.open_intent(*named)?.map(open_intent);
+        }
+        Command::Abandon { card: None } if card.is_none() => {
+            let sales = view
+                .open_intents()?
+                .into_iter()
+                .filter(|open| open.abandoned_by.is_none() && matches!(open.intent.purpose, Purpose::Sale { .. }));
+            facts.intent = sales.max_by_key(|open| open.intent.time).map(open_intent);
         }
         Command::Abandon { .. } | Command::Quote(_) | Command::Redeem { .. } => (),
     }
@@ -172,13 +180,16 @@ fn undo_of(view: &View, entry: Option<Sequence>) -> Result<Option<UndoTarget>, L
 }
 
 fn granted(facts: &Facts, sequence: Sequence, time: Timestamp, debit: &Debit) -> Granted {
+    // The catalogue of another season may have something else in the slot.
     let benefit = facts.catalogue.as_ref().and_then(|catalogue| catalogue.benefit(debit.proof.record.slot));
+    let benefit = benefit.filter(|benefit| benefit.code == debit.sale.benefit);
     Granted {
         entry: sequence,
         card: debit.proof.record.card,
         benefit: debit.sale.benefit.clone(),
         debited: debit.proof.record.amount,
-        unit: benefit.filter(|benefit| benefit.code == debit.sale.benefit).map(|benefit| benefit.unit),
+        unit: benefit.map(|benefit| benefit.unit),
+        label: benefit.map(|benefit| (benefit.label_fr.clone(), benefit.label_en.clone())),
         due: debit.sale.due,
         collected: debit.collected,
         tender: debit.sale.tender,
@@ -199,10 +210,10 @@ fn undelivered(facts: &Facts, ended: EndedIntent, now: Timestamp) -> Option<Unde
     Some(Undelivered { transaction, granted, price, supplement })
 }
 
-/// What an earlier request came to, told again.
-fn outcome_of(facts: &Facts, stored: &StoredEntry) -> Outcome {
+/// What an earlier request came to, told again; nothing where it came to nothing, and may be tried again.
+fn outcome_of(facts: &Facts, stored: &StoredEntry) -> Option<Outcome> {
     let entry = stored.head.sequence;
-    match &stored.entry.body {
+    Some(match &stored.entry.body {
         Body::Debit(debit) if debit.abandoned => Outcome::Abandoned { entry, card: debit.proof.record.card },
         Body::Debit(debit) => Outcome::Granted(granted(facts, entry, stored.entry.time, debit)),
         Body::Reversal(reversal) => Outcome::Undone(Undone {
@@ -220,10 +231,8 @@ fn outcome_of(facts: &Facts, stored: &StoredEntry) -> Outcome {
             tender: request.tender,
         }),
         Body::Abandoned(abandoned) => Outcome::Abandoned { entry, card: abandoned.card },
-        Body::NotDone(not_done) => {
-            Outcome::Refused(Refused { card: Some(not_done.card), ..Refused::because(Refusal::CardChanged) })
-        }
+        Body::NotDone(_) => return None,
         // No client's request ends in these.
-        Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => Outcome::Refused(Refused::because(Refusal::Busy)),
-    }
+        Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => return None,
+    })
 }

@@ -1,4 +1,5 @@
-//! The client of the local API: one connection for each request, JSON both ways. For the command line and the tests; a till in another language needs only HTTP.
+//! The client of the local API: one connection for each request, JSON both ways. For the command line and the tests; a
+//! till in another language needs only HTTP.
 
 use std::io;
 use std::path::{Path, PathBuf};

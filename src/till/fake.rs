@@ -124,6 +124,7 @@ pub(crate) fn granted() -> Granted {
         entry: Sequence::new(12),
         card: card(),
         benefit: Code::new("cinema").unwrap(),
+        label: Some(("Cinéma".to_owned(), "Cinema".to_owned())),
         debited: 1,
         unit: Some(SEAT),
         due: Cents::from_u32(100),

@@ -1,7 +1,10 @@
-//! The local JSON: every request, every answer, every error. Nothing else defines it, and the domain knows nothing of it.
+//! The local JSON: every request, every answer, every error. Nothing else defines it, and the domain knows nothing of
+//! it.
 //!
-//! - Names are `snake_case`; amounts are whole cents in fields that end in `_cents`; instants are UTC in RFC 3339; codes are the stable codes of the domain.
-//! - A request with a field that is not known is refused: a misspelt `supplement_cents` must not become a sale without it.
+//! - Names are `snake_case`; amounts are whole cents in fields that end in `_cents`; instants are UTC in RFC 3339;
+//!   codes are the stable codes of the domain.
+//! - A request with a field that is not known is refused: a misspelt `supplement_cents` must not become a sale without
+//!   it.
 //! - An answer may get more fields in later versions: a client passes over those that it does not know.
 //! - A card's number is always masked in an answer; only [`AbandonmentRequest`] carries all of its digits.
 
@@ -39,7 +42,8 @@ pub const fn language_code(language: Language) -> &'static str {
     }
 }
 
-/// The language that an `Accept-Language` header prefers (RFC 9110, 12.5.4) of those that there are; French when it names none.
+/// The language that an `Accept-Language` header prefers (RFC 9110, 12.5.4) of those that there are; French when it
+/// names none.
 pub fn accepted_language(header: &str) -> Language {
     let mut best = (0.0, Language::French);
     for range in header.split(',') {

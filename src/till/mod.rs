@@ -1,7 +1,8 @@
 //! The terminal's local API: what a till, a script or the cashier's page can ask the daemon.
 //!
 //! Owns the HTTP server on the Unix socket, the JSON of every request and answer, and the client that the command line
-//! uses. It decides nothing: it hands each request to the [`Desk`] and says what came of it. The ledger, the reader and the exchange are out of its sight.
+//! uses. It decides nothing: it hands each request to the [`Desk`] and says what came of it. The ledger, the reader and
+//! the exchange are out of its sight.
 
 pub mod client;
 pub mod json;
@@ -11,5 +12,7 @@ mod desk;
 
 #[cfg(test)]
 pub(crate) mod fake;
+#[cfg(test)]
+mod tests;
 
 pub use desk::{BoxFuture, Desk, DeskGone, ExchangeState, JournalLine, JournalQuery, ReaderState, Status, SyncReport};

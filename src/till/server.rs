@@ -1,8 +1,10 @@
 //! The HTTP server: addresses, limits, and the Unix socket.
 //!
-//! - Each request runs inside its connection: a client that goes away drops the future that the desk works on, and so tells the desk.
+//! - Each request runs inside its connection: a client that goes away drops the future that the desk works on, and so
+//!   tells the desk.
 //! - The socket is for its owner and its group alone (mode 0660). Who may reach it may sell.
-//! - A refusal is an answer (200); only a request that is wrong in itself, or a terminal that stops, is a problem (RFC 9457).
+//! - A refusal is an answer (200); only a request that is wrong in itself, or a terminal that stops, is a problem (RFC
+//!   9457).
 //!
 //! What the answers look like is in [`super::json`].
 

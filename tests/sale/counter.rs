@@ -12,12 +12,14 @@ use pass::domain::quote::QuoteRequest;
 use pass::domain::{CardNumber, Cents, RequestId, Sequence};
 use pass::ledger::{Ledger, LedgerHandle, LedgerThread, verify_answer};
 use pass::machine::sale::{ClientRequest, Command, Event, Outcome, View};
+use pass::terminal::clock::Clock as _;
 use pass::terminal::counter::{Audience, Counter};
 use pass::terminal::keys::TerminalKeys;
 use pass::terminal::port::{CardPort, Conversation, PortError};
 use pass::virtual_card::{CardInReader, Fault, Faulty, InProcess, MemoryStorage, VirtualCard};
 use pass::wire::apdu::Protocol;
 use pass::wire::exchange::Health;
+use pass::wire::feed::Item;
 use tempfile::TempDir;
 
 use crate::world::{EVENING, Region, TestClock, cents, issued};
@@ -162,6 +164,18 @@ impl Shop {
         self.event(Event::Client(ClientRequest { id, command, wait: Duration::from_secs(10) }));
     }
 
+    /// Asks, and is killed after `survived` steps; whether all were done by then.
+    pub(crate) fn request_and_die(&mut self, id: RequestId, command: Command, survived: u32) -> bool {
+        let (counter, _) = self.running.as_mut().unwrap();
+        counter.begin(Event::Client(ClientRequest { id, command, wait: Duration::from_secs(10) }));
+        let mut finished = false;
+        for _ in 0..survived {
+            finished = !counter.step();
+        }
+        self.stop();
+        finished
+    }
+
     /// The answer to the newest request, if there is one yet.
     pub(crate) fn answer(&mut self) -> Option<Outcome> {
         let mut heard = self.heard.borrow_mut();
@@ -194,6 +208,19 @@ impl Shop {
 
     pub(crate) fn ledger(&self) -> LedgerHandle {
         self.running.as_ref().unwrap().1.handle()
+    }
+
+    /// An exchange in which `region` tells `items`.
+    pub(crate) fn exchange(&mut self, region: &Region, items: Vec<Item>) {
+        let (ledger, now, id) = (self.ledger(), self.clock.now(), self.next_id());
+        let health = Health { version: "test".to_owned(), disk_free_bytes: 0 };
+        let request = ledger.call(move |ledger| ledger.view().next_request(id, now, &[], health)).unwrap().unwrap();
+        let answer = region.answer(&request, items);
+        let applied = ledger.call(move |ledger| {
+            let verified = verify_answer(&answer, ledger.view().trusted_keys(), &request).unwrap();
+            ledger.apply_answer(&verified, now)
+        });
+        applied.unwrap().unwrap();
     }
 
     /// What the ledger says, entry by entry, without its first.

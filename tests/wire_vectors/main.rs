@@ -156,6 +156,22 @@ fn the_chain_begins_with_its_terminal_and_key_and_every_entry_holds_the_one_befo
 }
 
 #[test]
+fn an_entry_with_one_bit_changed_is_no_entry_of_this_terminal() {
+    let good = bytes(&entries()[2], "cose");
+    let key = entry_key().public_key();
+    let holds = |cose: &[u8]| {
+        let message = Sign1::decode(cose, Algorithm::EdDsa, Content::Entry);
+        message.is_ok_and(|message| verify_sign1_ed25519(&message, &key))
+    };
+    assert!(holds(&good));
+    for place in 0..good.len() * 8 {
+        let mut changed = good.clone();
+        changed[place / 8] ^= 1 << (place % 8);
+        assert!(!holds(&changed), "bit {place} changed");
+    }
+}
+
+#[test]
 fn every_entry_says_what_it_is_meant_to_say() {
     let bodies = expected::bodies();
     assert_eq!(bodies.len(), entries().len());

@@ -280,7 +280,8 @@ impl Walk<'_> {
             let card = CardNumber::new(row.get(0)?).map_err(|error| LedgerError::Damaged(error.to_string()))?;
             return Err(at(Sequence::new(row.get(1)?), Wrong::IntentEnd(card)).into());
         }
-        let sql = "SELECT bytes, abandoned_by, card, transaction_id, request, certificate FROM intent WHERE settled_by IS NULL";
+        let sql = "SELECT bytes, abandoned_by, card, transaction_id, request, certificate FROM intent \
+                   WHERE settled_by IS NULL";
         let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {

@@ -38,8 +38,8 @@ struct Begun {
     intent: Intent,
     /// How often the command was sent.
     sent: u8,
-    /// Seats or cents, to tell the client.
-    unit: Option<Unit>,
+    /// Seats or cents, and the benefit's label, to tell the client.
+    benefit: Option<(Unit, (String, String))>,
     /// When this terminal had served the card before.
     served_before: Option<(Sequence, Timestamp)>,
 }
@@ -47,7 +47,7 @@ struct Begun {
 impl Begun {
     /// An intent that was begun by an earlier request.
     const fn found(intent: Intent) -> Self {
-        Self { intent, sent: 1, unit: None, served_before: None }
+        Self { intent, sent: 1, benefit: None, served_before: None }
     }
 }
 

@@ -179,8 +179,8 @@ pub enum Command {
     },
     /// Give up the sale in doubt of this card; the money was given back.
     Abandon {
-        /// Which card.
-        card: CardNumber,
+        /// Which card; the newest sale in doubt without it.
+        card: Option<CardNumber>,
     },
 }
 
@@ -310,6 +310,8 @@ pub struct Granted {
     pub card: CardNumber,
     /// The benefit.
     pub benefit: Code,
+    /// Its label, in French and in English, where the catalogue of that season is there.
+    pub label: Option<(String, String)>,
     /// What was debited, in the unit.
     pub debited: u32,
     /// Seats or cents; `None` when the catalogue of that season is gone.

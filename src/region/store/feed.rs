@@ -52,6 +52,7 @@ fn subject(item: &Item, key_serial: u32) -> String {
         Item::Verdict(verdict) => format!("verdict/{}", verdict.sequence),
         Item::KeyWithdrawn(withdrawn) => format!("withdrawn/{}", withdrawn.serial),
         Item::Partner(_) => "partner".to_owned(),
+        Item::Record(signed) => format!("record/{}/{}", signed.record.card.digits(), signed.record.counter),
     }
 }
 
@@ -66,6 +67,13 @@ impl Tx<'_> {
     pub fn take_position(&self) -> Stored<Position> {
         let mut sql = self.sql("UPDATE feed_head SET position = position + 1 WHERE id = 1 RETURNING position")?;
         Ok(sql.query_row([], |row| row.get::<_, Column<u64>>(0))?.0)
+    }
+
+    /// The positions up to `position` are given to nobody.
+    pub fn pass_positions(&self, position: Position) -> Stored<()> {
+        let mut sql = self.sql("UPDATE feed_head SET position = :position WHERE id = 1 AND position < :position")?;
+        sql.execute(named_params! { ":position": Column(position) })?;
+        Ok(())
     }
 
     /// Tells `item` from the position that is returned, in the place of an older one about the same. `key_serial` is that of the key

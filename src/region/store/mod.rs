@@ -119,7 +119,7 @@ impl Store {
     pub fn create(path: &Path) -> Stored<Self> {
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(StoreError::Create { path: path.to_owned(), error });
+                Err(StoreError::Create { path: path.to_owned(), error })
             }
             _ => Self::open(path),
         }

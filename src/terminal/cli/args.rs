@@ -1,4 +1,5 @@
-//! The verbs and options, as clap reads them: everything is checked here, so that a verb gets only values that can be right.
+//! The verbs and options, as clap reads them: everything is checked here, so that a verb gets only values that can be
+//! right.
 
 use std::path::PathBuf;
 
@@ -12,7 +13,7 @@ use crate::domain::refusal::Language;
 use crate::domain::{CardNumber, Cents, RequestId, Timestamp};
 use crate::till::json;
 
-/// Terminal PASS'Région : encaisse un droit de la carte / PASS'Région terminal: redeems a right of the card
+/// Terminal PASS'Région : débite les droits de la carte / PASS'Région terminal: redeems the card's rights
 #[derive(Debug, Parser)]
 #[command(name = "pass-terminal", version, max_term_width = 100)]
 pub(super) struct Cli {
@@ -22,20 +23,23 @@ pub(super) struct Cli {
     pub(super) verb: Verb,
 }
 
+/// Where the options that every verb takes stand in its help: after its own.
+const COMMON: usize = 100;
+
 /// What every verb takes.
 #[derive(Debug, Args)]
 pub(super) struct Common {
     /// Fichier de configuration / Configuration file
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, display_order = COMMON, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// Dossier du terminal, prioritaire sur la configuration / The terminal's directory, over the configuration's
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, display_order = COMMON, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
     /// Réponse en JSON, pour les programmes / Answer in JSON, for programs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = COMMON)]
     pub(super) json: bool,
     /// Langue des réponses / Language of the answers
-    #[arg(long, global = true, value_name = "fr|en", value_parser = language_parser())]
+    #[arg(long, global = true, display_order = COMMON, value_name = "LANGUAGE", value_parser = language_parser())]
     pub(super) lang: Option<Language>,
 }
 
@@ -66,11 +70,13 @@ pub(super) enum Verb {
     Redeem(Redeem),
     /// Annule une vente de ce terminal / Undoes a sale of this terminal
     Undo(Undo),
-    /// Abandonne la vente en doute d'une carte, l'argent étant rendu / Gives up a card's sale in doubt, the money being returned
+    /// Abandonne la vente en doute d'une carte, l'argent étant rendu / Gives up a card's sale in doubt, the money being
+    /// returned
     Abandon {
-        /// Les 16 chiffres de la carte / The 16 digits of the card
+        /// Les 16 chiffres de la carte ; sans eux, la dernière vente en doute / The 16 digits of the card; without them, the
+        /// newest sale in doubt
         #[arg(value_parser = CardNumber::parse)]
-        card: CardNumber,
+        card: Option<CardNumber>,
     },
     /// Montre les écritures, la plus récente d'abord / Shows the entries, newest first
     Journal(Journal),
@@ -99,9 +105,10 @@ pub(super) struct Redeem {
     #[arg(long, value_name = "EUROS", default_value = "0", hide_default_value = true, value_parser = Cents::parse)]
     pub(super) supplement: Cents,
     /// Moyen de paiement / How the holder paid
-    #[arg(long, value_name = "cash|card|cheque|other", default_value = "cash", value_parser = tender_parser())]
+    #[arg(long, value_name = "TENDER", default_value = "cash", value_parser = tender_parser())]
     pub(super) paid: Tender,
-    /// Attente de la carte, en secondes [30, ou la configuration] / How long to wait for the card, in seconds [30, or the configuration's]
+    /// Attente de la carte, en secondes [30, ou la configuration] / How long to wait for the card, in seconds [30, or
+    /// the configuration's]
     #[arg(long, value_name = "SECONDS", value_parser = wait_parser())]
     pub(super) wait: Option<u32>,
     /// Nom de la demande : la même demande n'est faite qu'une fois / The request's name: the same request is done once
@@ -116,7 +123,8 @@ pub(super) struct Undo {
     /// La carte n'est pas là : la région rendra le droit / The card is not there: the region gives the right back
     #[arg(long)]
     pub(super) without_card: bool,
-    /// Attente de la carte, en secondes [30, ou la configuration] / How long to wait for the card, in seconds [30, or the configuration's]
+    /// Attente de la carte, en secondes [30, ou la configuration] / How long to wait for the card, in seconds [30, or
+    /// the configuration's]
     #[arg(long, value_name = "SECONDS", value_parser = wait_parser())]
     pub(super) wait: Option<u32>,
     /// Nom de la demande : la même demande n'est faite qu'une fois / The request's name: the same request is done once

@@ -102,9 +102,9 @@ pub(super) fn undo(setup: &Setup, args: args::Undo, out: &mut dyn Write) -> Resu
     change(setup, id, "/v1/undos", &body, wait, out)
 }
 
-pub(super) fn abandon(setup: &Setup, card: CardNumber, out: &mut dyn Write) -> Result<Exit, Failure> {
+pub(super) fn abandon(setup: &Setup, card: Option<CardNumber>, out: &mut dyn Write) -> Result<Exit, Failure> {
     let id = id(setup, None)?;
-    let body = AbandonmentRequest { id: Some(id.to_string()), card: card.digits() };
+    let body = AbandonmentRequest { id: Some(id.to_string()), card: card.map(CardNumber::digits) };
     change(setup, id, "/v1/abandonments", &body, 0, out)
 }
 

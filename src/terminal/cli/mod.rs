@@ -1,7 +1,8 @@
 //! The command line of `pass-terminal`: its verbs, its options and its exit status.
 //!
-//! A verb is either a client of the daemon (in [`client_verbs`], over the local API) or the daemon's own, which [`DaemonVerbs`] stands for. Results go to standard
-//! output, what keeps a verb from giving one goes to standard error, in one sentence.
+//! A verb is either a client of the daemon (in `client_verbs`, over the local API) or the daemon's own, which
+//! [`DaemonVerbs`] stands for. Results go to standard output, what keeps a verb from giving one goes to standard error,
+//! in one sentence.
 
 mod args;
 mod client_verbs;

@@ -1,1 +1,367 @@
+//! The whole command line, as it is typed, against a daemon that does as it is told.
 
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::domain::catalogue::Code;
+use crate::domain::entry::Tender;
+use crate::domain::refusal::Refusal;
+use crate::domain::{Cents, RequestId, Sequence};
+use crate::machine::sale::{Command, Outcome, Refused, Undone};
+use crate::till::fake::{self, FakeDesk, Reply, card};
+use crate::till::server::LocalServer;
+
+/// Notes what it was called for.
+#[derive(Default)]
+struct FakeVerbs {
+    called: Mutex<Vec<String>>,
+    /// Whether there is a ledger to read without the daemon.
+    ledger: bool,
+}
+
+impl FakeVerbs {
+    fn note(&self, call: String) -> Result<Exit, Failure> {
+        self.called.lock().unwrap().push(call);
+        Ok(Exit::Done)
+    }
+}
+
+impl DaemonVerbs for FakeVerbs {
+    fn run(&self, setup: &Setup, _: &mut dyn Write) -> Result<Exit, Failure> {
+        self.note(format!("run {:?} {:?}", setup.settings.data, setup.settings.reader))
+    }
+
+    fn enrol(&self, _: &Setup, region: Option<&str>, code: &str, _: &mut dyn Write) -> Result<Exit, Failure> {
+        self.note(format!("enrol {region:?} {code}"))
+    }
+
+    fn verify(&self, _: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
+        writeln!(out, "broken")?;
+        Ok(Exit::Data)
+    }
+
+    fn validate(&self, setup: &Setup, _: &mut dyn Write) -> Result<Exit, Failure> {
+        Err(Failure::new(Exit::Config, format!("{:?}", setup.language)))
+    }
+
+    fn status_without_daemon(&self, _: &Setup) -> Result<Option<Status>, Failure> {
+        Ok(self.ledger.then(fake::status))
+    }
+
+    fn journal_without_daemon(&self, _: &Setup, query: JournalQuery) -> Result<Option<Vec<JournalLine>>, Failure> {
+        self.note(format!("journal {}", query.limit))?;
+        Ok(self.ledger.then(|| vec![fake::debit_line()]))
+    }
+}
+
+/// What a command line came to.
+#[derive(Debug, PartialEq, Eq)]
+struct Ran {
+    exit: Exit,
+    out: String,
+    err: String,
+}
+
+fn typed(verbs: &FakeVerbs, args: &[&str]) -> Ran {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let args = ["pass-terminal"].iter().chain(args).map(OsString::from);
+    let exit = run(args, verbs, &mut out, &mut err);
+    Ran { exit, out: String::from_utf8(out).unwrap(), err: String::from_utf8(err).unwrap() }
+}
+
+/// A daemon on a directory of its own, until it is dropped.
+struct Daemon {
+    dir: tempfile::TempDir,
+    desk: Arc<FakeDesk>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Daemon {
+    fn start(desk: FakeDesk) -> Self {
+        let (dir, desk) = (tempfile::tempdir().unwrap(), Arc::new(desk));
+        let (stop, stopped) = oneshot::channel();
+        let (ready, is_ready) = mpsc::channel();
+        let (path, served) = (dir.path().join("socket"), desk.clone());
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let server = LocalServer::bind(&path).unwrap();
+                ready.send(()).unwrap();
+                server.serve(served, async { stopped.await.unwrap_or_default() }).await;
+            });
+        });
+        is_ready.recv().unwrap();
+        Self { dir, desk, stop: Some(stop), thread: Some(thread) }
+    }
+
+    fn typed(&self, args: &[&str]) -> Ran {
+        let data = self.dir.path().to_str().unwrap();
+        typed(&FakeVerbs::default(), &[&["--data", data], args].concat())
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.stop.take().unwrap().send(());
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+fn no_daemon() -> (tempfile::TempDir, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().to_str().unwrap().to_owned();
+    (dir, data)
+}
+
+#[test]
+fn a_sale_from_the_command_line_to_the_desk() {
+    let daemon = Daemon::start(FakeDesk::answering(Outcome::Granted(fake::granted())));
+    let id = "00112233445566778899aabbccddeeff";
+    let ran = daemon.typed(&[
+        "redeem",
+        "--benefit",
+        "cinema",
+        "--price",
+        "23,50",
+        "--seats",
+        "2",
+        "--supplement",
+        "2.00",
+        "--paid",
+        "card",
+        "--wait",
+        "7",
+        "--id",
+        id,
+    ]);
+    assert_eq!((ran.exit, ran.err.as_str()), (Exit::Done, ""));
+    assert!(ran.out.starts_with("ACCORDÉ - cinema : 1 place · à encaisser 1,00 €"), "{}", ran.out);
+    let asked = daemon.desk.last_asked();
+    assert_eq!((asked.id, asked.wait), (RequestId::parse(id).unwrap(), Duration::from_secs(7)));
+    match asked.command {
+        Command::Redeem { request, tender: Tender::Card, confirmed: None } => {
+            assert_eq!(request.benefit, Some(Code::new("cinema").unwrap()));
+            assert_eq!((request.price, request.seats), (Some(Cents::from_u32(2350)), Some(2)));
+            assert_eq!(request.supplement, Cents::from_u32(200));
+        }
+        other => panic!("{other:?}"),
+    }
+    let json = daemon.typed(&["redeem", "--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&answer["outcome"], &answer["entry"]), (&"granted".into(), &12.into()));
+    assert_eq!(daemon.desk.last_asked().wait, Duration::from_secs(30));
+    assert!(daemon.typed(&["redeem", "--lang", "en"]).out.starts_with("GRANTED - "));
+}
+
+#[test]
+fn the_exit_status_says_whether_to_try_again() {
+    let table = [
+        (Refusal::NothingLeft, Exit::Refused, 3),
+        (Refusal::CardDenied, Exit::Refused, 3),
+        (Refusal::TerminalSuspended, Exit::Refused, 3),
+        (Refusal::SaleInDoubt, Exit::Again, 4),
+        (Refusal::Busy, Exit::Again, 4),
+        (Refusal::CardRemoved, Exit::Again, 4),
+        (Refusal::CardChanged, Exit::Again, 4),
+    ];
+    for (refusal, exit, code) in table {
+        let daemon = Daemon::start(FakeDesk::answering(Outcome::Refused(Refused::because(refusal))));
+        let ran = daemon.typed(&["redeem"]);
+        assert_eq!((ran.exit, exit.code()), (exit, code), "{refusal}");
+        assert!(ran.out.contains(refusal.sentence(Language::French)), "{}", ran.out);
+    }
+}
+
+#[test]
+fn an_answer_that_is_lost_leaves_a_doubt() {
+    let said = |ran: &Ran| {
+        assert_eq!(ran.exit, Exit::Again);
+        assert!(ran.out.contains("Représentez la carte et relancez la même commande avec --id"), "{}", ran.out);
+    };
+    // The desk ends in the middle.
+    let daemon = Daemon::start(FakeDesk::new(|_| Reply::Gone));
+    said(&daemon.typed(&["redeem"]));
+    said(&daemon.typed(&["undo"]));
+    // The daemon goes in the middle.
+    let dir = tempfile::tempdir().unwrap();
+    let listener = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
+    let gone = thread::spawn(move || drop(listener.accept().unwrap()));
+    let data = dir.path().to_str().unwrap().to_owned();
+    said(&typed(&FakeVerbs::default(), &["redeem", "--data", &data]));
+    gone.join().unwrap();
+
+    let json = daemon.typed(&["redeem", "--json", "--id", &"ab".repeat(16)]);
+    assert_eq!(json.out, format!("{{\"outcome\":\"unknown\",\"id\":\"{}\"}}\n", "ab".repeat(16)));
+}
+
+#[test]
+fn an_undo_and_an_abandonment() {
+    let undone = Undone {
+        entry: Sequence::new(13),
+        debit: Sequence::new(12),
+        card: card(),
+        returned: Cents::from_u32(100),
+        tender: Tender::Cash,
+    };
+    let daemon = Daemon::start(FakeDesk::new(move |request| {
+        Reply::Outcome(match request.command {
+            Command::Undo { without_card: true, .. } => Outcome::UndoRequested(undone.clone()),
+            Command::Undo { .. } => Outcome::Undone(undone.clone()),
+            _ => Outcome::Abandoned { entry: Sequence::new(14), card: card() },
+        })
+    }));
+    assert!(daemon.typed(&["undo", "12", "--wait", "3"]).out.starts_with("ANNULÉ - à rendre 1,00 € en espèces"));
+    let asked = daemon.desk.last_asked();
+    assert_eq!(asked.wait, Duration::from_secs(3));
+    assert_eq!(asked.command, Command::Undo { entry: Some(Sequence::new(12)), without_card: false });
+    let requested = daemon.typed(&["undo", "--without-card"]);
+    assert_eq!(requested.exit, Exit::Done);
+    assert!(requested.out.starts_with("ANNULATION DEMANDÉE"));
+    assert_eq!(daemon.desk.last_asked().command, Command::Undo { entry: None, without_card: true });
+
+    let digits = card().digits();
+    let spaced = format!("{} {} {} {}", &digits[..4], &digits[4..8], &digits[8..12], &digits[12..]);
+    for number in [digits, spaced] {
+        assert!(daemon.typed(&["abandon", &number]).out.starts_with("VENTE ABANDONNÉE"));
+        assert_eq!(daemon.desk.last_asked().command, Command::Abandon { card: Some(card()) });
+    }
+}
+
+#[test]
+fn card_status_journal_and_sync() {
+    let daemon = Daemon::start(FakeDesk::answering(fake::quoted()));
+    assert_eq!(daemon.typed(&["card"]).out, "Aucune carte sur le lecteur.\n");
+    assert_eq!(daemon.typed(&["card", "--json"]).out, "{\"present\":false}\n");
+    assert!(daemon.typed(&["status"]).out.starts_with("PRÊT - terminal 17"));
+    assert!(daemon.typed(&["journal", "--limit", "5", "--since", "2026-11-22"]).out.starts_with("13 · "));
+    let query = daemon.desk.journal.lock().unwrap()[0];
+    assert_eq!((query.limit, query.since.unwrap().to_string().as_str()), (5, "2026-11-21T23:00:00Z"));
+    assert_eq!(daemon.typed(&["sync"]).exit, Exit::Done);
+
+    let mut desk = FakeDesk::answering(fake::quoted());
+    desk.sync_error = Some("the line is down".to_owned());
+    let daemon = Daemon::start(desk);
+    let ran = daemon.typed(&["sync"]);
+    assert_eq!(ran.exit, Exit::Io);
+    assert!(ran.out.starts_with("ÉCHANGE INTERROMPU"));
+}
+
+#[test]
+fn without_a_daemon_there_is_one_sentence() {
+    let (_dir, data) = no_daemon();
+    for verb in
+        [&["card"][..], &["redeem"], &["undo"], &["sync"], &["status"], &["journal"], &["abandon", "9250000000000008"]]
+    {
+        let ran = typed(&FakeVerbs::default(), &[verb, &["--data", &data]].concat());
+        assert_eq!((ran.exit, ran.out.as_str()), (Exit::NoDaemon, ""), "{verb:?}");
+        assert_eq!(
+            ran.err,
+            format!("Le terminal ne répond pas sur {data}/socket : démarrez le service pass-terminal.\n")
+        );
+    }
+}
+
+#[test]
+fn without_a_daemon_the_ledger_answers_for_status_and_journal() {
+    let (_dir, data) = no_daemon();
+    let verbs = FakeVerbs { ledger: true, ..FakeVerbs::default() };
+    let status = typed(&verbs, &["status", "--json", "--data", &data]);
+    assert_eq!(status.exit, Exit::Done);
+    assert!(status.out.contains("\"running\":false"), "{}", status.out);
+    let journal = typed(&verbs, &["journal", "--limit", "7", "--data", &data]);
+    assert!(journal.out.starts_with("12 · 22/11/2026 20:41 · vente"), "{}", journal.out);
+    assert_eq!(*verbs.called.lock().unwrap(), ["journal 7"]);
+}
+
+#[test]
+fn the_daemons_own_verbs_get_their_settings() {
+    let verbs = FakeVerbs::default();
+    let table: [(&[&str], Exit); 5] = [
+        (&["run", "--data", "/d", "--reader", "ACR"], Exit::Done),
+        (&["--data", "/d", "enrol", "--region", "https://r", "--code", "C-1"], Exit::Done),
+        (&["enrol", "--code", "C-2", "--data", "/d"], Exit::Done),
+        (&["verify", "--data", "/d"], Exit::Data),
+        (&["validate", "--data", "/d", "--lang", "en"], Exit::Config),
+    ];
+    for (args, exit) in table {
+        assert_eq!(typed(&verbs, args).exit, exit, "{args:?}");
+    }
+    let called = ["run \"/d\" Some(\"ACR\")", "enrol Some(\"https://r\") C-1", "enrol None C-2"];
+    assert_eq!(*verbs.called.lock().unwrap(), called);
+    assert_eq!(typed(&verbs, &["verify", "--data", "/d"]).out, "broken\n");
+    assert_eq!(typed(&verbs, &["validate", "--data", "/d", "--lang", "en"]).err, "English\n");
+}
+
+#[test]
+fn what_is_typed_wrong_is_a_usage_error() {
+    let table: [&[&str]; 18] = [
+        &[],
+        &["sell"],
+        &["redeem"],
+        &["redeem", "--data", "/d", "--price", "-1"],
+        &["redeem", "--data", "/d", "--price", "1.234"],
+        &["redeem", "--data", "/d", "--supplement", "100000"],
+        &["redeem", "--data", "/d", "--seats", "x"],
+        &["redeem", "--data", "/d", "--benefit", "Cinéma"],
+        &["redeem", "--data", "/d", "--paid", "gold"],
+        &["redeem", "--data", "/d", "--wait", "601"],
+        &["redeem", "--data", "/d", "--id", "12"],
+        &["undo", "--data", "/d", "-1"],
+        &["abandon", "--data", "/d"],
+        &["abandon", "--data", "/d", "9250000000000001"],
+        &["journal", "--data", "/d", "--limit", "0"],
+        &["journal", "--data", "/d", "--since", "hier"],
+        &["enrol", "--data", "/d"],
+        &["status", "--data", "/d", "--lang", "de"],
+    ];
+    for args in table {
+        let ran = typed(&FakeVerbs::default(), args);
+        assert_eq!((ran.exit, ran.exit.code(), ran.out.as_str()), (Exit::Usage, 64, ""), "{args:?}");
+        assert!(!ran.err.is_empty());
+    }
+    let nowhere = typed(&FakeVerbs::default(), &["status"]);
+    assert_eq!(nowhere.err.lines().count(), 1);
+    assert!(nowhere.err.starts_with("Il manque le dossier du terminal"), "{}", nowhere.err);
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    for args in [&["--help"][..], &["--version"], &["redeem", "--help"], &["help", "undo"]] {
+        let ran = typed(&FakeVerbs::default(), args);
+        assert_eq!((ran.exit, ran.err.as_str()), (Exit::Done, ""), "{args:?}");
+        assert!(ran.out.contains("pass-terminal"));
+    }
+}
+
+#[test]
+fn the_configuration_is_read_and_the_command_line_wins() {
+    let daemon = Daemon::start(FakeDesk::answering(Outcome::Granted(fake::granted())));
+    let config = daemon.dir.path().join("terminal.toml");
+    std::fs::write(&config, "data = \".\"\nlanguage = \"en\"\ncard-wait-seconds = 12").unwrap();
+    let config = config.to_str().unwrap();
+    let verbs = FakeVerbs::default();
+    assert!(typed(&verbs, &["redeem", "--config", config]).out.starts_with("GRANTED"));
+    assert_eq!(daemon.desk.last_asked().wait, Duration::from_secs(12));
+    assert!(typed(&verbs, &["redeem", "--config", config, "--lang", "fr"]).out.starts_with("ACCORDÉ"));
+    assert_eq!(typed(&verbs, &["redeem", "--config", config, "--data", "/nowhere"]).exit, Exit::NoDaemon);
+}
+
+#[test]
+fn a_wrong_configuration_is_one_sentence() {
+    let (_dir, data) = no_daemon();
+    let config = PathBuf::from(data).join("terminal.toml");
+    std::fs::write(&config, "data = \"/d\"\nlanguag = \"fr\"\n").unwrap();
+    let ran = typed(&FakeVerbs::default(), &["status", "--config", config.to_str().unwrap()]);
+    assert_eq!(ran.exit, Exit::Config);
+    assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+    assert!(ran.err.contains("est fausse à la ligne 2 « languag = \"fr\" »"), "{}", ran.err);
+    let missing = Path::new("/nonexistent.toml").to_str().unwrap();
+    assert_eq!(typed(&FakeVerbs::default(), &["status", "--config", missing]).exit, Exit::Config);
+}

@@ -213,7 +213,7 @@ impl Granted {
             entry: granted.entry.get(),
             card: granted.card.masked(),
             benefit: granted.benefit.to_string(),
-            label: labels.of(granted.card, &granted.benefit),
+            label: granted.label.as_ref().map(|label| spoken(label, labels.language).to_owned()),
             debited: granted.debited,
             unit: granted.unit.map(|unit| Unit::code(unit).to_owned()),
             due_cents: granted.due.get(),

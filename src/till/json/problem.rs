@@ -1,4 +1,5 @@
-//! Errors, as problem details (RFC 9457): the request itself was wrong, or the terminal is stopping. A refusal is not a problem, it is an answer.
+//! Errors, as problem details (RFC 9457): the request itself was wrong, or the terminal is stopping. A refusal is not a
+//! problem, it is an answer.
 
 use serde::{Deserialize, Serialize};
 

@@ -113,8 +113,8 @@ impl RedemptionRequest {
     }
 }
 
-/// `POST /v1/quotes/confirm`: the money is collected, the quote is taken. The sale has the quote's `id`, so that a quote can be sold once and its repeat is answered as
-/// the first time.
+/// `POST /v1/quotes/confirm`: the money is collected, the quote is taken. The sale has the quote's `id`, so that a
+/// quote can be sold once and its repeat is answered as the first time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
@@ -166,8 +166,9 @@ pub struct AbandonmentRequest {
     /// As in [`RedemptionRequest::id`].
     #[serde(default)]
     pub id: Option<String>,
-    /// The 16 digits of the card.
-    pub card: String,
+    /// The 16 digits of the card; the newest sale in doubt without it.
+    #[serde(default)]
+    pub card: Option<String>,
 }
 
 impl AbandonmentRequest {
@@ -176,8 +177,8 @@ impl AbandonmentRequest {
     /// # Errors
     /// [`BadValue`] when `card` is not a card number.
     pub fn command(&self) -> Result<Command, BadValue> {
-        let card = CardNumber::parse(&self.card).map_err(|error| BadValue::new("card", error))?;
-        Ok(Command::Abandon { card })
+        let card = self.card.as_deref().map(CardNumber::parse).transpose();
+        Ok(Command::Abandon { card: card.map_err(|error| BadValue::new("card", error))? })
     }
 }
 

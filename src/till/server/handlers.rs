@@ -18,7 +18,8 @@ use crate::till::json::{
 };
 use crate::till::{Desk, DeskGone};
 
-/// A card that is being read is waited for this long, also by a client that does not wait for a card: reading takes less than a second.
+/// A card that is being read is waited for this long, also by a client that does not wait for a card: reading takes
+/// less than a second.
 const READING_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Answer<T> = Result<Json<T>, Failure>;
@@ -47,7 +48,8 @@ pub(super) async fn quote(
     Ok(spoken(&api, id, &outcome, language))
 }
 
-/// The quote stays kept after it was sold: its repeat carries the same id to the desk, which gives the first answer again.
+/// The quote stays kept after it was sold: its repeat carries the same id to the desk, which gives the first answer
+/// again.
 pub(super) async fn confirm(State(api): SharedApi, Posted(body, language): Posted<Confirmation>) -> Answer<Answered> {
     let id = json::request_id(&body.id).or_failure(language)?;
     let tender = body.tender().or_failure(language)?;

@@ -105,6 +105,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Posted<T> {
         let (mut parts, body) = request.into_parts();
         let Speak(language) = Speak::from_request_parts(&mut parts, state).await?;
         let body = read(Request::from_parts(parts, body), language).await?;
+        // An array would be taken for the fields in their order: `[]` must not become a sale.
+        if !body.trim_ascii_start().starts_with(b"{") {
+            return Err(Failure::bad_request("the body must be a JSON object", language));
+        }
         let posted = serde_json::from_slice(&body).map_err(|error| Failure::bad_request(error, language))?;
         Ok(Self(posted, language))
     }

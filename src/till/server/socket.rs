@@ -67,8 +67,9 @@ pub struct LocalServer {
 }
 
 impl LocalServer {
-    /// Opens the socket at `path`: from here on clients can connect, and are answered once [`LocalServer::serve`] runs. The file that a dead daemon left is
-    /// replaced. Two daemons that start at the same instant are kept apart by the ledger's lock, which is to be taken before.
+    /// Opens the socket at `path`: from here on clients can connect, and are answered once [`LocalServer::serve`] runs.
+    /// The file that a dead daemon left is replaced. Two daemons that start at the same instant are kept apart by the
+    /// ledger's lock, which is to be taken before.
     ///
     /// # Errors
     /// [`BindError`]. Needs a tokio runtime.
@@ -86,7 +87,8 @@ impl LocalServer {
         Ok(Self { listener, path: path.to_owned() })
     }
 
-    /// Answers clients until `shutdown` is done. Then the socket is removed, nobody new is accepted, and the answers that are under way have three seconds.
+    /// Answers clients until `shutdown` is done. Then the socket is removed, nobody new is accepted, and the answers
+    /// that are under way have three seconds.
     pub async fn serve(self, desk: Arc<dyn Desk>, shutdown: impl Future<Output = ()>) {
         let router = super::router(desk).layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
         let (stop, stopping) = watch::channel(());

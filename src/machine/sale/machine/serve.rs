@@ -153,13 +153,12 @@ impl SaleMachine {
 
     /// The intent first, durable; then the card.
     pub(super) fn begin(&mut self, presented: Box<Presented>, facts: &Facts, intent: Intent) -> Vec<Action> {
-        let unit = match &intent.purpose {
-            Purpose::Sale { slot, .. } => {
-                facts.catalogue.as_ref().and_then(|catalogue| catalogue.benefit(*slot)).map(|benefit| benefit.unit)
-            }
+        let benefit = match &intent.purpose {
+            Purpose::Sale { slot, .. } => facts.catalogue.as_ref().and_then(|catalogue| catalogue.benefit(*slot)),
             Purpose::Undo { .. } => None,
         };
-        let begun = Begun { intent: intent.clone(), sent: 0, unit, served_before: facts.last_served };
+        let benefit = benefit.map(|benefit| (benefit.unit, (benefit.label_fr.clone(), benefit.label_en.clone())));
+        let begun = Begun { intent: intent.clone(), sent: 0, benefit, served_before: facts.last_served };
         self.phase = Phase::Storing(Some(presented), Box::new(AfterStore::Change(begun)));
         vec![Action::StoreIntent(Box::new(intent))]
     }

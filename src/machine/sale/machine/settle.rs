@@ -1,9 +1,9 @@
 //! How a change of a purse ends: what the card proves, what is written of it, what the client is told.
 
 use crate::domain::card::{Operation, SignedRecord};
-use crate::domain::entry::{Body, Debit, Intent, Learnt, NotDone, Purpose, ReadReason, RefusedCard, Reversal};
+use crate::domain::entry::{Body, Intent, Learnt, Purpose, ReadReason, RefusedCard};
 use crate::domain::refusal::Refusal;
-use crate::domain::{Cents, Sequence, Timestamp};
+use crate::domain::{Sequence, Timestamp};
 
 use super::super::types::*;
 use super::{AfterStore, Begun, FAILURES_SHOWN, Phase, ReadFor, SENT_MAX, SaleMachine, Waiting};
@@ -22,7 +22,7 @@ impl SaleMachine {
         };
         match change {
             Change::Done(proof) => {
-                let body = done_body(&begun.intent, &proof, Learnt::AtOnce, false);
+                let body = begun.intent.done(*proof, Learnt::AtOnce, false);
                 let intent = begun.intent.clone();
                 let after = AfterStore::Done { begun: *begun, proof: *proof };
                 self.store(Some(presented), body, Some(&intent), after)
@@ -47,7 +47,7 @@ impl SaleMachine {
         let intent = &open.intent;
         match settlement {
             Settlement::Done(proof) => {
-                let body = done_body(intent, &proof, Learnt::FromRecords, open.abandoned);
+                let body = intent.done(*proof, Learnt::FromRecords, open.abandoned);
                 let begun = self.own(intent).cloned().unwrap_or_else(|| Begun::found(intent.clone()));
                 self.store(Some(presented), body, Some(intent), AfterStore::Done { begun, proof: *proof })
             }
@@ -55,7 +55,7 @@ impl SaleMachine {
                 // The same command, byte for byte, inside the new OPEN.
                 Some(begun) if repeatable && !open.abandoned && begun.sent < SENT_MAX => self.change(presented, begun),
                 _ => {
-                    let body = not_done_body(intent, open.abandoned);
+                    let body = intent.not_done(open.abandoned);
                     // Another change came between, so what was quoted is not what lies there; or the card will not do it.
                     let refusal = if repeatable { Refusal::CardUnreadable } else { Refusal::CardChanged };
                     self.store(Some(presented), body, Some(intent), AfterStore::NotDone(intent.clone(), refusal))
@@ -208,42 +208,6 @@ fn after_change(mut presented: Presented, proof: &SignedRecord) -> Presented {
     presented
 }
 
-fn done_body(intent: &Intent, proof: &SignedRecord, learnt: Learnt, abandoned: bool) -> Body {
-    match &intent.purpose {
-        Purpose::Sale { sale, entitlement_serial, left, .. } => Body::Debit(Debit {
-            proof: *proof,
-            certificate: intent.certificate,
-            entitlement_serial: *entitlement_serial,
-            left: *left,
-            sale: sale.clone(),
-            collected: if abandoned { Cents::ZERO } else { sale.due },
-            learnt,
-            abandoned,
-        }),
-        Purpose::Undo { debit, returned, tender, request, .. } => Body::Reversal(Reversal {
-            proof: *proof,
-            certificate: intent.certificate,
-            debit: *debit,
-            returned: *returned,
-            tender: *tender,
-            request: *request,
-            learnt,
-        }),
-    }
-}
-
-fn not_done_body(intent: &Intent, abandoned: bool) -> Body {
-    let (collected, tender) = intent.money();
-    Body::NotDone(NotDone {
-        card: intent.card,
-        transaction: intent.transaction,
-        counter_before: intent.counter_before,
-        returned: if abandoned { Cents::ZERO } else { collected },
-        tender,
-        request: intent.request(),
-    })
-}
-
 fn outcome(entry: Sequence, begun: &Begun, proof: &SignedRecord, time: Timestamp) -> Outcome {
     match &begun.intent.purpose {
         Purpose::Sale { sale, left, .. } => Outcome::Granted(Granted {
@@ -251,7 +215,8 @@ fn outcome(entry: Sequence, begun: &Begun, proof: &SignedRecord, time: Timestamp
             card: begun.intent.card,
             benefit: sale.benefit.clone(),
             debited: proof.record.amount,
-            unit: begun.unit,
+            unit: begun.benefit.as_ref().map(|(unit, _)| *unit),
+            label: begun.benefit.as_ref().map(|(_, label)| label.clone()),
             due: sale.due,
             collected: sale.due,
             tender: sale.tender,

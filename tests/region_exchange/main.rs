@@ -1,0 +1,10 @@
+//! The region, driven in process with a real store: enrolments, exchanges, forks, the feed, verdicts; then as a program and over TCP.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod bureau;
+mod chain;
+mod enrolment;
+mod feed;
+mod kit;
+mod program;
+mod verdicts;

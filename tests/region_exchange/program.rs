@@ -1,0 +1,234 @@
+//! The program as people and scripts meet it: exit codes and sentences, and the real server over TCP, with TLS and without.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+
+use pass::region::Region;
+use pass::wire::code::EnrolmentCode;
+use serde_json::Value;
+
+use super::kit::{Machine, enrolment_answer};
+
+fn pass_region(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_pass-region")).args(arguments).output().unwrap()
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let output = pass_region(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A region with a partner and a terminal; its code.
+fn made_region(data: &str) -> EnrolmentCode {
+    assert!(pass_region(&["init", "--data", data]).status.success());
+    let partner =
+        json(&["partner", "add", "--data", data, "--name", "Le Phare", "--activity", "cinema", "bookshop", "--json"]);
+    assert_eq!(partner["partner_id"], 1);
+    let terminal = json(&["terminal", "add", "--data", data, "--partner", "1", "--json"]);
+    assert_eq!(terminal["terminal_id"], 1);
+    EnrolmentCode::parse(terminal["code"].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn what_is_wrong_ends_with_its_code_and_one_sentence_in_either_language() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let (data, empty, bad) = (path("region"), path("empty"), path("bad.toml"));
+    made_region(&data);
+    std::fs::write(&bad, "season = \"soon\"\n").unwrap();
+    let stranger = "9250000000001239";
+    let table: &[(&[&str], i32)] = &[
+        (&["init", "--data", &data], 73),
+        (&["init", "--data", "/proc/region"], 73),
+        (&["init", "--data", &empty, "--catalogue", &path("none.toml")], 66),
+        (&["init", "--data", &empty, "--catalogue", &bad], 78),
+        (&["init", "--data", &empty, "--season", "soon"], 64),
+        (&["init"], 64),
+        (&["sing"], 64),
+        (&["partner", "list", "--data", &empty], 66),
+        (&["partner", "add", "--data", &data, "--name", "", "--activity", "cinema"], 65),
+        (&["partner", "add", "--data", &data, "--name", "Le Phare", "--activity", "Cinéma"], 65),
+        (&["partner", "add", "--data", &data, "--name", "Le Phare"], 64),
+        (&["terminal", "add", "--data", &data, "--partner", "9"], 65),
+        (&["terminal", "add", "--data", &data, "--partner", "one"], 64),
+        (&["terminal", "add", "--data", &data, "--partner", "1", "--replaces", "9"], 65),
+        (&["terminal", "add", "--data", &data, "--partner", "1", "--valid-hours", "0"], 65),
+        (&["terminal", "suspend", "--data", &data, "9"], 65),
+        (&["card", "show", "--data", &data, "1234"], 65),
+        (&["card", "show", "--data", &data, "9250000000001230"], 65),
+        (&["card", "show", "--data", &data, stranger], 65),
+        (&["card", "deny", "--data", &data, stranger, "--reason", "lost"], 65),
+        (&["card", "deny", "--data", &data, stranger, "--reason", "tired"], 64),
+        (&["card", "entitle", "--data", &data, stranger, "--grant", "cinema"], 65),
+        (&["key", "rotate", "--data", &data, "--root-key", &path("none.pk8")], 74),
+        (&["key", "rotate", "--data", &data, "--root-key", &bad], 78),
+        (&["serve", "--data", &empty, "--listen", "127.0.0.1:0"], 66),
+        (&["serve", "--data", &data, "--listen", "nowhere"], 69),
+        (&["serve", "--data", &data, "--listen", "127.0.0.1:0", "--tls-cert", &bad], 64),
+        (&["serve", "--data", &data, "--listen", "127.0.0.1:0", "--tls-cert", &bad, "--tls-key", &bad], 78),
+        (&["answer", "--data", &data, &bad, &path("answer")], 65),
+    ];
+    for (arguments, code) in table {
+        let output = pass_region(arguments);
+        assert_eq!(output.status.code(), Some(*code), "{arguments:?}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        if *code != 64 {
+            for language in ["fr", "en"] {
+                let output = pass_region(&[arguments, &["--lang", language][..]].concat());
+                let said = String::from_utf8(output.stderr).unwrap();
+                let sentence = said.trim_end();
+                assert!(sentence.ends_with('.') && !sentence.contains('\n'), "{arguments:?}: {said}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_verbs_speak_json_to_scripts_and_sentences_to_people() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("region").to_str().unwrap().to_owned();
+    made_region(&data);
+    let said = |arguments: &[&str]| String::from_utf8(pass_region(arguments).stdout).unwrap();
+    assert!(said(&["key", "rotate", "--data", &data]).starts_with("La clé 2 signe"));
+    assert!(said(&["key", "rotate", "--data", &data, "--lang", "en"]).starts_with("Key 3 signs"));
+    assert_eq!(json(&["terminal", "list", "--data", &data, "--json"])["state"], "not-enrolled");
+    assert_eq!(said(&["entries", "--data", &data, "--json"]), "");
+    assert_eq!(json(&["terminal", "suspend", "--data", &data, "1", "--json"])["standing"], "suspended");
+    let warned = pass_region(&["partner", "add", "--data", &data, "--name", "L'Estive", "--activity", "opera"]);
+    assert!(warned.status.success() && String::from_utf8(warned.stderr).unwrap().contains("opera"));
+}
+
+/// A server that ends with the test.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(data: &str, more: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_pass-region"))
+            .args(["serve", "--data", data, "--listen", "127.0.0.1:0"])
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim_end().rsplit_once("://").unwrap().1.to_owned();
+        Self { child, address }
+    }
+
+    /// Tells it to end, and waits.
+    fn end(mut self) -> bool {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().success()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // One that has ended needs no end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn request(method: &str, path: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: region\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
+}
+
+/// Sends a request and splits the answer: status, head, body.
+fn talk(stream: &mut (impl Read + Write), request: &[u8]) -> (u16, String, Vec<u8>) {
+    stream.write_all(request).unwrap();
+    let mut answer = Vec::new();
+    // A TLS end without notice is an end all the same.
+    let _ = stream.read_to_end(&mut answer);
+    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    (head[9..12].parse().unwrap(), head.to_lowercase(), answer[end + 4..].to_vec())
+}
+
+#[test]
+fn the_server_enrols_over_tcp_while_the_desk_works_and_ends_when_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("region").to_str().unwrap().to_owned();
+    let code = made_region(&data);
+    let server = Server::start(&data, &[]);
+    let ask = |request: &[u8]| talk(&mut TcpStream::connect(&server.address).unwrap(), request);
+    assert_eq!(ask(&request("GET", "/healthz", "", b"")).0, 200);
+    let cose = "application/cose";
+    let (status, head, body) = ask(&request("POST", "/v1/enrolments", cose, &Machine::new().request(&code)));
+    assert_eq!(status, 200);
+    assert!(head.contains("content-type: application/cose"));
+    assert_eq!(enrolment_answer(&body, &code).terminal, code.terminal);
+    assert_eq!(json(&["terminal", "list", "--data", &data, "--json"])["state"], "active");
+    let problems = [
+        ("POST", "/v1/exchanges", cose, 400, "malformed"),
+        ("POST", "/v1/exchanges", "text/plain", 415, "media-type"),
+        ("GET", "/v1/exchanges", cose, 405, "method"),
+        ("POST", "/v2/exchanges", cose, 404, "not-found"),
+    ];
+    for (method, path, content_type, expected, kind) in problems {
+        let (status, head, body) = ask(&request(method, path, content_type, b"nothing"));
+        assert_eq!(status, expected, "{path}");
+        assert!(head.contains("application/problem+json"));
+        let problem: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["type"], format!("urn:pass:problem:{kind}"));
+        assert_eq!(problem["status"], expected);
+    }
+    let (status, _, _) = ask(&request("POST", "/v1/enrolments", cose, &[0; 5000]));
+    assert_eq!(status, 413);
+    assert!(server.end());
+}
+
+#[test]
+fn the_server_speaks_tls() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    let data = path("region");
+    made_region(&data);
+    let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    std::fs::write(path("cert.pem"), made.cert.pem()).unwrap();
+    std::fs::write(path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let server = Server::start(&data, &["--tls-cert", &path("cert.pem"), "--tls-key", &path("key.pem")]);
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let connection = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
+    let tcp = TcpStream::connect(&server.address).unwrap();
+    let (status, _, body) = talk(&mut rustls::StreamOwned::new(connection, tcp), &request("GET", "/healthz", "", b""));
+    assert_eq!((status, body.as_slice()), (200, b"ok\n".as_slice()));
+    assert!(server.end());
+}
+
+#[test]
+fn what_an_interrupted_init_has_left_is_taken_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("region");
+    let keys = pass::region::keys::KeyDirectory::of(&data);
+    keys.create().unwrap();
+    let root = keys.make_root().unwrap().public_key();
+    assert!(pass_region(&["init", "--data", data.to_str().unwrap()]).status.success());
+    let region = Region::open(&data).unwrap();
+    assert_eq!(region.store().read(|tx| tx.root_key()).unwrap(), Some(root));
+    assert!(is_private(&data.join("region.db")) && is_private(&data.join("keys/root.pk8")));
+}
+
+fn is_private(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o077 == 0
+}
