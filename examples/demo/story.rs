@@ -4,11 +4,12 @@ mod accounts;
 mod counter;
 mod setting_up;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::failure::Failure;
 use crate::stage::{Card, Stage, Terminal};
-use crate::tell::ms;
+use crate::tell::{Tell, ms};
 
 /// The benefits that the story uses, by their codes in the catalogue.
 const CINEMA: &str = "cinema";
@@ -67,23 +68,32 @@ impl Story {
 
     /// Lets everybody end, and says what was measured.
     pub(crate) fn end(mut self, told: Result<(), Failure>, begun: Instant) -> Result<(), Failure> {
+        match told {
+            Err(Failure::Interrupted) | Ok(()) => (),
+            Err(_) => self.stage.tell.line(&format!("\nStep {} did not go as it should.", self.stage.tell.steps())),
+        }
         told?;
         for terminal in [&mut self.cinema, &mut self.bookshop, &mut self.second] {
             self.stage.stop_terminal(terminal)?;
         }
         self.sales.sort_unstable();
         let median = self.sales.get(self.sales.len() / 2).copied().unwrap_or_default();
-        let (tell, sales) = (&self.stage.tell, self.sales.len());
-        tell.line(&format!(
+        let (tell, sales, home) = (&self.stage.tell, self.sales.len(), self.stage.home());
+        let said = format!(
             "\nIt happened as told: {} steps, {} claims checked, {:.1} s.\n\
              From the cashier's command to the answer on the screen: {}, the median of {sales} sales.\n\
-             Terminals, readers and region have ended, and {} is gone.",
+             Everything that was started has ended, and {home} is gone.",
             tell.steps(),
             tell.claims(),
             begun.elapsed().as_secs_f64(),
             ms(median),
-            self.stage.home()
-        ));
+        );
+        drop(self);
+        if Path::new(&home).exists() {
+            let what = "what was made is removed at the end".to_owned();
+            return Err(Failure::Claim { what, expected: format!("no {home}"), came: "it is still there".to_owned() });
+        }
+        Tell::default().line(&said);
         Ok(())
     }
 }

@@ -54,12 +54,27 @@ impl Tell {
         self.check(what, &expected.into(), came, |value| value.as_u64().map_or_else(|| plain(value), euros))
     }
 
+    /// The same where the value says no more than the words do.
+    pub(crate) fn claim_that(&self, what: &str, expected: impl Into<Value>, came: &Value) -> Result<(), Failure> {
+        let expected = expected.into();
+        if expected != *came {
+            return Err(Failure::Claim { what: what.to_owned(), expected: plain(&expected), came: plain(came) });
+        }
+        self.checked(what);
+        Ok(())
+    }
+
+    /// A claim that was just seen to hold.
+    pub(crate) fn checked(&self, what: &str) {
+        self.claims.set(self.claims.get() + 1);
+        self.line(&format!("    ✓ {what}"));
+    }
+
     fn check(&self, what: &str, expected: &Value, came: &Value, say: impl Fn(&Value) -> String) -> Result<(), Failure> {
         if expected != came {
             return Err(Failure::Claim { what: what.to_owned(), expected: say(expected), came: say(came) });
         }
-        self.claims.set(self.claims.get() + 1);
-        self.line(&format!("    ✓ {what}: {}", say(came)));
+        self.checked(&format!("{what}: {}", say(came)));
         Ok(())
     }
 
@@ -81,7 +96,8 @@ pub(crate) fn plain(value: &Value) -> String {
         Value::Null => "nothing".to_owned(),
         Value::Bool(true) => "yes".to_owned(),
         Value::Bool(false) => "no".to_owned(),
-        Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
+        Value::Number(_) | Value::Object(_) => value.to_string(),
     }
 }
 

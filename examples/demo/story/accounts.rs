@@ -8,7 +8,7 @@ use super::{BOOKS, CINEMA, Story};
 use crate::books::{Book, seat_worth};
 use crate::failure::Failure;
 use crate::stage::{Terminal, benefit};
-use crate::tell::euros;
+use crate::tell::{euros, plain};
 
 /// Where a found card goes (R9).
 const FOUND_CARDS_ADDRESS: &str = "Région Auvergne Rhône-Alpes, DJSSH - Service Jeunesse, 1 esplanade François Mitterrand, CS 20033, 69269 Lyon Cedex 02";
@@ -22,20 +22,20 @@ impl Story {
         let stage = &mut self.stage;
         stage.start_region()?;
         let denied = stage.region(&["card", "deny"], &[&self.theo.number, "--reason", "lost"])?.json()?;
-        stage.tell.claim("denied at the region's desk, as", "lost", &denied["reason"])?;
+        stage.tell.claim_that("the region's desk denies it as lost", "lost", &denied["reason"])?;
         let synced = stage.ask(&self.second, &["sync"], 0)?;
-        stage.tell.claim("the second cinema exchanges, entries that still wait", 0, &synced["waiting"])?;
+        stage.tell.claim_that("the second cinema exchanges", 0, &synced["waiting"])?;
         let (card, _) = stage.present(&self.theo, &self.second)?;
         let refused = stage.refused(&self.second, &[])?;
         stage.take(card, &self.second)?;
-        stage.tell.claim("refused", "card-denied", &refused["refusal"])?;
-        stage.tell.claim(
-            "the cashier is told where to send it",
+        stage.tell.claim("the card is refused", "card-denied", &refused["refusal"])?;
+        stage.tell.claim_that(
+            "the cashier is told where a found card goes",
             FOUND_CARDS_ADDRESS,
             &refused["found_card"]["address"],
         )?;
         let seen = stage.inspect(&self.theo, &self.cinema)?;
-        stage.tell.claim("the chip, read at the card bureau", "blocked", &seen["status"])
+        stage.tell.claim("the chip itself, read at the card bureau", "blocked", &seen["status"])
     }
 
     pub(super) fn everybody_exchanges(&mut self) -> Result<(), Failure> {
@@ -50,7 +50,8 @@ impl Story {
         // What one brought can change what another's entries are worth: the second round has everybody's.
         for terminal in self.terminals() {
             let report = self.stage.ask(terminal, &["sync"], 0)?;
-            self.stage.tell.claim(&format!("{}: entries that wait", terminal.partner), 0, &report["waiting"])?;
+            let what = format!("{}: the region has every entry", terminal.partner);
+            self.stage.tell.claim_that(&what, json!([0, null]), &json!([report["waiting"], report["error"]]))?;
         }
         Ok(())
     }
@@ -61,6 +62,9 @@ impl Story {
             "The partner is paid by the first and checks it with the second; neither has to trust the other.",
         );
         let worth = seat_worth()?;
+        let paid =
+            format!("the region pays {} a seat (config/catalogue.toml), and for books what was debited", euros(worth));
+        self.stage.tell.fact(&paid);
         // Payable, and kept of the holders' money, as the story went: the cinema five seats, the bookshop 8 and 5 EUR, the second cinema one seat.
         let expected = [(5 * worth, 500), (800 + 500, 1550), (worth, 100)];
         for (terminal, (payable, kept)) in self.terminals().into_iter().zip(expected) {
@@ -77,8 +81,8 @@ impl Story {
         let undone = self.region_entries(&self.cinema)?;
         let contested: Vec<_> = undone.iter().filter(|entry| entry["verdict"] == "contested").collect();
         let reasons: Vec<_> = contested.iter().map(|entry| entry["reason"].clone()).collect();
-        self.stage.tell.claim(
-            "entries that the region does not pay: only the undone seat",
+        self.stage.tell.claim_that(
+            "what the region does not pay is the seat that was undone, and nothing else",
             json!(["taken-back"]),
             &json!(reasons),
         )
@@ -94,20 +98,28 @@ impl Story {
             let ran = self.stage.verb(terminal, &["verify"], 0)?;
             self.stage.tell.screen(partner, &ran.out);
             let verified = self.stage.ask(terminal, &["verify"], 0)?;
-            self.stage.tell.claim(&format!("{partner}: chain and signatures hold"), true, &verified["verified"])?;
+            let what = format!("{partner}: chain and signatures hold, receipts too");
+            self.stage.tell.claim_that(&what, true, &verified["verified"])?;
             let status = self.stage.ask(terminal, &["status"], 0)?;
-            let received = self.region_entries(terminal)?.len();
-            let what = format!("{partner}: newest entry; acknowledged by the region; in the region's book");
+            let received = self.region_entries(terminal)?;
+            let newest = received.iter().filter_map(|entry| entry["sequence"].as_u64()).max();
             let head = &verified["head"];
-            let came = json!([status["entry"], status["exchange"]["acknowledged"], received]);
-            self.stage.tell.claim(&what, json!([head, head, head]), &came)?;
+            let what = format!(
+                "{partner}: its newest entry, {head}, is acknowledged by the region and the newest in its book"
+            );
+            let expected = json!([head, verified["hash"], head, head, head]);
+            let (entry, hash) = (&status["entry"], &status["entry_hash"]);
+            let came = json!([entry, hash, status["exchange"]["acknowledged"], received.len(), newest]);
+            self.stage.tell.claim_that(&what, expected, &came)?;
         }
         Ok(())
     }
 
     pub(super) fn consumption_agrees(&mut self) -> Result<(), Failure> {
-        self.stage.tell.line("\n    What each card consumed, by three books that nobody keeps together:\n");
-        self.stage.tell.line("                               chip   terminals     region");
+        self.stage.tell.line(
+            "\n    What each card consumed, by three books that were kept apart:\n\n\
+             \x20                                       chip  terminals     region",
+        );
         let mut ledgers: BTreeMap<(String, String), i64> = BTreeMap::new();
         for terminal in self.terminals() {
             for (of, amount) in Book::of_journal(&self.stage.journal(terminal)?, 0).consumed {
@@ -124,7 +136,8 @@ impl Story {
                 let of = (card.masked.clone(), code.to_owned());
                 let terminals = json!(ledgers.get(&of).copied().unwrap_or(0));
                 let what = format!("{}, {code} ({unit})", card.holder);
-                self.stage.tell.line(&format!("    {what:<24} {chip:>6} {terminals:>11} {region:>10}"));
+                let [on_chip, in_ledgers, at_region] = [&chip, &terminals, &region].map(plain);
+                self.stage.tell.line(&format!("    {what:<30} {on_chip:>10} {in_ledgers:>10} {at_region:>10}"));
                 rows.push((what, json!([chip, chip]), json!([terminals, region])));
             }
         }
@@ -133,7 +146,8 @@ impl Story {
         if let Some((what, chip, others)) = equal {
             return Err(Failure::Claim { what: what.clone(), expected: chip.to_string(), came: others.to_string() });
         }
-        self.stage.tell.claim("rows in which all three are equal", rows.len(), &json!(4))
+        self.stage.tell.checked("all three are equal, row by row");
+        Ok(())
     }
 
     fn terminals(&self) -> [&Terminal; 3] {

@@ -15,12 +15,13 @@ impl Story {
             "First the money, then the card's signed debit, then the entry on disk, and only then ACCORDÉ.",
         );
         let (card, shown) = self.stage.present(&self.ines, &self.cinema)?;
-        self.stage.tell.claim("seats left on her card", 5, &benefit(&shown["benefits"], CINEMA)["left"])?;
+        self.stage.tell.claim_that("her card has 5 seats", 5, &benefit(&shown["benefits"], CINEMA)["left"])?;
         let sold = self.sell_seat(4)?;
-        self.stage.tell.claim_cents("collected from her", 100, &sold["collected_cents"])?;
-        self.stage.tell.claim("the same request sent again: told of the same sale", true, &sold["repeated"])?;
+        self.stage.tell.claim_cents("collected", 100, &sold["collected_cents"])?;
+        let repeated = "the same request sent again is told of the same sale, and debits nothing";
+        self.stage.tell.claim_that(repeated, true, &sold["repeated"])?;
         let shown = self.stage.ask(&self.cinema, &["card"], 0)?;
-        self.stage.tell.claim("changes that the chip has recorded", 1, &shown["counter"])?;
+        self.stage.tell.claim_that("the chip has recorded 1 change", 1, &shown["counter"])?;
         self.stage.take(card, &self.cinema)?;
         Ok(sold)
     }
@@ -34,7 +35,7 @@ impl Story {
         let sold = self.sell(Shop::Bookshop, &["--price", "23,50"])?;
         self.stage.tell.claim_cents("debited", 800, &sold["debited"])?;
         self.stage.tell.claim_cents("due from her", 1550, &sold["due_cents"])?;
-        self.stage.tell.claim("left for books, in cents", 0, &sold["left"])?;
+        self.stage.tell.claim_cents("left for books", 0, &sold["left"])?;
         self.stage.take(card, &self.bookshop)
     }
 
@@ -46,11 +47,7 @@ impl Story {
         );
         self.stage.cut_region()?;
         let report = self.stage.ask(&self.cinema, &["sync"], 74)?;
-        self.stage.tell.claim(
-            "the cinema's exchange with the region fails",
-            true,
-            &json!(report["error"].is_string()),
-        )?;
+        self.stage.tell.claim_that("the cinema cannot exchange any more", true, &json!(report["error"].is_string()))?;
         let (card, _) = self.stage.present(&self.ines, &self.cinema)?;
         let mut sold = first.clone();
         for left in (0..4).rev() {
@@ -59,16 +56,17 @@ impl Story {
         self.stage.take(card, &self.cinema)?;
 
         let about = about(&self.stage.journal(&self.second)?, &self.ines);
-        self.stage.tell.claim("what the second cinema's journal knows of her card, in entries", 0, &json!(about))?;
+        self.stage.tell.claim_that(
+            "the second cinema has no entry about her card, and no line to ask anybody",
+            0,
+            &json!(about),
+        )?;
         let (card, shown) = self.stage.present(&self.ines, &self.second)?;
         let refused = self.stage.refused(&self.second, &[])?;
-        self.stage.tell.claim("the sixth seat, at the second cinema", "nothing-left", &refused["refusal"])?;
+        self.stage.tell.claim("the sixth seat is refused there", "nothing-left", &refused["refusal"])?;
         let after = self.stage.ask(&self.second, &["card"], 0)?;
-        self.stage.tell.claim(
-            "changes recorded by the chip, before and after",
-            shown["counter"].clone(),
-            &after["counter"],
-        )?;
+        let untouched = "the chip has recorded no change for it";
+        self.stage.tell.claim_that(untouched, shown["counter"].clone(), &after["counter"])?;
         self.stage.take(card, &self.second)?;
         Ok(sold)
     }
@@ -95,16 +93,16 @@ impl Story {
         stage.tell.screen(self.cinema.partner, &doubt.out);
         stage.gone(&self.cinema)?;
         let status = stage.ask(&self.cinema, &["status"], 0)?;
-        stage.tell.claim("sales in doubt", 1, &status["in_doubt"])?;
+        stage.tell.claim_that("the terminal holds 1 sale in doubt, on disk", 1, &status["in_doubt"])?;
 
         stage.tell.fact("he puts it back, and the cashier asks again:");
         let (card, _) = stage.present(&self.theo, &self.cinema)?;
         settled(stage, &self.cinema)?;
         let again = stage.verb(&self.cinema, &redeem, 0)?;
         stage.tell.screen(self.cinema.partner, &again.out);
-        let answer = stage.ask(&self.cinema, &[&redeem[..]].concat(), 0)?;
+        let answer = stage.ask(&self.cinema, &redeem, 0)?;
         stage.same_sale(&answer)?;
-        stage.tell.claim("seats debited, and left", json!([1, 4]), &json!([answer["debited"], answer["left"]]))?;
+        stage.tell.claim_that("1 seat debited, 4 left", json!([1, 4]), &json!([answer["debited"], answer["left"]]))?;
         stage.take(card, &self.cinema)?;
         chip_agrees(stage, &self.theo, &self.cinema, CINEMA, 1, 1)
     }
@@ -130,8 +128,8 @@ impl Story {
         stage.tell.screen(self.bookshop.partner, &done.out);
         let answer = stage.ask(&self.bookshop, &redeem, 0)?;
         stage.same_sale(&answer)?;
-        stage.tell.claim(
-            "cents debited, due and left",
+        stage.tell.claim_that(
+            "5.00 EUR debited, nothing due, 3.00 EUR left",
             json!([500, 0, 300]),
             &json!([answer["debited"], answer["due_cents"], answer["left"]]),
         )?;
@@ -153,26 +151,24 @@ impl Story {
         let ran = stage.verb(&self.cinema, &undo, 0)?;
         stage.tell.screen(self.cinema.partner, &ran.out);
         let undone = stage.ask(&self.cinema, &undo, 0)?;
-        stage.tell.claim("the sale that was undone, by its entry", fifth["entry"].clone(), &undone["debit"])?;
+        stage.tell.claim_that("it is the fifth sale that was undone", fifth["entry"].clone(), &undone["debit"])?;
         stage.tell.claim_cents("given back to her", 100, &undone["returned_cents"])?;
         stage.tell.fact(&format!("undone in {}", ms(ran.took)));
         stage.take(card, &self.cinema)?;
 
         let (card, shown) = self.stage.present(&self.ines, &self.second)?;
-        self.stage.tell.claim(
-            "seats left, as the second cinema sees her card",
-            1,
-            &benefit(&shown["benefits"], CINEMA)["left"],
-        )?;
+        let seen = "the second cinema sees the seat, which is back on the chip";
+        self.stage.tell.claim_that(seen, 1, &benefit(&shown["benefits"], CINEMA)["left"])?;
         let sold = self.sell(Shop::Second, &[])?;
-        self.stage.tell.claim("seats left after", 0, &sold["left"])?;
+        self.stage.tell.claim_that("1 seat debited, 0 left", json!([1, 0]), &json!([sold["debited"], sold["left"]]))?;
         self.stage.take(card, &self.second)
     }
 
     /// A seat of the card on the cinema's reader, after which so many are left.
     fn sell_seat(&mut self, left: u32) -> Result<Value, Failure> {
         let sold = self.sell(Shop::Cinema, &[])?;
-        self.stage.tell.claim("seats debited, and left", json!([1, left]), &json!([sold["debited"], sold["left"]]))?;
+        let what = format!("1 seat debited, {left} left");
+        self.stage.tell.claim_that(&what, json!([1, left]), &json!([sold["debited"], sold["left"]]))?;
         Ok(sold)
     }
 
@@ -220,7 +216,12 @@ fn chip_agrees(
     records: usize,
 ) -> Result<(), Failure> {
     let seen = stage.inspect(card, terminal)?;
-    let what = format!("the chip, read at the card bureau: consumed of {code}, and records in all");
     let recorded = seen["records"].as_array().map_or(0, Vec::len);
-    stage.tell.claim(&what, json!([consumed, records]), &json!([benefit(&seen["slots"], code)["consumed"], recorded]))
+    let what =
+        format!("the chip itself, read at the card bureau: {consumed} consumed of {code}, {records} record(s) in all");
+    stage.tell.claim_that(
+        &what,
+        json!([consumed, records]),
+        &json!([benefit(&seen["slots"], code)["consumed"], recorded]),
+    )
 }

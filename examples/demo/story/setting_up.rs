@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{BOOKS, CINEMA, Story};
 use crate::failure::Failure;
-use crate::stage::{Stage, Terminal, benefit};
+use crate::stage::{Card, Stage, Terminal, benefit};
 use crate::tell::ms;
 
 impl Story {
@@ -16,7 +16,7 @@ impl Story {
         );
         let made = stage.region(&["init"], &[])?;
         stage.tell.fact(&format!("keys, store and catalogue made in {}", ms(made.took)));
-        stage.tell.claim("serial of the key that signs cards and terminals", 1, &made.json()?["key_serial"])?;
+        stage.tell.claim_that("its key number 1 signs cards and terminals", 1, &made.json()?["key_serial"])?;
         stage.start_region()?;
         stage.tell.fact(&format!("it listens on {}", stage.region.url));
         Ok(())
@@ -27,7 +27,7 @@ impl Story {
             "Two cinemas and a bookshop join, each with a code that works once",
             "A terminal makes its keys itself; the code, typed by hand and never sent, lets terminal and region believe each other.",
         );
-        let names = ["Cinéma Comœdia", "Librairie du Tramway", "Cinéma Le Zola"];
+        let names = ["Cinéma des Quais", "Librairie de la Place", "Cinéma du Pont"];
         let activities = ["cinema", "bookshop", "cinema"];
         let mut code = String::new();
         let terminals = [&mut self.cinema, &mut self.bookshop, &mut self.second];
@@ -37,11 +37,12 @@ impl Story {
         let late = self.stage.terminal("nobody", "nobody", 0);
         // The code is good, and spent: EX_DATAERR.
         self.stage.verb(&late, &["enrol", "--region", &self.stage.region.url, "--code", &code], 65)?;
-        self.stage.tell.claim("a spent code, typed at another machine", "refused", &json!("refused"))?;
+        self.stage.tell.checked("a spent code, typed at another machine, is refused");
         for terminal in [&mut self.cinema, &mut self.bookshop, &mut self.second] {
             self.stage.start_terminal(terminal)?;
             let synced = self.stage.ask(terminal, &["sync"], 0)?;
-            self.stage.tell.claim(&format!("{}: ready, entries that wait", terminal.partner), 0, &synced["waiting"])?;
+            let ready = format!("{}: ready to sell, and the region has all of its entries", terminal.partner);
+            self.stage.tell.claim_that(&ready, 0, &synced["waiting"])?;
         }
         Ok(())
     }
@@ -49,7 +50,7 @@ impl Story {
     pub(super) fn cards_are_issued(&mut self) -> Result<(), Failure> {
         self.stage.tell.step(
             "Two blank chips become the cards of Inès and Théo",
-            "Each chip makes its own key, which never leaves it: from now on it signs every change of its purse.",
+            "Each chip makes its own key, which never leaves it: from now on it signs every change of its purse. Numbers are shown masked.",
         );
         issue(&self.stage, &mut self.ines, &self.cinema)?;
         issue(&self.stage, &mut self.theo, &self.cinema)?;
@@ -88,17 +89,18 @@ fn enrol(stage: &Stage, terminal: &mut Terminal, name: &str, activity: &str) -> 
     Ok(code)
 }
 
-fn issue(stage: &Stage, card: &mut crate::stage::Card, terminal: &Terminal) -> Result<(), Failure> {
+fn issue(stage: &Stage, card: &mut Card, terminal: &Terminal) -> Result<(), Failure> {
     let took = stage.issue(card)?;
     let seen = stage.inspect(card, terminal)?;
     let masked = seen["card"].as_str().unwrap_or_default();
     masked.clone_into(&mut card.masked);
     let holder = card.holder;
-    stage.tell.fact(&format!(
-        "{holder}'s card is {masked} (numbers are masked wherever they are shown), made in {}",
-        ms(took)
-    ));
-    stage.tell.claim(&format!("{holder}'s card proves itself genuine to a terminal"), true, &seen["genuine"])?;
+    stage.tell.fact(&format!("{holder}'s card: {masked}, made in {}", ms(took)));
+    stage.tell.claim_that(
+        &format!("{holder}'s card proves to a terminal that it is genuine"),
+        true,
+        &seen["genuine"],
+    )?;
     let granted = json!([benefit(&seen["slots"], CINEMA)["left"], benefit(&seen["slots"], BOOKS)["left"]]);
-    stage.tell.claim(&format!("{holder}'s card: seats, and cents for books"), json!([5, 800]), &granted)
+    stage.tell.claim_that(&format!("{holder}'s card has 5 seats, and 8.00 EUR for books"), json!([5, 800]), &granted)
 }
