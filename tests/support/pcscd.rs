@@ -22,6 +22,7 @@ use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -47,7 +48,17 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub(crate) struct Pcscd {
     directory: PathBuf,
     devices: Vec<Device>,
+    group: Group,
     child: Child,
+}
+
+/// Which signals of a terminal reach a pcscd.
+#[derive(Clone, Copy, Debug)]
+enum Group {
+    /// Those of whoever starts it, who ends the group as a whole.
+    Callers,
+    /// None.
+    Own,
 }
 
 /// Two virtual readers.
@@ -62,6 +73,15 @@ impl Pcscd {
     /// Starts pcscd in `directory`, which exists, is empty and has a path of less than 90 bytes, with at least `readers` readers;
     /// an odd number is rounded up, as vpcd makes two at a time. When this returns cards can be put in.
     pub(crate) fn start(directory: &Path, readers: usize) -> io::Result<Self> {
+        Self::start_in(Group::Callers, directory, readers)
+    }
+
+    /// The same out of reach of a Ctrl-C at the terminal, which would let it end in good order; it ends when it is dropped.
+    pub(crate) fn start_apart(directory: &Path, readers: usize) -> io::Result<Self> {
+        Self::start_in(Group::Own, directory, readers)
+    }
+
+    fn start_in(group: Group, directory: &Path, readers: usize) -> io::Result<Self> {
         let devices = (0..readers.div_ceil(SLOTS)).map(|_| Device::reserve()).collect::<io::Result<Vec<_>>>()?;
         let configuration = directory.join("readers");
         fs::create_dir(&configuration)?;
@@ -73,8 +93,8 @@ impl Pcscd {
             fs::copy(DRIVER, &driver)?;
             writeln!(file, "DEVICENAME /dev/null:{port}\nLIBPATH {}\nCHANNELID {port}", driver.display())?;
         }
-        let child = launch(directory, &devices)?;
-        Ok(Self { directory: directory.to_owned(), devices, child })
+        let child = launch(directory, &devices, group)?;
+        Ok(Self { directory: directory.to_owned(), devices, group, child })
     }
 
     /// The socket of a pcscd that runs, or will run, in `directory`.
@@ -138,7 +158,7 @@ impl Pcscd {
     /// Starts pcscd anew, with the same socket, readers and ports, after ending it if need be.
     pub(crate) fn restart(&mut self) -> io::Result<()> {
         self.kill()?;
-        self.child = launch(&self.directory, &self.devices)?;
+        self.child = launch(&self.directory, &self.devices, self.group)?;
         Ok(())
     }
 
@@ -181,7 +201,7 @@ fn device_name(index: usize) -> String {
 }
 
 /// Starts pcscd and waits until its readers listen for cards.
-fn launch(directory: &Path, devices: &[Device]) -> io::Result<Child> {
+fn launch(directory: &Path, devices: &[Device], group: Group) -> io::Result<Child> {
     let socket = Pcscd::socket(directory);
     match fs::remove_file(&socket) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -193,7 +213,11 @@ fn launch(directory: &Path, devices: &[Device]) -> io::Result<Child> {
     // that process knows.
     let script = "exec 3<&0 </dev/null; export LISTEN_FDS=1 LISTEN_PID=$$; exec pcscd --foreground --config \"$0\"";
     let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-    let mut child = Command::new("sh")
+    let mut command = Command::new("sh");
+    if let Group::Own = group {
+        command.process_group(0);
+    }
+    let mut child = command
         .args(["-c", script])
         .arg(directory.join("readers"))
         .env("PATH", path)

@@ -1,0 +1,168 @@
+//! Steps 9 to 12 and the table at the end: the region is back, and everything is added up.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{BOOKS, CINEMA, Story};
+use crate::books::{Book, seat_worth};
+use crate::failure::Failure;
+use crate::stage::{Terminal, benefit};
+use crate::tell::{euros, plain};
+
+/// Where a found card goes (R9).
+const FOUND_CARDS_ADDRESS: &str = "Région Auvergne Rhône-Alpes, DJSSH - Service Jeunesse, 1 esplanade François Mitterrand, CS 20033, 69269 Lyon Cedex 02";
+
+impl Story {
+    pub(super) fn lost_card_is_blocked(&mut self) -> Result<(), Failure> {
+        self.stage.tell.step(
+            "The line is back; Théo has lost his card, and somebody presents it",
+            "The region's signed block goes onto the chip itself: from then on no terminal, however long off line, can debit it.",
+        );
+        let stage = &mut self.stage;
+        stage.start_region()?;
+        let denied = stage.region(&["card", "deny"], &[&self.theo.number, "--reason", "lost"])?.json()?;
+        stage.tell.claim_that("the region's desk denies it as lost", "lost", &denied["reason"])?;
+        let synced = stage.ask(&self.second, &["sync"], 0)?;
+        stage.tell.claim_that("the second cinema exchanges", 0, &synced["waiting"])?;
+        let (card, _) = stage.present(&self.theo, &self.second)?;
+        let refused = stage.refused(&self.second, &[])?;
+        stage.take(card, &self.second)?;
+        stage.tell.claim("the card is refused", "card-denied", &refused["refusal"])?;
+        stage.tell.claim_that(
+            "the cashier is told where a found card goes",
+            FOUND_CARDS_ADDRESS,
+            &refused["found_card"]["address"],
+        )?;
+        let seen = stage.inspect(&self.theo, &self.cinema)?;
+        stage.tell.claim("the chip itself, read at the card bureau", "blocked", &seen["status"])
+    }
+
+    pub(super) fn everybody_exchanges(&mut self) -> Result<(), Failure> {
+        self.stage.tell.step(
+            "All three terminals exchange with the region",
+            "What was sold off line reaches the region; its signed receipt and its verdicts come back.",
+        );
+        for terminal in self.terminals() {
+            let ran = self.stage.verb(terminal, &["sync"], 0)?;
+            self.stage.tell.screen(terminal.partner, &ran.out);
+        }
+        // What one brought can change what another's entries are worth: the second round has everybody's.
+        for terminal in self.terminals() {
+            let report = self.stage.ask(terminal, &["sync"], 0)?;
+            let what = format!("{}: the region has every entry", terminal.partner);
+            self.stage.tell.claim_that(&what, json!([0, null]), &json!([report["waiting"], report["error"]]))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn books_agree(&mut self) -> Result<(), Failure> {
+        self.stage.tell.step(
+            "The region's book and the partners' journals agree to the cent",
+            "The partner is paid by the first and checks it with the second; neither has to trust the other.",
+        );
+        let worth = seat_worth()?;
+        let paid =
+            format!("the region pays {} a seat (config/catalogue.toml), and for books what was debited", euros(worth));
+        self.stage.tell.fact(&paid);
+        // Payable, and kept of the holders' money, as the story went: the cinema five seats, the bookshop 8 and 5 EUR, the second cinema one seat.
+        let expected = [(5 * worth, 500), (800 + 500, 1550), (worth, 100)];
+        for (terminal, (payable, kept)) in self.terminals().into_iter().zip(expected) {
+            let partner = terminal.partner;
+            let region = Book::of_region(&self.region_entries(terminal)?);
+            let journal = Book::of_journal(&self.stage.journal(terminal)?, worth);
+            self.stage.tell.claim(
+                &format!("{partner}: by the region's verdicts"),
+                money(payable, kept),
+                &json!(said(&region)),
+            )?;
+            self.stage.tell.claim(&format!("{partner}: by its own journal"), said(&region), &json!(said(&journal)))?;
+        }
+        let undone = self.region_entries(&self.cinema)?;
+        let contested: Vec<_> = undone.iter().filter(|entry| entry["verdict"] == "contested").collect();
+        let reasons: Vec<_> = contested.iter().map(|entry| entry["reason"].clone()).collect();
+        self.stage.tell.claim_that(
+            "what the region does not pay is the seat that was undone, and nothing else",
+            json!(["taken-back"]),
+            &json!(reasons),
+        )
+    }
+
+    pub(super) fn chains_are_verified(&mut self) -> Result<(), Failure> {
+        self.stage.tell.step(
+            "Every ledger is verified, entry by entry, against the region's receipts",
+            "Each entry is signed and names the hash of the one before: nothing can be altered, left out or slipped in unseen.",
+        );
+        for terminal in self.terminals() {
+            let partner = terminal.partner;
+            let ran = self.stage.verb(terminal, &["verify"], 0)?;
+            self.stage.tell.screen(partner, &ran.out);
+            let verified = self.stage.ask(terminal, &["verify"], 0)?;
+            let what = format!("{partner}: chain and signatures hold, receipts too");
+            self.stage.tell.claim_that(&what, true, &verified["verified"])?;
+            let status = self.stage.ask(terminal, &["status"], 0)?;
+            let received = self.region_entries(terminal)?;
+            let newest = received.iter().filter_map(|entry| entry["sequence"].as_u64()).max();
+            let head = &verified["head"];
+            let what = format!(
+                "{partner}: its newest entry, {head}, is acknowledged by the region and the newest in its book"
+            );
+            let expected = json!([head, verified["hash"], head, head, head]);
+            let (entry, hash) = (&status["entry"], &status["entry_hash"]);
+            let came = json!([entry, hash, status["exchange"]["acknowledged"], received.len(), newest]);
+            self.stage.tell.claim_that(&what, expected, &came)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn consumption_agrees(&mut self) -> Result<(), Failure> {
+        self.stage.tell.line(
+            "\n    What each card consumed, by three books that were kept apart:\n\n\
+             \x20                                       chip  terminals     region",
+        );
+        let mut ledgers: BTreeMap<(String, String), i64> = BTreeMap::new();
+        for terminal in self.terminals() {
+            for (of, amount) in Book::of_journal(&self.stage.journal(terminal)?, 0).consumed {
+                *ledgers.entry(of).or_default() += amount;
+            }
+        }
+        let mut rows = Vec::new();
+        for card in [&self.ines, &self.theo] {
+            let chip = self.stage.inspect(card, &self.cinema)?;
+            let region = self.stage.region(&["card", "show"], &[&card.number])?.json()?;
+            for (code, unit) in [(CINEMA, "seats"), (BOOKS, "cents")] {
+                let chip = benefit(&chip["slots"], code)["consumed"].clone();
+                let region = benefit(&region["rights"], code)["consumed"].clone();
+                let of = (card.masked.clone(), code.to_owned());
+                let terminals = json!(ledgers.get(&of).copied().unwrap_or(0));
+                let what = format!("{}, {code} ({unit})", card.holder);
+                let [on_chip, in_ledgers, at_region] = [&chip, &terminals, &region].map(plain);
+                self.stage.tell.line(&format!("    {what:<30} {on_chip:>10} {in_ledgers:>10} {at_region:>10}"));
+                rows.push((what, json!([chip, chip]), json!([terminals, region])));
+            }
+        }
+        self.stage.tell.line("");
+        let equal = rows.iter().find(|(_, chip, others)| chip != others);
+        if let Some((what, chip, others)) = equal {
+            return Err(Failure::Claim { what: what.clone(), expected: chip.to_string(), came: others.to_string() });
+        }
+        self.stage.tell.checked("all three are equal, row by row");
+        Ok(())
+    }
+
+    fn terminals(&self) -> [&Terminal; 3] {
+        [&self.cinema, &self.bookshop, &self.second]
+    }
+
+    fn region_entries(&self, terminal: &Terminal) -> Result<Vec<Value>, Failure> {
+        self.stage.region(&["entries"], &["--terminal", &terminal.id.to_string()])?.json_lines()
+    }
+}
+
+fn said(book: &Book) -> String {
+    money(book.payable, book.collected.saturating_sub(book.returned))
+}
+
+fn money(payable: u64, kept: u64) -> String {
+    format!("{} payable, {} of the holders' money kept", euros(payable), euros(kept))
+}
