@@ -8,6 +8,8 @@
 #[allow(dead_code, reason = "nothing happens to pcscd in these stories")]
 #[path = "support/pcscd.rs"]
 mod pcscd;
+#[path = "independent/strict.rs"]
+mod strict;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -387,10 +389,8 @@ impl Card {
 
     /// Puts it into the reader of this port.
     fn insert_into(&mut self, port: u16, more: &[&str]) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/independent/card.py");
-        let mut command = Command::new(PYTHON);
-        command.arg("-B").arg(script).arg(&self.memory).arg("--log").arg(&self.log);
-        command.arg("--vpcd").arg(format!("127.0.0.1:{port}")).args(&self.options).args(more);
+        let mut command = card_command(&self.memory, &self.log, port);
+        command.args(&self.options).args(more);
         self.inserted = Some(Daemon::start(&mut command, &self.output));
     }
 
@@ -463,6 +463,14 @@ impl Card {
         let object = memory[object].as_str().expect("hexadecimal");
         u64::from_str_radix(&object[2 * bytes.start..2 * bytes.end], 16).expect("hexadecimal")
     }
+}
+
+/// Puts the card with this memory and transcript into the reader of this port.
+fn card_command(memory: &Path, log: &Path, port: u16) -> Command {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/independent/card.py");
+    let mut command = Command::new(PYTHON);
+    command.arg("-B").arg(script).arg(memory).arg("--log").arg(log).arg("--vpcd").arg(format!("127.0.0.1:{port}"));
+    command
 }
 
 /// The seat was granted.
