@@ -447,7 +447,7 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
 const fn port_failure(error: PortError) -> OpenFailure {
     match error {
         PortError::Gone => OpenFailure::Gone,
-        PortError::Unreadable => OpenFailure::Refused { refusal: Refusal::CardUnreadable, record: None },
+        PortError::Unreadable => OpenFailure::Unreadable,
         PortError::Reader | PortError::SessionLost => OpenFailure::Reader,
     }
 }
@@ -460,7 +460,7 @@ fn open_failure(error: CannotOpen) -> OpenFailure {
         CannotOpen::NotAPass | CannotOpen::Blank => refused(Refusal::NotAPass),
         CannotOpen::Unreadable(status) => {
             tracing::warn!(?status, "a PASS card does not answer as it should");
-            refused(Refusal::CardUnreadable)
+            OpenFailure::Unreadable
         }
         CannotOpen::NotGenuine(which, evidence) => {
             tracing::warn!(%which, "a card is not genuine");
