@@ -393,16 +393,11 @@ impl Region {
                 tell_denial(tx, &signer, denial.card, denial.reason, denial.denied_at)?;
             }
             for card in tx.cards_with_entitlement_under_way()? {
-                newest_again(tx, &signer, card, now)?;
+                newest(tx, &signer, card, now)?;
             }
             Ok(certificate)
         })
     }
-}
-
-/// Makes the entitlement of `card` anew that terminals carry already.
-fn newest_again(tx: &Tx<'_>, signer: &Signer, card: CardNumber, now: Timestamp) -> Result<(), RegionError> {
-    newest(tx, signer, card, now).map(drop)
 }
 
 fn tell_denial(
