@@ -160,7 +160,8 @@ fn verify_pages(answer: &ExchangeAnswer, mut keys: TrustedKeys) -> Result<Vec<Ve
                 | Item::TerminalCertificate(_)
                 | Item::RecordsWanted(_)
                 | Item::Verdict(_)
-                | Item::Partner(_) => (),
+                | Item::Partner(_)
+                | Item::Record(_) => (),
             }
         }
         pages.push(VerifiedPage { signer, page });

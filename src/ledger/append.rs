@@ -4,8 +4,8 @@ use std::fs::File;
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, named_params};
 
-use crate::crypto::{Ed25519Key, entry_hash, sha256, sign1_ed25519};
-use crate::domain::card::CardCertificate;
+use crate::crypto::{Ed25519Key, entry_hash, sha256, sign1_ed25519, verify_p256};
+use crate::domain::card::{CardCertificate, SignedRecord};
 use crate::domain::entry::{Body, Context, Entry, Intent, Learnt, Purpose, ReadReason};
 use crate::domain::{CardNumber, Counter, RequestId, Sequence, Timestamp, TransactionId};
 use crate::wire::cbor;
@@ -18,7 +18,7 @@ use super::facts::{Facts, Tip};
 use super::head_file::HeadFile;
 use super::intent::{self, GivenUp};
 use super::project::{self, Projection, TakesBack};
-use super::view::{OpenIntent, View, intent_of};
+use super::view::{OpenIntent, View, intent_of, open_intent_of};
 
 /// The one owner of a terminal's ledger.
 #[derive(Debug)]
@@ -120,19 +120,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::NoSuchIntent`], [`LedgerError::IntentEnded`], [`LedgerError::Misfit`], and the others.
     pub fn settle(&mut self, transaction: TransactionId, now: Timestamp, body: Body) -> Result<Head, LedgerError> {
-        self.write(|draft| {
-            let (OpenIntent { intent, abandoned_by }, settled_by) = intent_of(draft.connection, transaction)?;
-            if settled_by.is_some() {
-                return Err(LedgerError::IntentEnded(transaction));
-            }
-            let given_up = if abandoned_by.is_some() { GivenUp::Yes } else { GivenUp::No };
-            intent::ends(&intent, given_up, &body, draft.facts().identity.terminal)?;
-            let delivered = told_at_once(&body);
-            let head = draft.append(now, body)?;
-            let sql = "UPDATE intent SET settled_by = ?2, delivered = ?3 WHERE transaction_id = ?1";
-            draft.connection.prepare_cached(sql)?.execute((transaction.as_bytes(), head.sequence.get(), delivered))?;
-            Ok(head)
-        })
+        self.write(|draft| draft.settle(transaction, now, body))
     }
 
     /// Gives up a sale in doubt, whose money goes back to the holder (decision 6). The intent stays open: the card may
@@ -218,6 +206,44 @@ fn told_at_once(body: &Body) -> bool {
 impl Draft<'_> {
     pub(super) fn facts(&self) -> &Facts {
         self.fresh.as_ref().unwrap_or(self.facts)
+    }
+
+    fn settle(&mut self, transaction: TransactionId, now: Timestamp, body: Body) -> Result<Head, LedgerError> {
+        let (OpenIntent { intent, abandoned_by }, settled_by) = intent_of(self.connection, transaction)?;
+        if settled_by.is_some() {
+            return Err(LedgerError::IntentEnded(transaction));
+        }
+        let given_up = if abandoned_by.is_some() { GivenUp::Yes } else { GivenUp::No };
+        intent::ends(&intent, given_up, &body, self.facts().identity.terminal)?;
+        let delivered = told_at_once(&body);
+        let head = self.append(now, body)?;
+        let sql = "UPDATE intent SET settled_by = ?2, delivered = ?3 WHERE transaction_id = ?1";
+        self.connection.prepare_cached(sql)?.execute((transaction.as_bytes(), head.sequence.get(), delivered))?;
+        Ok(head)
+    }
+
+    /// Ends the doubt about a card that did not come back here, with a record of it that another terminal has read: it is the card's own signature that counts, whoever
+    /// brought it. A record that ends no doubt of ours is passed over.
+    pub(super) fn settle_by_record(&mut self, signed: &SignedRecord, now: Timestamp) -> Result<(), LedgerError> {
+        let card = signed.record.card;
+        let Some(OpenIntent { intent, abandoned_by }) = open_intent_of(self.connection, card)? else { return Ok(()) };
+        let sql = "SELECT bytes FROM card_certificate WHERE hash = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let bytes: Vec<u8> = statement.query_row([intent.certificate], |row| row.get(0))?;
+        let certificate = CardCertificate::decode(&bytes)
+            .map_err(|error| LedgerError::Damaged(format!("a card certificate: {error}")))?;
+        let proven = Some(signed.record.counter) == intent.counter_before.next()
+            && verify_p256(&certificate.public_key, &signed.record.signed_bytes(), &signed.signature);
+        if !proven {
+            return Ok(());
+        }
+        let abandoned = abandoned_by.is_some();
+        let body = if intent.is_proven_by(&signed.record) {
+            intent.done(*signed, Learnt::FromRecords, abandoned)
+        } else {
+            intent.not_done(abandoned)
+        };
+        self.settle(intent.transaction, now, body).map(drop)
     }
 
     /// Signs and writes one entry; its time is `now`, or the floor where `now` lies before it.

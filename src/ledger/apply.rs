@@ -6,6 +6,7 @@
 use rusqlite::Connection;
 
 use crate::crypto::sha256_of;
+use crate::domain::card::SignedRecord;
 use crate::domain::entry::{Body, TechnicalEvent};
 use crate::domain::{KeySerial, Sequence, Timestamp};
 use crate::wire::exchange::{Head, Receipt, TerminalStanding};
@@ -86,9 +87,12 @@ impl Ledger {
             let clock_step = draft.take(verified, now)?;
             // What the region said is in force, and these are the first entries that say so.
             draft.fresh = Some(Facts::load(draft.connection)?);
-            let mut event = |event| draft.append(draft.tip.floor, Body::Event(event));
-            let clock_step = clock_step.map(&mut event).transpose()?;
-            let joined = behind.map(|behind| event(joined(behind.other))).transpose()?;
+            let clock_step = clock_step.map(|step| draft.append(draft.tip.floor, Body::Event(step))).transpose()?;
+            let joined = behind.map(|behind| draft.append(draft.tip.floor, Body::Event(joined(behind.other))));
+            let joined = joined.transpose()?;
+            for signed in records_in(&verified.pages) {
+                draft.settle_by_record(signed, draft.tip.floor)?;
+            }
             let feed_position = draft.facts().state.feed_position;
             Ok::<_, ApplyError>(Applied { acknowledged, feed_position, more: verified.answer.more, clock_step, joined })
         })?;
@@ -234,6 +238,23 @@ fn write_state(connection: &Connection, state: &State) -> Result<(), LedgerError
 }
 
 /// Applies a page that begins where the terminal is; passes over one that it has, also an empty one from before.
+/// The records that the region knows of cards whose debits here are in doubt.
+fn records_in(pages: &[VerifiedPage]) -> impl Iterator<Item = &SignedRecord> {
+    pages.iter().flat_map(|verified| &verified.page.items).filter_map(|item| match item {
+        Item::Record(signed) => Some(signed),
+        Item::Catalogue(_)
+        | Item::Policy(_)
+        | Item::Denial(_)
+        | Item::Entitlement(_)
+        | Item::TerminalCertificate(_)
+        | Item::KeyCertificate(_)
+        | Item::RecordsWanted(_)
+        | Item::Verdict(_)
+        | Item::KeyWithdrawn(_)
+        | Item::Partner(_) => None,
+    })
+}
+
 fn apply_page(connection: &Connection, state: &mut State, verified: &VerifiedPage) -> Result<(), ApplyError> {
     let page = &verified.page;
     let position = state.feed_position;
@@ -280,5 +301,7 @@ fn apply_item(connection: &Connection, item: &Item, signer: KeySerial) -> Result
         // A key does not withdraw itself, nor a newer one: whoever stole it would.
         Item::KeyWithdrawn(_) => Ok(()),
         Item::Partner(partner) => keep_partner(connection, partner),
+        // It ends a doubt, once all pages are applied.
+        Item::Record(_) => Ok(()),
     }
 }

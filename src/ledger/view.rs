@@ -239,8 +239,7 @@ impl View {
     /// # Errors
     /// As [`View::denial`].
     pub fn open_intent(&self, card: CardNumber) -> Result<Option<OpenIntent>, LedgerError> {
-        let sql = "SELECT bytes, abandoned_by FROM intent WHERE card = ?1 AND settled_by IS NULL";
-        self.one(sql, [card.get()], open_intent)?.map(OpenIntent::try_from).transpose()
+        open_intent_of(&self.connection, card)
     }
 
     /// Every intent whose end is not known.
@@ -458,6 +457,12 @@ fn stored_entry((head, cose): (Head, Vec<u8>)) -> Result<StoredEntry, LedgerErro
         .and_then(|message| decode_entry(&message.payload))
         .map_err(|error| LedgerError::Damaged(format!("entry {}: {error}", head.sequence)))?;
     Ok(StoredEntry { head, entry })
+}
+
+pub(super) fn open_intent_of(connection: &Connection, card: CardNumber) -> Result<Option<OpenIntent>, LedgerError> {
+    let sql = "SELECT bytes, abandoned_by FROM intent WHERE card = ?1 AND settled_by IS NULL";
+    let row = connection.prepare_cached(sql)?.query_row([card.get()], open_intent).optional()?;
+    row.map(OpenIntent::try_from).transpose()
 }
 
 /// The intent of `transaction` as `settle` and `abandon` need it: with whether it has ended.

@@ -112,6 +112,7 @@ fn for_terminal(item: Item, terminal: &TerminalRow) -> Item {
         | Item::RecordsWanted(_)
         | Item::Verdict(_)
         | Item::KeyWithdrawn(_)
-        | Item::Partner(_) => item,
+        | Item::Partner(_)
+        | Item::Record(_) => item,
     }
 }

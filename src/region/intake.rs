@@ -14,13 +14,14 @@ use crate::wire::cbor::Opaque;
 use crate::wire::cose::{Algorithm, Content, Sign1};
 use crate::wire::entry::{ENTRY_BYTES_MAX, Link, decode_entry, decode_link};
 use crate::wire::exchange::{Head, TerminalStanding};
+use crate::wire::feed::Item;
 
 use super::bench::{Bench, load_chain, read_is_proven};
 use super::chain::{BEGINNING, Chain, Step, joined_head};
 use super::error::RegionError;
 use super::rights::{Rights, entitle, tell_newcomer};
 use super::signing::Signer;
-use super::store::{BranchNumber, Cause, EntryId, Knowledge, NewEntry, Place, TerminalKeys, Tx};
+use super::store::{Audience, BranchNumber, Cause, EntryId, Knowledge, NewEntry, Place, TerminalKeys, Tx};
 
 /// An entry that its terminal has signed.
 #[derive(Clone, Debug)]
@@ -166,6 +167,18 @@ impl<'a> Intake<'a> {
         let (knowledge, _) = self.knowledge(after)?;
         for doubt in doubts {
             self.tx.add_doubt(self.terminal, doubt.transaction, doubt.card, &knowledge, self.now)?;
+            self.tell_what_ends(doubt)?;
+        }
+        Ok(())
+    }
+
+    /// The record that the doubt is about, where another terminal has brought it: whatever it says, the doubt is over.
+    fn tell_what_ends(&self, doubt: &Intent) -> Result<(), RegionError> {
+        let counter = doubt.counter_before.next();
+        let known = self.tx.records(doubt.card)?.into_iter().find(|(signed, _)| Some(signed.record.counter) == counter);
+        if let Some((signed, _)) = known {
+            let serial = self.signer.serial().get();
+            self.tx.tell(Audience::One(self.terminal), &Item::Record(signed), serial)?;
         }
         Ok(())
     }

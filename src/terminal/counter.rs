@@ -13,14 +13,13 @@ use crate::domain::card::{DebitOrder, Entitlement, ReversalOrder, Signature, Ter
 use crate::domain::entry::{Body, CardRead, Intent, Purpose, ReadReason, RefusedCard};
 use crate::domain::refusal::Refusal;
 use crate::domain::{CardNumber, Counter as CardCounter, Season, Sequence, TerminalId, Timestamp, TransactionId};
-use crate::ledger::{Ledger, LedgerError, LedgerHandle, View as LedgerView};
+use crate::ledger::{Ledger, LedgerError, LedgerHandle, TerminalKeys, View as LedgerView};
 use crate::machine::sale::{
     Action, Change, ClientRequest, Event, Facts, Now, OpenFailure, Outcome, Presented, SaleMachine, Settlement, View,
 };
 use crate::wire::apdu::{Transport, TransportError};
 
 use super::clock::Clock;
-use super::keys::TerminalKeys;
 use super::lookup::{look_up, unavailable};
 use super::port::{CardPort, PortError};
 

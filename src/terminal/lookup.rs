@@ -7,7 +7,7 @@ use crate::domain::{CardNumber, Season, Sequence, Timestamp, TransactionId};
 use crate::ledger::{ByRequest, EndedIntent, LedgerError, StoredEntry, View};
 use crate::machine::sale::plan::{TerminalFacts, gate};
 use crate::machine::sale::{
-    ClientRequest, Command, Facts, Granted, Known, OpenIntent, Outcome, Refused, Undelivered, UndoTarget, Undone,
+    ClientRequest, Command, Facts, Granted, Known, OpenIntent, Outcome, Undelivered, UndoTarget, Undone,
 };
 use crate::wire::exchange::TerminalStanding;
 

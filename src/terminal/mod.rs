@@ -9,7 +9,6 @@ pub mod desk;
 pub mod enrol;
 pub mod exchanger;
 pub mod journal;
-pub mod keys;
 pub mod lookup;
 pub mod port;
 pub mod region_file;

@@ -4,7 +4,7 @@
 //! is empty, so a stale copy cannot make a list look fresh. `denied_count` and `denied_digest` are those of the whole deny list once the page is applied: a terminal
 //! whose list differs has lost something and says so.
 
-use crate::domain::card::{Entitlement, KeyCertificate, Signature, TerminalCertificate};
+use crate::domain::card::{Entitlement, KeyCertificate, Signature, SignedRecord, TerminalCertificate};
 use crate::domain::catalogue::{Catalogue, Code};
 use crate::domain::policy::Policy;
 use crate::domain::refusal::DenialReason;
@@ -93,6 +93,8 @@ pub enum Item {
     KeyWithdrawn(KeyWithdrawn),
     /// The terminal's partner.
     Partner(Partner),
+    /// A record of a card whose debit or reversal is in doubt at the terminal: read by another, signed by the card.
+    Record(SignedRecord),
 }
 
 /// A page of the feed.
@@ -126,6 +128,7 @@ cbor_choice! {
         8 => Verdict(EntryVerdict),
         9 => KeyWithdrawn(KeyWithdrawn),
         10 => Partner(Partner),
+        11 => Record(SignedRecord),
     }
 }
 

@@ -10,14 +10,15 @@ use pass::crypto::{Ed25519Key, P256Key};
 use pass::domain::entry::{Body, Tender};
 use pass::domain::quote::QuoteRequest;
 use pass::domain::{CardNumber, Cents, RequestId, Sequence};
-use pass::ledger::{Ledger, LedgerHandle, LedgerThread, verify_answer};
+use pass::ledger::{Ledger, LedgerHandle, LedgerThread, TerminalKeys, verify_answer};
 use pass::machine::sale::{ClientRequest, Command, Event, Outcome, View};
+use pass::terminal::clock::Clock as _;
 use pass::terminal::counter::{Audience, Counter};
-use pass::terminal::keys::TerminalKeys;
 use pass::terminal::port::{CardPort, Conversation, PortError};
 use pass::virtual_card::{CardInReader, Fault, Faulty, InProcess, MemoryStorage, VirtualCard};
 use pass::wire::apdu::Protocol;
 use pass::wire::exchange::Health;
+use pass::wire::feed::Item;
 use tempfile::TempDir;
 
 use crate::world::{EVENING, Region, TestClock, cents, issued};
@@ -206,6 +207,19 @@ impl Shop {
 
     pub(crate) fn ledger(&self) -> LedgerHandle {
         self.running.as_ref().unwrap().1.handle()
+    }
+
+    /// An exchange in which `region` tells `items`.
+    pub(crate) fn exchange(&mut self, region: &Region, items: Vec<Item>) {
+        let (ledger, now, id) = (self.ledger(), self.clock.now(), self.next_id());
+        let health = Health { version: "test".to_owned(), disk_free_bytes: 0 };
+        let request = ledger.call(move |ledger| ledger.view().next_request(id, now, &[], health)).unwrap().unwrap();
+        let answer = region.answer(&request, items);
+        let applied = ledger.call(move |ledger| {
+            let verified = verify_answer(&answer, ledger.view().trusted_keys(), &request).unwrap();
+            ledger.apply_answer(&verified, now)
+        });
+        applied.unwrap().unwrap();
     }
 
     /// What the ledger says, entry by entry, without its first.

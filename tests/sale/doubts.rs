@@ -1,11 +1,13 @@
 //! Cards pulled out, relays that lie, programs that are killed: at every point, card, ledger and cash box agree once the card is back.
 
+use pass::domain::card::CardStatus;
 use pass::domain::entry::Body;
-use pass::domain::refusal::Refusal;
+use pass::domain::refusal::{DenialReason, Refusal};
 use pass::machine::sale::{Command, Event, Outcome};
 use pass::virtual_card::{Effect, Fault};
 use pass::wire::apdu::StatusWord;
 use pass::wire::card::Instruction;
+use pass::wire::feed::Item;
 
 use crate::counter::{ONE_EURO, Shop, UNDO, consumed, redemption};
 use crate::world::{CINEMA, Region, issued};
@@ -246,4 +248,49 @@ fn the_program_is_killed_between_any_two_actions_of_a_sale_and_of_an_undo() {
         }
         assert!(finished, "40 actions are enough");
     }
+}
+
+#[test]
+fn a_doubt_is_settled_by_a_record_that_another_terminal_read() {
+    for (effect, kind) in [(Effect::LeaveAfter, "debit"), (Effect::LeaveBefore, "not-done")] {
+        let region = Region::new();
+        let (mut here, mut there) = (Shop::open(&region, 1, "cinema"), Shop::open(&region, 2, "cinema"));
+        let card = region.card(1);
+        here.tap_with(&card, vec![Fault::next(Instruction::Debit, effect)]);
+        assert!(matches!(here.redeem(None), Outcome::Refused(_)));
+        here.take_away();
+        there.tap(&card);
+        assert!(matches!(there.redeem(None), Outcome::Granted(_)));
+        let first = *issued(&card).records.last().unwrap();
+        let forged = pass::domain::card::SignedRecord { signature: pass::domain::card::Signature([1; 64]), ..first };
+        here.exchange(&region, vec![Item::Record(forged)]);
+        assert_eq!(here.in_doubt(), 1, "only the card's own signature counts");
+        here.exchange(&region, vec![Item::Record(first)]);
+        assert_eq!((here.in_doubt(), here.kinds()), (0, vec![kind]));
+        here.exchange(&region, vec![Item::Record(first)]);
+        assert_eq!(here.kinds(), [kind], "told twice, it changes nothing");
+        let left = u64::from(kind == "debit") * 100;
+        assert_eq!(here.cash(), left);
+    }
+}
+
+#[test]
+fn a_denied_card_is_blocked_on_its_chip_and_refused_everywhere() {
+    let region = Region::new();
+    let (mut here, mut there) = (Shop::open(&region, 1, "cinema"), Shop::open(&region, 2, "cinema"));
+    let card = region.card(1);
+    here.exchange(&region, Vec::new());
+    here.tap(&card);
+    assert!(matches!(here.redeem(None), Outcome::Granted(_)));
+    here.take_away();
+    let denial = region.denial(issued(&card).certificate.card);
+    here.exchange(&region, vec![Item::Denial(denial)]);
+    here.tap(&card);
+    let Outcome::Refused(refused) = here.redeem(None) else { panic!() };
+    assert_eq!((refused.refusal, refused.denial), (Refusal::CardDenied, Some(DenialReason::Lost)));
+    assert_eq!(issued(&card).status, CardStatus::Blocked);
+    assert!(matches!(here.ask(UNDO), Outcome::UndoRequested(_)), "its seat goes back through the region");
+    there.tap(&card);
+    let Outcome::Refused(refused) = there.redeem(None) else { panic!() };
+    assert_eq!(refused.refusal, Refusal::CardBlocked, "also where nobody heard of it");
 }

@@ -1,5 +1,6 @@
 //! A small world: a region's keys, an enrolled terminal with a real ledger in a directory, and cards in memory.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,18 +9,20 @@ use pass::domain::card::{CardCertificate, Entitlement, KeyCertificate, Signature
 use pass::domain::catalogue::{Benefit, Catalogue, Code, Grant, Unit};
 use pass::domain::policy::{Limit, Policy};
 use pass::domain::purse::{Amounts, Slot};
+use pass::domain::refusal::DenialReason;
 use pass::domain::time::{Season, Timestamp};
 use pass::domain::{
     CardNumber, Cents, EntitlementSerial, HolderReference, IssueNumber, KeySerial, PartnerId, TerminalId,
 };
 use pass::terminal::clock::Clock;
 use pass::virtual_card::{Authority, CardMemory, IssuedMemory, MemoryStorage, PrivateKey};
+use pass::wire::card::block_bytes;
 use pass::wire::cbor::{Opaque, encode};
 use pass::wire::cose::Content;
 use pass::wire::exchange::{
     EnrolmentAnswer, ExchangeAnswer, ExchangeRequest, PROTOCOL_VERSION, Receipt, TerminalStanding,
 };
-use pass::wire::feed::{FeedPage, Partner};
+use pass::wire::feed::{Denial, FeedPage, Item, Partner, denied_bytes};
 
 /// A Saturday evening in the season 2026.
 pub(crate) const EVENING: Timestamp = Timestamp::new(1_795_891_200);
@@ -70,6 +73,8 @@ pub(crate) struct Region {
     pub(crate) root: P256Key,
     pub(crate) key: P256Key,
     pub(crate) catalogue: Catalogue,
+    /// Told to the one terminal that a test tells denials.
+    denied: RefCell<Vec<CardNumber>>,
 }
 
 impl Region {
@@ -78,6 +83,7 @@ impl Region {
             root: P256Key::generate().unwrap().0,
             key: P256Key::generate().unwrap().0,
             catalogue: Catalogue::new(SEASON, 1, benefits()).unwrap(),
+            denied: RefCell::default(),
         }
     }
 
@@ -134,17 +140,35 @@ impl Region {
 
     /// The answer to a terminal's first request: nothing is denied, nothing is new.
     pub(crate) fn first_answer(&self, request: &ExchangeRequest) -> Vec<u8> {
+        self.answer(request, Vec::new())
+    }
+
+    /// A final denial.
+    pub(crate) fn denial(&self, card: CardNumber) -> Denial {
+        let block = Some(self.key.sign(&block_bytes(card)).unwrap());
+        Denial { card, reason: DenialReason::Lost, denied_at: EVENING, block }
+    }
+
+    /// An answer that acknowledges everything and tells `items`.
+    pub(crate) fn answer(&self, request: &ExchangeRequest, items: Vec<Item>) -> Vec<u8> {
+        let mut denied: Vec<CardNumber> = self.denied.borrow().clone();
+        denied.extend(
+            items.iter().filter_map(|item| if let Item::Denial(denial) = item { Some(denial.card) } else { None }),
+        );
+        denied.sort();
+        denied.dedup();
+        self.denied.replace(denied.clone());
         let sign = |content, payload| sign1_es256(&self.key, content, 1, None, payload).unwrap().encode();
         let (terminal, time) = (request.terminal, request.time);
         let receipt = Receipt { terminal, head: request.head, time, request: request.request };
         let page = FeedPage {
             terminal,
-            from: 0,
-            to: 1,
+            from: request.feed_position,
+            to: request.feed_position + 1,
             made_at: time,
-            denied_count: 0,
-            denied_digest: sha256(&[]),
-            items: Vec::new(),
+            denied_count: denied.len() as u64,
+            denied_digest: sha256(&denied_bytes(denied.into_iter())),
+            items,
         };
         let answer = ExchangeAnswer {
             protocol: PROTOCOL_VERSION,

@@ -76,7 +76,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustls", &["uplink/", "terminal/", "region/"]),
     ("sd_notify", &["terminal/", "region/"]),
     ("clap", &["terminal/cli", "card_tool/", "region/"]),
-    ("indicatif", &["terminal/cli", "card_tool/", "region/"]),
+    ("indicatif", &["card_tool/", "terminal/", "region/"]),
     ("serde", &["uplink/", "virtual_card/", "till/", "card_tool/", "terminal/", "region/"]),
     ("serde_json", &["uplink/", "virtual_card/", "till/", "card_tool/", "terminal/", "region/"]),
     ("toml", &["terminal/", "region/"]),

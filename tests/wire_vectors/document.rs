@@ -137,7 +137,6 @@ fn the_worked_bytes_are_those_of_the_vectors() {
         "exchange/request/payload",
         "exchange/receipt/cose",
         "exchange/page/payload",
-        "exchange/answer/payload",
         "enrolment/key",
         "enrolment/request/cose",
         "enrolment/answer/payload",

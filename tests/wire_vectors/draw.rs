@@ -43,7 +43,8 @@ impl Draw {
         const EDGES: [u64; 12] =
             [0, 1, 23, 24, 255, 256, 65_535, 65_536, 0xFFFF_FFFF, 0x1_0000_0000, u64::MAX - 1, u64::MAX];
         let drawn = self.next();
-        let value = if drawn % 2 == 0 { EDGES[(drawn / 2 % 12) as usize] } else { self.next() >> (drawn / 2 % 64) };
+        let value =
+            if drawn.is_multiple_of(2) { EDGES[(drawn / 2 % 12) as usize] } else { self.next() >> (drawn / 2 % 64) };
         if value <= max { value } else { value % (max + 1) }
     }
 
@@ -91,7 +92,7 @@ impl<const N: usize> Drawn for [u8; N] {
 
 impl<T: Drawn> Drawn for Option<T> {
     fn drawn(from: &mut Draw) -> Self {
-        (from.next() % 2 == 0).then(|| T::drawn(from))
+        from.next().is_multiple_of(2).then(|| T::drawn(from))
     }
 }
 
@@ -111,7 +112,7 @@ drawn! {
     u8: |from| from.up_to(u8::MAX.into()) as u8;
     u32: |from| from.up_to(u32::MAX.into()) as u32;
     u64: |from| from.up_to(u64::MAX);
-    bool: |from| from.next() % 2 == 0;
+    bool: |from| from.next().is_multiple_of(2);
     String: |from| from.text();
     TerminalId: |from| Self::new(Drawn::drawn(from));
     PartnerId: |from| Self::new(Drawn::drawn(from));
@@ -203,7 +204,7 @@ drawn! {
             request: Drawn::drawn(from),
         },
     };
-    Item: |from| match from.next() % 10 {
+    Item: |from| match from.next() % 11 {
         0 => Self::Catalogue(Drawn::drawn(from)),
         1 => Self::Policy(Drawn::drawn(from)),
         2 => Self::Denial(Drawn::drawn(from)),
@@ -213,7 +214,8 @@ drawn! {
         6 => Self::RecordsWanted(Drawn::drawn(from)),
         7 => Self::Verdict(Drawn::drawn(from)),
         8 => Self::KeyWithdrawn(Drawn::drawn(from)),
-        _ => Self::Partner(Drawn::drawn(from)),
+        9 => Self::Partner(Drawn::drawn(from)),
+        _ => Self::Record(Drawn::drawn(from)),
     };
 }
 

@@ -1,5 +1,5 @@
-//! Entries, exchange and enrolment against `tests/vectors/exchange.json`, which was made from the text of `docs/exchange.md` by
-//! another program; that decoders take exactly what encoders give, whatever they are given; and that the document says the same.
+//! Entries, exchange and enrolment against `tests/vectors/exchange.json`, which was made by a program that shares no code
+//! with this one; that decoders take exactly what encoders give, whatever they are given; and that the document says the same.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod document;
@@ -152,6 +152,22 @@ fn the_chain_begins_with_its_terminal_and_key_and_every_entry_holds_the_one_befo
         previous = entry_hash(&bytes(vector, "cose"));
         assert_eq!(previous.to_string(), text(vector, "hash"));
         sequence = sequence.next();
+    }
+}
+
+#[test]
+fn an_entry_with_one_bit_changed_is_no_entry_of_this_terminal() {
+    let good = bytes(&entries()[2], "cose");
+    let key = entry_key().public_key();
+    let holds = |cose: &[u8]| {
+        let message = Sign1::decode(cose, Algorithm::EdDsa, Content::Entry);
+        message.is_ok_and(|message| verify_sign1_ed25519(&message, &key))
+    };
+    assert!(holds(&good));
+    for place in 0..good.len() * 8 {
+        let mut changed = good.clone();
+        changed[place / 8] ^= 1 << (place % 8);
+        assert!(!holds(&changed), "bit {place} changed");
     }
 }
 

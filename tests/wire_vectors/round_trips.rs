@@ -2,6 +2,7 @@
 //! a decoder panic.
 
 use std::fmt::Debug;
+use std::sync::LazyLock;
 
 use pass::domain::entry::{Entry, Intent};
 use pass::wire::cbor::{Cbor, decode, encode};
@@ -95,7 +96,7 @@ proptest! {
 
     #[test]
     fn no_damage_makes_a_decoder_panic(which: usize, at: usize, with: [u8; 4], cut: usize) {
-        let good = &payloads()[which % payloads().len()];
+        let good = &PAYLOADS[which % PAYLOADS.len()];
         let mut damaged = good.clone();
         let at = at % damaged.len();
         for (byte, with) in damaged[at..].iter_mut().zip(with) {
@@ -132,9 +133,9 @@ fn messages() -> Vec<&'static Value> {
     entries().iter().chain(exchanged).chain(enrolment).collect()
 }
 
-fn payloads() -> Vec<Vec<u8>> {
+static PAYLOADS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     messages().into_iter().flat_map(|vector| [bytes(vector, "payload"), bytes(vector, "cose")]).collect()
-}
+});
 
 #[test]
 fn every_cut_and_every_changed_bit_of_a_message_is_refused_or_another_message() {

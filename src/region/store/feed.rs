@@ -52,6 +52,7 @@ fn subject(item: &Item, key_serial: u32) -> String {
         Item::Verdict(verdict) => format!("verdict/{}", verdict.sequence),
         Item::KeyWithdrawn(withdrawn) => format!("withdrawn/{}", withdrawn.serial),
         Item::Partner(_) => "partner".to_owned(),
+        Item::Record(signed) => format!("record/{}/{}", signed.record.card.digits(), signed.record.counter),
     }
 }
 
