@@ -122,7 +122,7 @@ fn make(init: &Init, printer: &Printer) -> Result<(), RegionError> {
 }
 
 fn run_server(arguments: &Serve, printer: &Printer) -> Result<(), RegionError> {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PASS_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     // A subscriber that is there already will do.
     let _ = tracing_subscriber::fmt()
@@ -140,6 +140,8 @@ fn run_server(arguments: &Serve, printer: &Printer) -> Result<(), RegionError> {
         let mut out = std::io::stdout().lock();
         // Nobody may be reading: the server serves all the same.
         let _ = writeln!(out, "{sentence} {address}").and_then(|()| out.flush());
+        // Without systemd there is nobody to tell.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     };
     serve(region, Arc::new(now), &arguments.listen, tls.as_ref(), listening)
 }
