@@ -12,6 +12,8 @@
 pub mod plan;
 
 mod machine;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use machine::SaleMachine;

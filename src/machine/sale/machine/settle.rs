@@ -6,7 +6,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::{Sequence, Timestamp};
 
 use super::super::types::*;
-use super::{AfterStore, Begun, FAILURES_SHOWN, Phase, ReadFor, SENT_MAX, SaleMachine, Waiting};
+use super::{AfterStore, Begun, FAILURES_SHOWN, Phase, ReadFor, SENT_MAX, SaleMachine};
 
 impl SaleMachine {
     /// The waiting client's own change, if `intent` is its.
@@ -192,11 +192,15 @@ impl SaleMachine {
     /// It could not be written. Nothing was begun, or what was begun is in doubt; nothing is granted.
     pub(super) fn not_stored(&mut self) -> Vec<Action> {
         let Phase::Storing(presented, _) = std::mem::replace(&mut self.phase, Phase::Empty) else { return Vec::new() };
-        let refused = Refused::because(Refusal::LedgerUnavailable);
-        if let Some(Waiting { begun, .. }) = &mut self.client {
-            *begun = None;
+        let mut actions = Vec::new();
+        if let Some(begun) = self.client.as_ref().and_then(|waiting| waiting.begun.as_ref()) {
+            // The card was asked, so the client must not be told that nothing happened.
+            let card = Some(begun.intent.card);
+            let refused = Refused { card, ..Refused::because(Refusal::SaleInDoubt) };
+            actions.extend(self.reply(Outcome::Refused(refused)));
         }
-        self.turn_away(presented, refused)
+        actions.extend(self.turn_away(presented, Refused::because(Refusal::LedgerUnavailable)));
+        actions
     }
 }
 

@@ -1,0 +1,269 @@
+//! The machine alone, told one thing after another: what it says to do, and in which order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::plan::{Step, TerminalFacts, Tried, gate, plan};
+use super::*;
+use crate::domain::card::{CardState, CardStatus, Challenge, Entitlement, Operation, Record, Signature, SignedRecord};
+use crate::domain::catalogue::tests::catalogue;
+use crate::domain::entry::{Body, Intent, ReadReason, Tender};
+use crate::domain::purse::{Amounts, Slot, Slots};
+use crate::domain::quote::QuoteRequest;
+use crate::domain::refusal::{DenialReason, Refusal};
+use crate::domain::{
+    CardNumber, Counter, EntitlementSerial, KeySerial, RequestId, Season, Sequence, TerminalId, Timestamp,
+    TransactionId,
+};
+
+const EVENING: Timestamp = Timestamp::new(1_795_891_200);
+const SEASON: Season = Season::new(2026);
+const NOW: Now = Now { time: EVENING, since_start: Duration::from_secs(100) };
+const CINEMA: Slot = Slot::new(0).unwrap();
+const TRANSACTION: TransactionId = TransactionId::new([7; 16]);
+const UNSIGNED: Signature = Signature([0; 64]);
+
+fn card() -> CardNumber {
+    CardNumber::from_account(925_000_000_000_001).unwrap()
+}
+
+fn entitlement(season: Season, serial: u32) -> Entitlement {
+    Entitlement {
+        key_serial: KeySerial::new(1),
+        card: card(),
+        season,
+        serial: EntitlementSerial::new(serial),
+        granted: Amounts::ZERO.with(CINEMA, 5),
+        opening: Amounts::ZERO,
+        signature: UNSIGNED,
+    }
+}
+
+fn presented() -> Presented {
+    Presented {
+        card: card(),
+        certificate: [1; 32],
+        state: CardState {
+            status: CardStatus::InUse,
+            next_challenge: Challenge([0; 16]),
+            counter: Counter::new(3),
+            season: SEASON,
+            entitlement_serial: EntitlementSerial::new(1),
+            consumed: Amounts::ZERO.with(CINEMA, 3),
+            signature: UNSIGNED,
+        },
+        entitlement: Some(entitlement(SEASON, 1)),
+    }
+}
+
+fn facts() -> Facts {
+    Facts {
+        season: SEASON,
+        gate: None,
+        offline: None,
+        catalogue: Some(Arc::new(catalogue())),
+        slots: Slots::new(0b001),
+        intent: None,
+        denial: None,
+        entitlement: None,
+        records_wanted: None,
+        abandoned_debit: None,
+        undelivered: None,
+        last_served: None,
+        debited_today: Amounts::ZERO,
+        known: None,
+        undo: None,
+        transaction: TRANSACTION,
+    }
+}
+
+fn proof() -> Box<SignedRecord> {
+    let record = Record {
+        card: card(),
+        operation: Operation::Debit,
+        slot: CINEMA,
+        season: SEASON,
+        amount: 1,
+        link: 0,
+        consumed: 4,
+        counter: Counter::new(4),
+        terminal: TerminalId::new(1),
+        transaction: TRANSACTION,
+        time: EVENING,
+    };
+    Box::new(SignedRecord { record, signature: UNSIGNED })
+}
+
+fn redemption() -> Event {
+    let command = Command::Redeem { request: QuoteRequest::default(), tender: Tender::Cash, confirmed: None };
+    Event::Client(ClientRequest { id: RequestId::new([1; 16]), command, wait: Duration::from_secs(30) })
+}
+
+/// A machine with a client that waits and a card that was opened; what it says to the facts is returned.
+fn asked(facts: Facts) -> (SaleMachine, Vec<Action>) {
+    let mut machine = SaleMachine::default();
+    machine.on_event(NOW, Event::CardPresent);
+    machine.on_event(NOW, Event::Opened(Box::new(presented())));
+    machine.on_event(NOW, redemption());
+    let actions = machine.on_event(NOW, Event::Facts(Box::new(facts)));
+    (machine, actions)
+}
+
+fn refusal_in(actions: &[Action]) -> Option<Refusal> {
+    actions.iter().find_map(|action| match action {
+        Action::Reply(Outcome::Refused(refused)) => Some(refused.refusal),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_order_of_a_sale_is_intent_then_card_then_entry_then_granted() {
+    let (mut machine, actions) = asked(facts());
+    let [Action::StoreIntent(intent)] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!((intent.transaction, intent.counter_before), (TRANSACTION, Counter::new(3)));
+    let actions = machine.on_event(NOW, Event::Stored(None));
+    let [Action::Change(same)] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!(same, intent);
+    let actions = machine.on_event(NOW, Event::Changed(Change::Done(proof())));
+    let [Action::Append { body, settles: Some(TRANSACTION) }] = actions.as_slice() else { panic!("{actions:?}") };
+    assert!(matches!(**body, Body::Debit(_)));
+    let actions = machine.on_event(NOW, Event::Stored(Some(Sequence::new(12))));
+    let [Action::Reply(Outcome::Granted(granted)), Action::LookUp { .. }] = actions.as_slice() else {
+        panic!("{actions:?}")
+    };
+    assert_eq!((granted.entry, granted.left), (Sequence::new(12), 1));
+}
+
+#[test]
+fn an_intent_that_cannot_be_written_sells_nothing_and_asks_the_card_nothing() {
+    let (mut machine, _) = asked(facts());
+    let actions = machine.on_event(NOW, Event::NotStored);
+    assert_eq!(refusal_in(&actions), Some(Refusal::LedgerUnavailable));
+    assert!(!actions.iter().any(|action| matches!(action, Action::Change(_) | Action::Open)));
+}
+
+#[test]
+fn an_entry_that_cannot_be_written_leaves_a_doubt_and_is_never_granted() {
+    let (mut machine, _) = asked(facts());
+    machine.on_event(NOW, Event::Stored(None));
+    machine.on_event(NOW, Event::Changed(Change::Done(proof())));
+    let actions = machine.on_event(NOW, Event::NotStored);
+    assert_eq!(refusal_in(&actions), Some(Refusal::SaleInDoubt));
+}
+
+#[test]
+fn a_card_that_proves_each_time_that_it_did_nothing_is_not_asked_for_ever() {
+    let (mut machine, actions) = asked(facts());
+    let [Action::StoreIntent(intent)] = actions.as_slice() else { panic!("{actions:?}") };
+    let open = OpenIntent { intent: Intent::clone(intent), abandoned: false };
+    machine.on_event(NOW, Event::Stored(None));
+    let mut sent = 1;
+    for _ in 0..10 {
+        let actions = machine.on_event(NOW, Event::Changed(Change::InDoubt));
+        assert_eq!(actions, [Action::Open], "nothing is concluded from the answer");
+        machine.on_event(NOW, Event::Opened(Box::new(presented())));
+        let actions = machine.on_event(NOW, Event::Facts(Box::new(Facts { intent: Some(open.clone()), ..facts() })));
+        assert!(matches!(actions.as_slice(), [Action::Settle(_)]), "{actions:?}");
+        let actions = machine.on_event(NOW, Event::Settled(Settlement::NotDone { repeatable: true }));
+        match actions.as_slice() {
+            [Action::Change(same)] => {
+                assert_eq!(**same, open.intent, "byte for byte");
+                sent += 1;
+            }
+            [Action::Append { body, .. }] => {
+                assert!(matches!(**body, Body::NotDone(_)));
+                let actions = machine.on_event(NOW, Event::Stored(Some(Sequence::new(12))));
+                assert_eq!((refusal_in(&actions), sent), (Some(Refusal::CardUnreadable), 3));
+                return;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("it goes on for ever");
+}
+
+#[test]
+fn steps_come_in_their_order() {
+    let intent = || {
+        let (_, actions) = asked(facts());
+        let [Action::StoreIntent(intent)] = actions.as_slice() else { panic!("{actions:?}") };
+        Some(OpenIntent { intent: Intent::clone(intent), abandoned: true })
+    };
+    let undo = UndoTarget {
+        entry: Sequence::new(9),
+        record: proof().record,
+        returned: crate::domain::Cents::ZERO,
+        tender: Tender::Cash,
+    };
+    let block = Signature([9; 64]);
+    let mut everything = Facts {
+        intent: intent(),
+        records_wanted: Some((Counter::new(1), Counter::new(2))),
+        abandoned_debit: Some(undo),
+        denial: Some((DenialReason::Lost, Some(block))),
+        entitlement: Some(entitlement(SEASON, 2)),
+        ..facts()
+    };
+    let mut tried = Tried::default();
+    let next = |facts: &Facts, tried| plan(&presented(), facts, tried);
+    assert!(matches!(next(&everything, tried), Step::Settle(_)));
+    tried.settle = true;
+    let Step::TurnAway(refused, _) = next(&everything, tried) else { panic!() };
+    assert_eq!(refused.refusal, Refusal::SaleInDoubt, "while it lasts, nothing else is done");
+    everything.intent = None;
+    assert_eq!(next(&everything, tried), Step::Read(Counter::new(1)));
+    tried.read = true;
+    assert_eq!(next(&everything, tried), Step::TakeBack(undo));
+    tried.take_back = true;
+    assert_eq!(next(&everything, tried), Step::Block(block));
+    tried.block = true;
+    let Step::TurnAway(refused, Some(Body::Refused(_))) = next(&everything, tried) else { panic!() };
+    assert_eq!((refused.refusal, refused.denial), (Refusal::CardDenied, Some(DenialReason::Lost)));
+    everything.denial = None;
+    assert_eq!(next(&everything, tried), Step::Put(entitlement(SEASON, 2)));
+    tried.put = true;
+    assert_eq!(next(&everything, tried), Step::Serve);
+}
+
+#[test]
+fn a_card_of_last_season_gives_its_last_state_before_it_is_renewed() {
+    let mut old = presented();
+    let last = Season::new(SEASON.get() - 1);
+    old.state.season = last;
+    old.entitlement = Some(entitlement(last, 1));
+    let renewed = Facts { entitlement: Some(entitlement(SEASON, 2)), ..facts() };
+    assert_eq!(plan(&old, &renewed, Tried::default()), Step::PutNextSeason(entitlement(SEASON, 2)));
+    let early = Facts { season: last, entitlement: Some(entitlement(SEASON, 2)), ..facts() };
+    assert_eq!(plan(&old, &early, Tried::default()), Step::Serve, "never before its first instant");
+    let wrong_clock = Facts { gate: Some(Refusal::ClockUntrusted), ..renewed };
+    let Step::TurnAway(refused, None) = plan(&old, &wrong_clock, Tried::default()) else { panic!() };
+    assert_eq!(refused.refusal, Refusal::ClockUntrusted, "nor by a clock that is not trusted");
+
+    let mut machine = SaleMachine::default();
+    machine.on_event(NOW, Event::CardPresent);
+    machine.on_event(NOW, Event::Opened(Box::new(old)));
+    let facts = Facts { gate: None, ..wrong_clock };
+    assert_eq!(machine.on_event(NOW, Event::Facts(Box::new(facts))), [Action::ReadRecords(Counter::new(1))]);
+    let actions = machine.on_event(NOW, Event::RecordsRead(Some(Vec::new())));
+    assert!(matches!(actions.as_slice(), [Action::AppendCardRead { reason: ReadReason::SeasonEnd, .. }]));
+    let actions = machine.on_event(NOW, Event::Stored(Some(Sequence::new(5))));
+    assert!(matches!(actions.as_slice(), [Action::PutEntitlement(_)]), "{actions:?}");
+}
+
+#[test]
+fn what_keeps_a_terminal_from_selling_is_said_in_order() {
+    let good = TerminalFacts { behind: false, suspended: false, certified: true, clock: EVENING, floor: EVENING };
+    let late = EVENING.plus(121);
+    let table = [
+        (good, None),
+        (TerminalFacts { floor: EVENING.plus(120), ..good }, None),
+        (TerminalFacts { floor: late, ..good }, Some(Refusal::ClockUntrusted)),
+        (TerminalFacts { floor: late, certified: false, ..good }, Some(Refusal::ClockUntrusted)),
+        (TerminalFacts { certified: false, ..good }, Some(Refusal::TerminalExpired)),
+        (TerminalFacts { suspended: true, certified: false, ..good }, Some(Refusal::TerminalSuspended)),
+        (TerminalFacts { behind: true, suspended: true, floor: late, ..good }, Some(Refusal::LedgerBehind)),
+    ];
+    for (facts, refusal) in table {
+        assert_eq!(gate(&facts), refusal, "{facts:?}");
+    }
+}
