@@ -14,9 +14,8 @@ use crate::card::{CannotOpen, Le, Opened, Opener, TerminalKey, Trust, exchange};
 use crate::domain::Season;
 use crate::domain::card::{CardCertificate, KeyCertificate, Operation, SignedRecord, TerminalCertificate};
 use crate::domain::purse::Slot;
-use crate::ledger::View;
+use crate::ledger::{TerminalKeys, View};
 use crate::reader::{CardWorker, ReaderEvent, ReaderFilter, ReaderName, Watcher};
-use crate::terminal::keys::TerminalKeys;
 use crate::wire::apdu::{Answer, StatusWord, Transport};
 use crate::wire::card::{Command, SelectAnswer};
 

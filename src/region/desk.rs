@@ -19,7 +19,7 @@ use super::chain::BEGINNING;
 use super::config::{CatalogueFile, parse_policy};
 use super::error::RegionError;
 use super::keys;
-use super::rights::{Rights, entitle, newest};
+use super::rights::{self, Rights, entitle};
 use super::signing::{Signer, certify};
 use super::store::{
     Audience, CardRow, Cause, DenialRow, NewTerminal, PartnerRow, Standing, StoreError, TerminalRow, Tx, UndoneRow,
@@ -393,16 +393,11 @@ impl Region {
                 tell_denial(tx, &signer, denial.card, denial.reason, denial.denied_at)?;
             }
             for card in tx.cards_with_entitlement_under_way()? {
-                newest_again(tx, &signer, card, now)?;
+                rights::newest(tx, &signer, card, now)?;
             }
             Ok(certificate)
         })
     }
-}
-
-/// Makes the entitlement of `card` anew that terminals carry already.
-fn newest_again(tx: &Tx<'_>, signer: &Signer, card: CardNumber, now: Timestamp) -> Result<(), RegionError> {
-    newest(tx, signer, card, now).map(drop)
 }
 
 fn tell_denial(

@@ -114,6 +114,15 @@ pub struct Intake<'a> {
     new: usize,
     forked: bool,
     two_machines: bool,
+    waiting: Option<Waiting>,
+}
+
+/// What waits before the next entry of a branch: so that a long line is not added up anew for each of its entries.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    next: Place,
+    acked: Sequence,
+    cents: Cents,
 }
 
 impl<'a> Intake<'a> {
@@ -141,6 +150,7 @@ impl<'a> Intake<'a> {
             new: 0,
             forked: false,
             two_machines: false,
+            waiting: None,
         })
     }
 
@@ -154,7 +164,7 @@ impl<'a> Intake<'a> {
         }
         let end = self.tx.place_of(self.terminal, head.hash)?.unwrap_or(BEGINNING);
         let after = Place { branch: end.branch, sequence: head.sequence.next() };
-        let knowledge = self.knowledge(after)?;
+        let (knowledge, _) = self.knowledge(after)?;
         for doubt in doubts {
             self.tx.add_doubt(self.terminal, doubt.transaction, doubt.card, &knowledge, self.now)?;
             self.tell_what_ends(doubt)?;
@@ -239,8 +249,12 @@ impl<'a> Intake<'a> {
         Ok(branch.number)
     }
 
-    fn keep(&self, incoming: &Incoming, place: Place) -> Result<EntryId, RegionError> {
+    fn keep(&mut self, incoming: &Incoming, place: Place) -> Result<EntryId, RegionError> {
         let body = incoming.entry.as_ref().map(|entry| &entry.body);
+        let (worth, (knowledge, acked)) = (self.worth(body)?, self.knowledge(place)?);
+        let next = Place { sequence: place.sequence.next(), ..place };
+        let cents = knowledge.waiting_cents.checked_add(worth).unwrap_or(Cents::MAX);
+        self.waiting = Some(Waiting { next, acked, cents });
         let entry = NewEntry {
             terminal: self.terminal,
             branch: place.branch,
@@ -250,8 +264,8 @@ impl<'a> Intake<'a> {
             cose: &incoming.cose,
             kind: body.map_or("unreadable", Body::kind),
             card: body.and_then(Body::card),
-            worth: self.worth(body)?,
-            knowledge: self.knowledge(place)?,
+            worth,
+            knowledge,
         };
         Ok(self.tx.add_entry(&entry, self.now)?)
     }
@@ -266,20 +280,20 @@ impl<'a> Intake<'a> {
     }
 
     /// What the terminal had when it wrote the entry at `place`: what it had confirmed in its latest exchange before. An exchange at whose request
-    /// the chain ended with some entry is before every later entry of that line, and no earlier one.
-    fn knowledge(&self, place: Place) -> Result<Knowledge, RegionError> {
+    /// the chain ended with some entry is before every later entry of that line, and no earlier one. The second value is what was acknowledged then.
+    fn knowledge(&self, place: Place) -> Result<(Knowledge, Sequence), RegionError> {
         let on_line = |head: &Place| self.chain.leads_to(*head, place);
         let last = self.tx.last_exchange_before(self.terminal, place.sequence, on_line)?;
         let (position, at, acked) = match last {
             Some(last) => (last.position, last.at, last.acked),
             None => (0, self.enrolled_at, BEGINNING.sequence),
         };
-        Ok(Knowledge {
-            position,
-            at,
-            waiting_entries: place.sequence.get().saturating_sub(1).saturating_sub(acked.get()),
-            waiting_cents: self.tx.worth_between(self.terminal, place.branch, acked, place.sequence)?,
-        })
+        let waiting_cents = match self.waiting {
+            Some(waiting) if waiting.next == place && waiting.acked == acked => waiting.cents,
+            _ => self.tx.worth_between(self.terminal, place.branch, acked, place.sequence)?,
+        };
+        let waiting_entries = place.sequence.get().saturating_sub(1).saturating_sub(acked.get());
+        Ok((Knowledge { position, at, waiting_entries, waiting_cents }, acked))
     }
 
     /// What an entry brings to light.

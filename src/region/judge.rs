@@ -3,7 +3,7 @@
 //! The judge looks at all entries about one card together, because one fact changes what another is worth: a reversal takes a debit
 //! back, a second record for one counter unmasks a clone, a correction of the grant moves what is beyond it. It judges by what the region served
 //! and when it received, never by what a terminal claims (decision 13). Where facts come from, and where verdicts go, is in
-//! [`super::bench`].
+//! [`mod@super::bench`].
 //!
 //! What always holds: at most one payable entry for each counter of a card; the payable debits of a slot and season never exceed what was granted;
 //! the same facts give the same verdicts, so judging again is harmless.
@@ -316,3 +316,6 @@ fn unknown_between(floor: u32, known: impl Iterator<Item = u32>) -> Vec<RangeInc
 fn span(ranges: &[RangeInclusive<u32>]) -> Option<(Counter, Counter)> {
     Some((Counter::new(*ranges.first()?.start()), Counter::new(*ranges.last()?.end())))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! The region's side: it enrols terminals, takes their entries, judges and acknowledges them, tells them what is new, and makes cards.
 //!
 //! From the inside out: [`store`] keeps everything; [`judge`] says what an entry is worth, [`chain`] where it belongs, both without any
-//! input or output; [`intake`], [`bench`], [`feed`], [`rights`], [`certificates`] carry this out within one transaction; [`Region`] answers
+//! input or output; [`intake`], [`mod@bench`], [`feed`], [`rights`], [`certificates`] carry this out within one transaction; [`Region`] answers
 //! messages ([`enrolment`], [`exchange`]), serves the desk ([`desk`]) and makes cards ([`issue`]). [`server`] puts it on the
 //! network, [`cli`] under the fingers of people.
 //!

@@ -13,14 +13,13 @@ use crate::domain::card::{DebitOrder, Entitlement, ReversalOrder, Signature, Ter
 use crate::domain::entry::{Body, CardRead, Intent, Purpose, ReadReason, RefusedCard};
 use crate::domain::refusal::Refusal;
 use crate::domain::{CardNumber, Counter as CardCounter, Season, Sequence, TerminalId, Timestamp, TransactionId};
-use crate::ledger::{Ledger, LedgerError, LedgerHandle, View as LedgerView};
+use crate::ledger::{Ledger, LedgerError, LedgerHandle, TerminalKeys, View as LedgerView};
 use crate::machine::sale::{
     Action, Change, ClientRequest, Event, Facts, Now, OpenFailure, Outcome, Presented, SaleMachine, Settlement, View,
 };
 use crate::wire::apdu::{Transport, TransportError};
 
 use super::clock::Clock;
-use super::keys::TerminalKeys;
 use super::lookup::{look_up, unavailable};
 use super::port::{CardPort, PortError};
 
@@ -448,7 +447,7 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
 const fn port_failure(error: PortError) -> OpenFailure {
     match error {
         PortError::Gone => OpenFailure::Gone,
-        PortError::Unreadable => OpenFailure::Refused { refusal: Refusal::CardUnreadable, record: None },
+        PortError::Unreadable => OpenFailure::Unreadable,
         PortError::Reader | PortError::SessionLost => OpenFailure::Reader,
     }
 }
@@ -461,7 +460,7 @@ fn open_failure(error: CannotOpen) -> OpenFailure {
         CannotOpen::NotAPass | CannotOpen::Blank => refused(Refusal::NotAPass),
         CannotOpen::Unreadable(status) => {
             tracing::warn!(?status, "a PASS card does not answer as it should");
-            refused(Refusal::CardUnreadable)
+            OpenFailure::Unreadable
         }
         CannotOpen::NotGenuine(which, evidence) => {
             tracing::warn!(%which, "a card is not genuine");

@@ -14,7 +14,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::domain::entry::{Body, TechnicalEvent};
-use crate::ledger::{Ledger, LedgerError, LedgerGone, LedgerHandle, LedgerThread, OpenError, Pulse};
+use crate::ledger::{
+    KeysError, Ledger, LedgerError, LedgerGone, LedgerHandle, LedgerThread, OpenError, Pulse, TerminalKeys,
+};
 use crate::machine::exchange::{ExchangeMachine, Schedule};
 use crate::reader::{CardWorker, ReaderFilter, Watcher};
 use crate::till::server::{BindError, LocalServer};
@@ -23,7 +25,6 @@ use crate::uplink::{Uplink, UplinkError};
 use super::clock::{Clock, SystemClock};
 use super::desk::{Desk, DeskHandle, STOP_PATIENCE};
 use super::exchanger::{Exchange, Exchanger};
-use super::keys::{KeysError, TerminalKeys};
 use super::region_file::RegionFile;
 use super::service::Service;
 

@@ -9,14 +9,13 @@ use tokio::sync::{oneshot, watch};
 
 use crate::domain::refusal::Refusal;
 use crate::domain::{CardNumber, RequestId};
-use crate::ledger::{LedgerGone, LedgerHandle};
+use crate::ledger::{LedgerGone, LedgerHandle, TerminalKeys};
 use crate::machine::sale::{ClientRequest, Event, Outcome, Refused, View};
 use crate::reader::{CardWorker, ReaderEvent, ReaderName, WhyUnavailable};
 
 use super::clock::Clock;
 use super::counter::{Audience, Counter, TICK};
 use super::exchanger::ExchangerHandle;
-use super::keys::TerminalKeys;
 use super::port::PcscPort;
 
 enum Message {

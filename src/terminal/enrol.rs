@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 
 use crate::crypto::{self, CryptoError};
 use crate::domain::{PartnerId, TerminalId, Timestamp};
-use crate::ledger::{Ledger, OpenError};
+use crate::ledger::{KeysError, Ledger, OpenError, TerminalKeys};
 use crate::uplink::{Uplink, UplinkError};
 use crate::wire::cbor::{CborError, decode, encode};
 use crate::wire::code::EnrolmentCode;
 use crate::wire::cose::{Content, Mac0};
 use crate::wire::exchange::{ANSWER_BYTES_MAX, EnrolmentAnswer, EnrolmentRequest, PROTOCOL_VERSION};
 
-use super::keys::{KeysError, TerminalKeys};
 use super::region_file::{RegionFile, RegionFileError};
 
 /// Why a terminal is not enrolled.

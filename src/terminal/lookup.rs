@@ -18,9 +18,10 @@ const UNDELIVERED_SECONDS_MAX: u32 = 6 * 3600;
 
 /// What keeps this terminal from selling at `clock`'s time.
 pub fn gate_now(view: &View, clock: Timestamp) -> Option<Refusal> {
-    let season = Season::at(clock.max(view.floor()));
+    let now = clock.max(view.floor());
+    let season = Season::at(now);
     let certified = view.catalogue(season).is_some()
-        && view.certificates().iter().any(|certificate| certificate.season == season && certificate.covers(clock));
+        && view.certificates().iter().any(|certificate| certificate.season == season && certificate.covers(now));
     gate(&TerminalFacts {
         behind: view.behind().is_some(),
         suspended: view.standing() != TerminalStanding::Active,

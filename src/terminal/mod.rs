@@ -9,13 +9,13 @@ pub mod desk;
 pub mod enrol;
 pub mod exchanger;
 pub mod journal;
-pub mod keys;
 pub mod lookup;
 pub mod port;
 pub mod region_file;
 pub mod service;
 pub mod verbs;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
@@ -24,7 +24,11 @@ use tracing_subscriber::EnvFilter;
 pub fn main() -> ExitCode {
     // What happens goes to standard error, where systemd's journal takes it; results go to standard output.
     let filter = EnvFilter::try_from_env("PASS_LOG").unwrap_or_else(|_| EnvFilter::new("warn,pass=info"));
-    let logging = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let logging = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
     debug_assert!(logging.is_ok(), "nobody else logs in this program");
     cli::main(std::env::args_os(), &verbs::Verbs)
 }

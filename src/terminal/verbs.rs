@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::domain::refusal::Language;
-use crate::ledger::{Ledger, LedgerThread, OpenError, VerifyError, View, verify};
+use crate::ledger::{KeysError, Ledger, LedgerThread, OpenError, TerminalKeys, VerifyError, View, verify};
 use crate::machine::exchange::Schedule;
 use crate::machine::sale::View as Shown;
 use crate::reader::ReaderFilter;
@@ -23,7 +23,6 @@ use super::daemon::{DaemonSettings, RunError, run};
 use super::enrol::{EnrolError, enrol};
 use super::exchanger::{Exchange, ExchangeError};
 use super::journal::{Living, journal, status};
-use super::keys::{KeysError, TerminalKeys};
 use super::region_file::RegionFile;
 
 /// How many messages the exchange after an enrolment may take.

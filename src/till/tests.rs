@@ -347,7 +347,6 @@ async fn a_wrong_request_is_a_problem_and_never_reaches_the_desk() {
         ("/v1/redemptions", json!([]), 400, "bad-request", "must be a JSON object"),
         ("/v1/redemptions", json!("cinema"), 400, "bad-request", "must be a JSON object"),
         ("/v1/undos", json!({"entry": "12"}), 400, "bad-request", "invalid type"),
-        ("/v1/abandonments", json!({}), 400, "bad-request", "missing field `card`"),
         ("/v1/nothing", json!({}), 404, "not-found", ""),
         ("/v1/card", json!({}), 405, "method-not-allowed", ""),
         ("/v1/redemptions", json!({"benefit": "x".repeat(70_000)}), 413, "body-too-large", ""),

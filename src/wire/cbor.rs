@@ -1,7 +1,7 @@
 //! Deterministic CBOR (RFC 8949, 4.2.1), of which the project uses little: unsigned integers, byte and text strings, arrays of
 //! known length, `null`, `true`, `false`; maps and negative integers only in COSE headers.
 //!
-//! A structure is an array of its fields in the order of [`cbor_array!`]; an absent field is `null`. There is exactly one
+//! A structure is an array of its fields in the order of `cbor_array!`; an absent field is `null`. There is exactly one
 //! encoding of a value, and [`decode`] refuses every other: what was decoded and encodes to other bytes was not written by these rules.
 
 use minicbor::data::Type;

@@ -363,3 +363,24 @@ fn an_amount_in_euros_is_not_given_to_a_benefit_in_seats() {
         [code("opera")]
     );
 }
+
+#[test]
+fn what_waits_is_added_up_over_entries_and_requests() {
+    let world = World::new();
+    // 10,000.00 EUR are the hard limit of what may wait; a card has 8.00 EUR for books, so the catalogue is made generous first.
+    let shipped = pass::region::config::SHIPPED_CATALOGUE.replace("lycee = 800,", "lycee = 600000,");
+    let generous = pass::region::config::CatalogueFile::parse(&shipped).unwrap();
+    world.region.publish_catalogue("generous", &generous, super::kit::SEASON, EVENING).unwrap();
+    let mut shop = world.terminal("bookshop");
+    let mut cards = [world.card(), world.card()];
+    // 4,000.00 + 4,000.00 + 2,000.00 wait before the last; the first two are sent in a request that is cut short.
+    for (card, amount) in [(0, 400_000), (1, 400_000), (0, 200_000), (1, 100)] {
+        shop.sell(&mut cards[card], BOOKS, amount, hours(1));
+    }
+    let request = shop.request_with(shop.chain[..2].to_vec(), hours(2));
+    shop.exchange_request(&world.region, &request, hours(2));
+    shop.exchange(&world.region, hours(2));
+    let verdicts: Vec<_> = world.verdicts(&shop).iter().map(|verdict| verdict.1).collect();
+    let past = contested(Contest::OfflinePolicy);
+    assert_eq!(verdicts, [Verdict::Payable, Verdict::Payable, Verdict::Payable, past]);
+}

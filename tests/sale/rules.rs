@@ -3,7 +3,8 @@
 use pass::domain::purse::Amounts;
 use pass::domain::refusal::Refusal;
 use pass::machine::sale::{Command, Outcome, View};
-use pass::virtual_card::{CardMemory, IssuedMemory, MemoryStorage};
+use pass::virtual_card::{CardMemory, Effect, Fault, IssuedMemory, MemoryStorage};
+use pass::wire::card::Instruction;
 
 use crate::counter::{ONE_EURO, Shop, UNDO, consumed, redemption};
 use crate::world::{BOOKS, CINEMA, EVENING, Region, SEASON, cents, issued};
@@ -211,4 +212,16 @@ fn a_bookshop_needs_the_price_and_a_cinema_has_no_books() {
     let mut other = Shop::open(&region, 2, "theatre");
     other.tap(&card);
     assert_eq!(refusal(&other.redeem(None)), Some(Refusal::NoBenefitHere));
+}
+
+#[test]
+fn a_card_that_does_not_lie_well_yet_is_tried_again_before_it_is_refused() {
+    let region = Region::new();
+    let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+    let odd = |times| (0..times).map(|_| Fault::next(Instruction::Open, Effect::Garbage)).collect();
+    shop.tap_with(&card, odd(2));
+    assert!(matches!(shop.redeem(None), Outcome::Granted(_)));
+    shop.take_away();
+    shop.tap_with(&card, odd(20));
+    assert_eq!(refusal(&shop.redeem(None)), Some(Refusal::CardUnreadable));
 }

@@ -1,5 +1,5 @@
-//! Entries, exchange and enrolment against `tests/vectors/exchange.json`, which was made from the text of `docs/exchange.md` by
-//! another program; that decoders take exactly what encoders give, whatever they are given; and that the document says the same.
+//! Entries, exchange and enrolment against `tests/vectors/exchange.json`, which was made by a program that shares no code
+//! with this one; that decoders take exactly what encoders give, whatever they are given; and that the document says the same.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod document;

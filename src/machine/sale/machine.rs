@@ -243,7 +243,10 @@ impl SaleMachine {
 
     fn not_opened(&mut self, now: Now, failure: OpenFailure) -> Vec<Action> {
         match failure {
-            OpenFailure::Gone | OpenFailure::Reader => self.lost(now),
+            OpenFailure::Unreadable if self.failures >= FAILURES_SHOWN => {
+                self.turn_away(None, Refused::because(Refusal::CardUnreadable))
+            }
+            OpenFailure::Gone | OpenFailure::Reader | OpenFailure::Unreadable => self.lost(now),
             OpenFailure::Refused { refusal, record } => {
                 let refused = Refused::because(refusal);
                 match record {

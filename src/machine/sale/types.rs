@@ -47,7 +47,9 @@ pub enum OpenFailure {
     Gone,
     /// The reader did not carry the commands, or another program holds the card.
     Reader,
-    /// Refused for good: no PASS, unreadable, not genuine, or the terminal is outdated.
+    /// The card does not answer, or not as it should: it may not lie well yet.
+    Unreadable,
+    /// Refused for good: no PASS, not genuine, or the terminal is outdated.
     Refused {
         /// Why.
         refusal: Refusal,

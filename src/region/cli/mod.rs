@@ -10,7 +10,7 @@ mod network;
 mod print;
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -122,10 +122,14 @@ fn make(init: &Init, printer: &Printer) -> Result<(), RegionError> {
 }
 
 fn run_server(arguments: &Serve, printer: &Printer) -> Result<(), RegionError> {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PASS_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     // A subscriber that is there already will do.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .try_init();
     let tls = match (&arguments.tls_cert, &arguments.tls_key) {
         (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.clone(), key: key.clone() }),
         _ => None,
@@ -136,6 +140,8 @@ fn run_server(arguments: &Serve, printer: &Printer) -> Result<(), RegionError> {
         let mut out = std::io::stdout().lock();
         // Nobody may be reading: the server serves all the same.
         let _ = writeln!(out, "{sentence} {address}").and_then(|()| out.flush());
+        // Without systemd there is nobody to tell.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     };
     serve(region, Arc::new(now), &arguments.listen, tls.as_ref(), listening)
 }

@@ -253,16 +253,6 @@ impl Tx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The entry at a place.
-    pub fn entry_at(&self, terminal: TerminalId, place: Place) -> Stored<Option<StoredEntry>> {
-        let mut sql = self
-            .sql("SELECT * FROM entry WHERE terminal_id = :terminal AND branch = :branch AND sequence = :sequence")?;
-        let parameters = named_params! {
-            ":terminal": Column(terminal), ":branch": place.branch, ":sequence": Column(place.sequence),
-        };
-        Ok(sql.query_row(parameters, stored_entry).optional()?)
-    }
-
     /// The cards that the entries of a terminal are about.
     pub fn cards_of_terminal(&self, terminal: TerminalId) -> Stored<Vec<CardNumber>> {
         let mut sql = self.sql("SELECT card FROM card_seen WHERE terminal_id = :terminal ORDER BY card")?;

@@ -299,11 +299,6 @@ impl Tx<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// The terminals of a partner that are enrolled.
-    pub fn enrolled_terminals(&self) -> Stored<Vec<TerminalRow>> {
-        Ok(self.terminals()?.into_iter().filter(|terminal| terminal.keys.is_some()).collect())
-    }
-
     /// Takes the keys that a terminal made.
     pub fn enrol(&self, id: TerminalId, keys: &TerminalKeys) -> Stored<()> {
         let mut sql = self.sql(

@@ -1,3 +1,5 @@
+//! What the command line says, in French and in English, case by case.
+
 use super::*;
 use crate::domain::refusal::{DenialReason, Refusal};
 use crate::domain::{RequestId, Sequence};
@@ -33,6 +35,7 @@ fn cents(cents: u32) -> crate::domain::Cents {
 fn what_is_granted() {
     let books = |granted: &mut sale::Granted| {
         granted.benefit = crate::domain::catalogue::Code::new("leisure-books").unwrap();
+        granted.label = Some(("Livres loisirs".to_owned(), "Leisure books".to_owned()));
         granted.unit = Some(crate::domain::catalogue::Unit::Cent);
         (granted.debited, granted.left) = (800, 0);
         (granted.due, granted.collected) = (cents(1550), cents(1550));
@@ -79,8 +82,8 @@ fn what_is_granted() {
             "GRANTED - Cinema: 1 seat · collect €1.00 · 4 seats left · entry 12 · card 9250 .... .... 0008",
         ),
     ]);
-    let left_already = spoken(&granted(|_| ()), &View::Idle, French);
-    assert!(left_already.starts_with("ACCORDÉ - cinema : 1 place"), "{left_already}");
+    let of_a_season_past = spoken(&granted(|granted| granted.label = None), &View::Idle, French);
+    assert!(of_a_season_past.starts_with("ACCORDÉ - cinema : 1 place"), "{of_a_season_past}");
 }
 
 #[test]
