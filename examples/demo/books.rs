@@ -1,4 +1,4 @@
-//! The books of both sides, added up from what the verbs write: what a terminal's journal says, and what the region's says of the same terminal.
+//! The books of both sides, added up from what the verbs write: a terminal's journal, and the region's entries of that terminal.
 
 use std::collections::BTreeMap;
 

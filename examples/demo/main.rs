@@ -1,11 +1,11 @@
-//! The whole of PASS'Région on one machine, in under a minute: a region, three partners and two cards, and everything that can happen to them at a counter.
+//! PASS'Région on one machine, in under a minute: a region, three partners, two cards, and what happens to them at a counter.
 //!
-//! The three programs are the real ones, run as their users run them and asked through their verbs. Only the cards and the readers are
-//! virtual: cards that [`pass-card serve`](../pass_card/index.html) puts into readers of a pcscd of its own. Nothing of the machine is
-//! used or changed: temporary directories, free ports of the loopback address.
+//! The three programs are the real ones, run as their users run them and asked through their verbs. Only the cards and the
+//! readers are virtual: cards that `pass-card serve` puts into readers of a pcscd of its own, beside that of the machine.
+//! Directories are temporary, ports are free ones.
 //!
-//! Every line with a check mark was compared with what a program answered; the first that does not hold ends the demonstration with exit status 1.
-//! However it ends, also by Ctrl-C, what it started has ended too.
+//! Every line with a check mark was compared with what a program answered; the first that does not hold ends the
+//! demonstration with exit status 1. However it ends, also by Ctrl-C, what it started has ended too.
 //!
 //! The story is in [`story`], who takes part in [`stage`], how programs are run in [`programs`].
 

@@ -2,7 +2,8 @@
 //!
 //! What always holds:
 //! - They are those beside this one, in `target/PROFILE`: what was built is what is shown.
-//! - Each runs in a process group of its own, so a Ctrl-C reaches this program alone, which ends the others in order: a [`Running`] that is dropped has ended.
+//! - Each runs in a process group of its own, so a Ctrl-C reaches this program alone, which ends the others in order: a
+//!   [`Running`] that is dropped has ended.
 //! - Nothing is waited for without an end, and every wait ends with a Ctrl-C.
 
 use std::cell::Cell;
@@ -167,6 +168,8 @@ impl Programs {
 pub(crate) struct Ran {
     /// Its standard output.
     pub(crate) out: String,
+    /// Its standard error.
+    pub(crate) errors: String,
     /// From its start to its last word.
     pub(crate) took: Duration,
 }
@@ -217,10 +220,11 @@ impl Running {
         }
         let took = self.begun.elapsed();
         let status = self.wait()?;
+        let errors = fs::read_to_string(&self.errors).map_err(Failure::system(&self.command))?;
         if status.code() == Some(exit) {
-            return Ok(Ran { out, took });
+            return Ok(Ran { out, errors, took });
         }
-        let said = out + &fs::read_to_string(&self.errors).unwrap_or_default();
+        let said = out + &errors;
         Err(Failure::Ended { command: self.command.clone(), status: status.to_string(), expected: exit, said })
     }
 

@@ -166,8 +166,8 @@ impl Stage {
         format!("{:032x}", self.requests)
     }
 
-    /// A sale that is to be granted, of the card that lies in the reader. The cashier sees the answer; then the same request is made again, for
-    /// programs: the terminal must tell of the same sale.
+    /// A sale that is to be granted, of the card that lies in the reader. The cashier sees the answer; then the same request
+    /// is made again, for programs: the terminal must tell of the same sale.
     pub(crate) fn sell(&mut self, terminal: &Terminal, sale: &[&str]) -> Result<Sold, Failure> {
         let request = self.request();
         let verb = [&["redeem"], sale, &["--id", &request]].concat();
@@ -224,7 +224,8 @@ impl Stage {
         }
     }
 
-    /// Puts a card on a terminal's reader, and waits until the terminal has looked at it. What it shows, and the card, which leaves when it is dropped.
+    /// Puts a card on a terminal's reader, and waits until the terminal has looked at it. The card, which leaves when it is
+    /// dropped, and what the terminal shows.
     pub(crate) fn present(&self, card: &Card, terminal: &Terminal) -> Result<(Running, Value), Failure> {
         self.present_until(card, terminal, &[])
     }

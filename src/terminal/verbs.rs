@@ -319,6 +319,9 @@ fn enrol_failure(error: &EnrolError, language: Language) -> Failure {
         EnrolError::Answer(_) | EnrolError::NotAuthentic | EnrolError::OtherTerminal => Exit::Data,
         EnrolError::Ledger(error) => return open_failure(error, language),
     };
-    let french = format!("Le terminal n'a pas été inscrit : {error}.");
-    Failure::new(exit, say(language, &french, &format!("The terminal was not enrolled: {error}.")))
+    // The region's own explanation may end as a sentence does.
+    let why = error.to_string();
+    let why = why.trim_end_matches('.');
+    let french = format!("Le terminal n'a pas été inscrit : {why}.");
+    Failure::new(exit, say(language, &french, &format!("The terminal was not enrolled: {why}.")))
 }

@@ -65,7 +65,7 @@ impl Story {
         let paid =
             format!("the region pays {} a seat (config/catalogue.toml), and for books what was debited", euros(worth));
         self.stage.tell.fact(&paid);
-        // Payable, and kept of the holders' money, as the story went: the cinema five seats, the bookshop 8 and 5 EUR, the second cinema one seat.
+        // Payable, and kept of the holders' money, as the story went: five seats, books for 8 and 5 EUR, one seat.
         let expected = [(5 * worth, 500), (800 + 500, 1550), (worth, 100)];
         for (terminal, (payable, kept)) in self.terminals().into_iter().zip(expected) {
             let partner = terminal.partner;

@@ -46,6 +46,7 @@ impl Story {
             "Terminals cannot hear of each other. Only the card goes from one to the next, so the card keeps the count, signed.",
         );
         self.stage.cut_region()?;
+        self.stage.tell.fact("the region's server is killed");
         let report = self.stage.ask(&self.cinema, &["sync"], 74)?;
         self.stage.tell.claim_that("the cinema cannot exchange any more", true, &json!(report["error"].is_string()))?;
         let (card, _) = self.stage.present(&self.ines, &self.cinema)?;
@@ -57,7 +58,7 @@ impl Story {
 
         let about = about(&self.stage.journal(&self.second)?, &self.ines);
         self.stage.tell.claim_that(
-            "the second cinema has no entry about her card, and no line to ask anybody",
+            "the second cinema has no entry about her card, and nobody to ask",
             0,
             &json!(about),
         )?;
