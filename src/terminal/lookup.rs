@@ -1,6 +1,6 @@
 //! What the ledger knows for the machine's next decision. Runs on the ledger's thread.
 
-use crate::domain::entry::{Body, Debit, Purpose};
+use crate::domain::entry::{Body, Debit, Learnt, Purpose};
 use crate::domain::purse::{Amounts, Slots};
 use crate::domain::refusal::Refusal;
 use crate::domain::{CardNumber, Season, Sequence, Timestamp, TransactionId};
@@ -84,7 +84,7 @@ pub fn look_up(
         of_card(view, &mut facts, card, now)?;
     }
     if let Some(client) = client {
-        of_client(view, &mut facts, client, card)?;
+        of_client(view, &mut facts, client)?;
     }
     Ok(facts)
 }
@@ -112,35 +112,39 @@ fn of_card(view: &View, facts: &mut Facts, card: CardNumber, now: Timestamp) -> 
         today = today.with(benefit.slot, view.debited_since(card, benefit.slot, midnight)?);
     }
     facts.debited_today = today;
-    let ended = view.undelivered(card)?;
-    facts.undelivered = ended.into_iter().rev().find_map(|ended| undelivered(facts, ended, now));
+    for ended in view.undelivered(card)?.into_iter().rev() {
+        // What was undone since is not handed out.
+        if !view.is_undone(ended.end.head.sequence)?
+            && let Some(found) = undelivered(facts, ended, now)
+        {
+            facts.undelivered = Some(found);
+            break;
+        }
+    }
     Ok(())
 }
 
-fn of_client(
-    view: &View,
-    facts: &mut Facts,
-    client: &ClientRequest,
-    card: Option<CardNumber>,
-) -> Result<(), LedgerError> {
+fn of_client(view: &View, facts: &mut Facts, client: &ClientRequest) -> Result<(), LedgerError> {
     facts.known = match view.by_request(client.id)? {
         Some(ByRequest::Open(open)) => Some(Known::InDoubt(Box::new(open.intent))),
-        Some(ByRequest::Ended(entry)) => outcome_of(facts, &entry).map(Known::Ended),
+        Some(ByRequest::Ended(entry)) => {
+            let untold = untold(&entry.entry.body);
+            outcome_of(facts, &entry).map(|outcome| Known::Ended { outcome, untold })
+        }
         None => None,
     };
     match &client.command {
         Command::Undo { entry, .. } => facts.undo = undo_of(view, *entry)?,
-        Command::Abandon { card: Some(named) } if card.is_none() => {
-            facts.intent = view.open_intent(*named)?.map(open_intent);
-        }
-        Command::Abandon { card: None } if card.is_none() => {
+        // The sale of the card that is named, whatever card lies in the reader.
+        Command::Abandon { card: Some(named) } => facts.intent = view.open_intent(*named)?.map(open_intent),
+        Command::Abandon { card: None } => {
             let sales = view
                 .open_intents()?
                 .into_iter()
                 .filter(|open| open.abandoned_by.is_none() && matches!(open.intent.purpose, Purpose::Sale { .. }));
             facts.intent = sales.max_by_key(|open| open.intent.time).map(open_intent);
         }
-        Command::Abandon { .. } | Command::Quote(_) | Command::Redeem { .. } => (),
+        Command::Quote(_) | Command::Redeem { .. } => (),
     }
     Ok(())
 }
@@ -209,6 +213,21 @@ fn undelivered(facts: &Facts, ended: EndedIntent, now: Timestamp) -> Option<Unde
     let (stored, debit) = as_debit(ended.end).filter(|_| recent)?;
     let granted = granted(facts, stored.head.sequence, stored.entry.time, &debit);
     Some(Undelivered { transaction, granted, price, supplement })
+}
+
+/// The transaction of a sale that the client was not told of at once.
+fn untold(body: &Body) -> Option<TransactionId> {
+    match body {
+        Body::Debit(debit) if debit.learnt == Learnt::FromRecords => Some(debit.proof.record.transaction),
+        Body::Debit(_)
+        | Body::Reversal(_)
+        | Body::NotDone(_)
+        | Body::Abandoned(_)
+        | Body::UndoRequest(_)
+        | Body::Refused(_)
+        | Body::CardRead(_)
+        | Body::Event(_) => None,
+    }
 }
 
 /// What an earlier request came to, told again; nothing where it came to nothing, and may be tried again.

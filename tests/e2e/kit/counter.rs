@@ -1,0 +1,206 @@
+//! A partner's counter: an enrolled terminal, its daemon, its cashier.
+
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::Command;
+use std::rc::Rc;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::line::Line;
+use super::process::{self, Running, Said};
+use super::{Card, PASS_CARD, PASS_TERMINAL, Region, Stage};
+use crate::support::{DEADLINE, poll};
+
+/// How often `status` is asked while something is waited for.
+const STATUS_PAUSE: Duration = Duration::from_millis(100);
+
+/// A counter with a reader, a line of its own to the region, and a daemon that usually runs.
+pub(crate) struct Counter {
+    stage: Rc<Stage>,
+    pub(crate) id: u32,
+    pub(crate) data: PathBuf,
+    pub(crate) line: Line,
+    pub(crate) reader: String,
+    daemon: Option<Running>,
+}
+
+impl Counter {
+    pub(super) fn enrolled(region: &Region, name: &str, activity: &str, reader: &str) -> Self {
+        let (id, code) = region.terminal(name, activity);
+        let stage = Rc::clone(region.stage());
+        let data = stage.place(&format!("terminal-{id}"));
+        let line = Line::to(region.address());
+        let counter = Self { stage, id, data, line, reader: reader.to_owned(), daemon: None };
+        let enrolled = counter.ask(&["enrol", "--json", "--region", &counter.line.url(), "--code", &code]).exits(0);
+        assert_eq!(enrolled.json()["terminal_id"], id);
+        assert_eq!(enrolled.json()["exchanged"], true);
+        counter
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.stage.command(PASS_TERMINAL);
+        command.args(arguments).arg("--data").arg(&self.data);
+        command
+    }
+
+    /// What a verb says.
+    #[track_caller]
+    pub(crate) fn ask(&self, arguments: &[&str]) -> Said {
+        process::run(&self.stage, &mut self.command(arguments))
+    }
+
+    /// A verb that waits for something.
+    pub(crate) fn begin(&self, arguments: &[&str]) -> Running {
+        process::begin(&self.stage, &mut self.command(arguments))
+    }
+
+    /// `redeem --json`, over a card that lies there or comes within ten seconds.
+    #[track_caller]
+    pub(crate) fn redeem(&self, arguments: &[&str]) -> Said {
+        self.ask(&[&["redeem", "--json", "--wait", "10"], arguments].concat())
+    }
+
+    /// `undo --json`, likewise.
+    #[track_caller]
+    pub(crate) fn undo(&self, arguments: &[&str]) -> Said {
+        self.ask(&[&["undo", "--json", "--wait", "10"], arguments].concat())
+    }
+
+    /// Starts the daemon and waits until it answers.
+    #[track_caller]
+    pub(crate) fn start(&mut self) {
+        let mut daemon = self.begin(&["run", "--reader", &self.reader]);
+        let socket = self.data.join("socket");
+        let up = poll(DEADLINE, || match daemon.ended() {
+            Some(ended) => Some(Err(ended)),
+            None => UnixStream::connect(&socket).ok().map(|_| Ok(())),
+        });
+        assert!(matches!(up, Some(Ok(()))), "the daemon runs: {up:?}");
+        self.daemon = Some(daemon);
+    }
+
+    /// The daemon dies, as by a power cut.
+    pub(crate) fn kill(&mut self) {
+        self.daemon = None;
+    }
+
+    /// The daemon ends in good order.
+    #[track_caller]
+    pub(crate) fn stop(&mut self) {
+        self.daemon.take().expect("it runs").stop().exits(0);
+    }
+
+    /// `status`.
+    #[track_caller]
+    pub(crate) fn status(&self) -> Value {
+        self.ask(&["status", "--json"]).exits(0).json()
+    }
+
+    /// `card`, once a card lies there and was read.
+    #[track_caller]
+    pub(crate) fn card(&self) -> Value {
+        self.ask(&["card", "--json", "--wait", "10"]).exits(0).json()
+    }
+
+    /// Exchanges with the region, which must succeed.
+    #[track_caller]
+    pub(crate) fn sync(&self) -> Value {
+        self.ask(&["sync", "--json"]).exits(0).json()
+    }
+
+    /// The entries, newest first.
+    #[track_caller]
+    pub(crate) fn journal(&self) -> Vec<Value> {
+        let journal = self.ask(&["journal", "--json", "--limit", "1000"]).exits(0).json();
+        journal["entries"].as_array().unwrap().clone()
+    }
+
+    /// Waits until `status` is as `good` says.
+    #[track_caller]
+    pub(crate) fn await_status(&self, what: &str, good: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        poll(DEADLINE, || {
+            last = self.status();
+            if !good(&last) {
+                thread::sleep(STATUS_PAUSE);
+            }
+            good(&last).then(|| last.clone())
+        })
+        .unwrap_or_else(|| panic!("{what}: {last}"))
+    }
+
+    /// What `pass-card inspect` sees of the card in the reader, with this terminal's keys.
+    #[track_caller]
+    pub(crate) fn inspect(&self) -> Value {
+        let mut command = self.stage.command(PASS_CARD);
+        command.args(["inspect", "--json", "--wait", "10", "--reader", &self.reader, "--data"]).arg(&self.data);
+        process::run(&self.stage, &mut command).exits(0).json()
+    }
+}
+
+/// What three books say about one card and one benefit, once they agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Books {
+    /// Consumed on the card, in the benefit's unit.
+    pub(crate) consumed: u64,
+    /// What the partner keeps of holders' money, in cents.
+    pub(crate) cash: u64,
+}
+
+/// Holds the card in the reader, the ledger, and the region after an exchange against each other. The card has only ever been at this counter.
+#[track_caller]
+pub(crate) fn agree(region: &Region, counter: &Counter, card: &Card, benefit: &str) -> Books {
+    let status = counter.await_status("no doubt is left", |status| status["in_doubt"] == 0);
+    assert_eq!(status["refusal"], Value::Null);
+    counter.sync();
+
+    let seen = counter.inspect();
+    assert_eq!(seen["genuine"], true, "{seen}");
+    let consumed = amount_of(&seen["slots"], benefit, "consumed");
+
+    let journal = counter.journal();
+    let sum = |kind: &str, field: &str| -> u64 {
+        let of_kind = journal.iter().filter(|entry| entry["kind"] == kind);
+        of_kind.map(|entry| entry[field].as_u64().unwrap_or(0)).sum()
+    };
+    assert_eq!(consumed + sum("reversal", "amount"), sum("debit", "amount"), "card and ledger: {journal:#?}");
+    let cash = sum("debit", "collected_cents") - sum("reversal", "returned_cents");
+
+    let shown = region.show(&card.number);
+    assert_eq!(amount_of(&shown["rights"], benefit, "consumed"), consumed, "card and region: {shown:#}");
+    let entries = region.entries(counter.id);
+    assert_eq!(entries.len(), journal.len(), "every entry arrived, once");
+    for (theirs, ours) in entries.iter().zip(journal.iter().rev()) {
+        assert_eq!(
+            (&theirs["sequence"], &theirs["kind"], &theirs["branch"]),
+            (&ours["entry"], &ours["kind"], &Value::from(0)),
+            "{theirs}"
+        );
+        // A sale that was undone is not paid, and the region says why.
+        let undone = theirs["kind"] == "debit" && ours["related"].is_u64();
+        let expected = if undone { Value::from("taken-back") } else { Value::Null };
+        assert_eq!(theirs["reason"], expected, "{theirs}");
+    }
+    let number = |field: &str| -> u64 { entries.iter().filter_map(|entry| entry[field].as_u64()).sum() };
+    let not_done: u64 = sum("not-done", "returned_cents");
+    assert_eq!(number("collected_cents"), cash + sum("reversal", "returned_cents"), "the region's view of the cash");
+    assert_eq!(number("returned_cents"), sum("reversal", "returned_cents") + not_done);
+    let payable_entries = entries.iter().filter(|entry| entry["payable_cents"].as_u64() > Some(0)).count() as u64;
+    let standing = journal.iter().filter(|entry| entry["kind"] == "debit").count() as u64
+        - journal.iter().filter(|entry| entry["kind"] == "reversal").count() as u64;
+    assert_eq!(payable_entries, standing, "each sale that stands is paid once: {entries:#?}");
+
+    assert_eq!(counter.ask(&["verify", "--json"]).exits(0).json()["verified"], true);
+    Books { consumed, cash }
+}
+
+/// A field of the line of a benefit.
+#[track_caller]
+pub(crate) fn amount_of(lines: &Value, benefit: &str, field: &str) -> u64 {
+    let lines = lines.as_array().unwrap();
+    let line = lines.iter().find(|line| line["benefit"] == benefit).unwrap_or_else(|| panic!("{benefit}: {lines:?}"));
+    line[field].as_u64().unwrap()
+}
