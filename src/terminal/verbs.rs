@@ -13,7 +13,7 @@ use crate::machine::exchange::Schedule;
 use crate::machine::sale::View as Shown;
 use crate::reader::ReaderFilter;
 use crate::till::{JournalLine, JournalQuery, ReaderState, Status};
-use crate::uplink::Uplink;
+use crate::uplink::{Uplink, UplinkError};
 use crate::wire::code::EnrolmentCode;
 
 use super::cli::{DaemonVerbs, Exit, Failure, Setup};
@@ -322,6 +322,48 @@ fn enrol_failure(error: &EnrolError, language: Language) -> Failure {
     // The region's own explanation may end as a sentence does.
     let why = error.to_string();
     let why = why.trim_end_matches('.');
-    let french = format!("Le terminal n'a pas été inscrit : {why}.");
+    let french = format!("Le terminal n'a pas été inscrit : {}.", enrol_failure_in_french(error));
     Failure::new(exit, say(language, &french, &format!("The terminal was not enrolled: {why}.")))
+}
+
+/// What is the matter, and what to do, for whoever installs the terminal.
+fn enrol_failure_in_french(error: &EnrolError) -> String {
+    match error {
+        EnrolError::Enrolled(data) => {
+            format!("il y en a déjà un dans {} ; un autre terminal prend un autre répertoire", data.display())
+        }
+        EnrolError::Directory { path, source } => format!("{} ne peut pas être créé ({source})", path.display()),
+        EnrolError::RegionFile(error) => format!("l'adresse de la région ne peut pas être notée ({error})"),
+        EnrolError::Keys(error) => format!("ses clés ne peuvent pas être lues ({error})"),
+        EnrolError::Crypto(_) => "le système ne donne pas de nombres aléatoires".to_owned(),
+        EnrolError::Uplink(UplinkError::Refused { status: 403, .. }) => {
+            "la région ne reconnaît pas ce code ; comparez-le avec celui que vous avez reçu ou demandez-en un autre"
+                .to_owned()
+        }
+        EnrolError::Uplink(UplinkError::Refused { status: 409, .. }) => {
+            "ce code a déjà servi à une autre machine ; demandez-en un autre à la région".to_owned()
+        }
+        EnrolError::Uplink(UplinkError::Refused { status: 410, .. }) => {
+            "ce code n'est plus valable ; demandez-en un autre à la région".to_owned()
+        }
+        EnrolError::Uplink(UplinkError::Refused { status, detail }) => {
+            format!("la région refuse (HTTP {status} : {})", detail.trim_end_matches('.'))
+        }
+        EnrolError::Uplink(UplinkError::NoAnswer(why)) => {
+            format!("la région ne répond pas ; vérifiez la ligne et l'adresse ({why})")
+        }
+        EnrolError::Uplink(UplinkError::Address { url, .. }) => {
+            format!("« {url} » n'est pas l'adresse d'une région ; elle s'écrit https://nom/")
+        }
+        EnrolError::Uplink(UplinkError::Certificates(path, why)) => {
+            format!("{path} n'est pas un fichier de certificats PEM ({why})")
+        }
+        EnrolError::Uplink(UplinkError::TooLong(_)) | EnrolError::Answer(_) | EnrolError::OtherTerminal => {
+            "la réponse n'est pas celle d'une région ; vérifiez l'adresse".to_owned()
+        }
+        EnrolError::NotAuthentic => {
+            "la réponse n'a pas été faite avec ce code ; vérifiez le code et l'adresse de la région".to_owned()
+        }
+        EnrolError::Ledger(error) => format!("son journal ne peut pas être créé ({error})"),
+    }
 }
