@@ -14,7 +14,7 @@ use crate::machine::sale::View as Shown;
 use crate::reader::ReaderFilter;
 use crate::till::{JournalLine, JournalQuery, ReaderState, Status};
 use crate::uplink::{Uplink, UplinkError};
-use crate::wire::code::EnrolmentCode;
+use crate::wire::code::{EnrolmentCode, NotACode};
 
 use super::cli::{DaemonVerbs, Exit, Failure, Setup};
 use super::clock::{Clock, SystemClock};
@@ -35,16 +35,26 @@ pub struct Verbs;
 impl DaemonVerbs for Verbs {
     fn run(&self, setup: &Setup, _out: &mut dyn Write) -> Result<Exit, Failure> {
         let settings = daemon_settings(&setup.settings)?;
-        runtime()?.block_on(run(settings)).map_err(|error| {
-            tracing::error!(%error, "the terminal does not run");
-            run_failure(&error, setup.language)
-        })?;
+        runtime()?.block_on(run(settings)).map_err(|error| run_failure(&error, setup.language))?;
         Ok(Exit::Done)
     }
 
     fn enrol(&self, setup: &Setup, region: Option<&str>, code: &str, out: &mut dyn Write) -> Result<Exit, Failure> {
         let code = EnrolmentCode::parse(code).map_err(|error| {
-            let french = format!("Le code d'inscription n'est pas bon ({error}).");
+            let french = match error {
+                NotACode::Length => {
+                    "Un code d'inscription a sept groupes de cinq lettres ou chiffres : recopiez-le en entier."
+                        .to_owned()
+                }
+                NotACode::Character(character) => {
+                    format!(
+                        "Aucun code d'inscription ne contient « {character} » : comparez avec ce que vous avez reçu."
+                    )
+                }
+                NotACode::Check => {
+                    "Un caractère du code d'inscription est faux : comparez avec ce que vous avez reçu.".to_owned()
+                }
+            };
             Failure::new(Exit::Data, say(setup.language, &french, &format!("The enrolment code is no good: {error}.")))
         })?;
         let Some(url) = region.or(setup.settings.region.as_deref()) else {
