@@ -41,7 +41,7 @@ fn what_is_mistyped_is_a_usage_error_that_names_it() {
         (PASS_TERMINAL, &["redeem", "--data", data, "--wait", "601"], "--wait"),
         (PASS_TERMINAL, &["redeem", "--data", data, "--id", "12"], "--id"),
         (PASS_TERMINAL, &["undo", "--data", data, "last"], "[ENTRY]"),
-        (PASS_TERMINAL, &["abandon", "--data", data, "9250000000000000"], "<CARD>"),
+        (PASS_TERMINAL, &["abandon", "--data", data, "9250000000000000"], "[CARD]"),
         (PASS_TERMINAL, &["journal", "--data", data, "--limit", "0"], "--limit"),
         (PASS_TERMINAL, &["status", "--data", data, "--lang", "de"], "--lang"),
         (PASS_TERMINAL, &["enrol", "--data", data], "--code"),
