@@ -12,7 +12,7 @@ mod support;
 
 use std::cell::RefCell;
 use std::ffi::CString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command as Process;
 use std::rc::Rc;
 use std::sync::Arc;

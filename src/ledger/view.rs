@@ -201,6 +201,18 @@ impl View {
         &self.facts.keys
     }
 
+    /// Runs `read` in one snapshot: all that it reads is of one moment, and SQLite looks for that moment once and not
+    /// at every query.
+    ///
+    /// # Errors
+    /// [`LedgerError`], that of `read` too.
+    pub fn in_snapshot<R>(&self, read: impl FnOnce(&Self) -> Result<R, LedgerError>) -> Result<R, LedgerError> {
+        let snapshot = self.connection.unchecked_transaction()?;
+        let result = read(self)?;
+        snapshot.commit()?;
+        Ok(result)
+    }
+
     /// Why `card` is denied, if it is.
     ///
     /// # Errors
@@ -239,8 +251,7 @@ impl View {
     /// # Errors
     /// As [`View::denial`].
     pub fn open_intent(&self, card: CardNumber) -> Result<Option<OpenIntent>, LedgerError> {
-        let sql = "SELECT bytes, abandoned_by FROM intent WHERE card = ?1 AND settled_by IS NULL";
-        self.one(sql, [card.get()], open_intent)?.map(OpenIntent::try_from).transpose()
+        open_intent_of(&self.connection, card)
     }
 
     /// Every intent whose end is not known.
@@ -276,7 +287,8 @@ impl View {
     /// # Errors
     /// As [`View::denial`].
     pub fn by_request(&self, request: RequestId) -> Result<Option<ByRequest>, LedgerError> {
-        let sql = "SELECT bytes, abandoned_by FROM intent WHERE request = ?1 AND settled_by IS NULL";
+        let sql = "SELECT bytes, abandoned_by FROM intent INDEXED BY intent_open \
+                   WHERE request = ?1 AND settled_by IS NULL";
         if let Some(row) = self.one(sql, [request.as_bytes()], open_intent)? {
             return Ok(Some(ByRequest::Open(row.try_into()?)));
         }
@@ -458,6 +470,13 @@ fn stored_entry((head, cose): (Head, Vec<u8>)) -> Result<StoredEntry, LedgerErro
         .and_then(|message| decode_entry(&message.payload))
         .map_err(|error| LedgerError::Damaged(format!("entry {}: {error}", head.sequence)))?;
     Ok(StoredEntry { head, entry })
+}
+
+/// The intent of `card` whose end is not known.
+pub(super) fn open_intent_of(connection: &Connection, card: CardNumber) -> Result<Option<OpenIntent>, LedgerError> {
+    let sql = "SELECT bytes, abandoned_by FROM intent WHERE card = ?1 AND settled_by IS NULL";
+    let row = connection.prepare_cached(sql)?.query_row([card.get()], open_intent).optional()?;
+    row.map(OpenIntent::try_from).transpose()
 }
 
 /// The intent of `transaction` as `settle` and `abandon` need it: with whether it has ended.
