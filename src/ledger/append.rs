@@ -91,10 +91,10 @@ impl Ledger {
         if certificate.card != intent.card || sha256(&certificate.encode()) != intent.certificate {
             return Err(LedgerError::NoCertificate);
         }
-        if self.view.open_intent(intent.card)?.is_some() {
-            return Err(LedgerError::OpenIntent(intent.card));
-        }
         self.write(|draft| {
+            if open_intent_of(draft.connection, intent.card)?.is_some() {
+                return Err(LedgerError::OpenIntent(intent.card));
+            }
             draft.request_is_new(request)?;
             if let Purpose::Undo { debit, debit_counter, .. } = intent.purpose {
                 draft.worth_of(TakesBack { card: intent.card, debit, counter: debit_counter })?;
@@ -300,7 +300,7 @@ impl Draft<'_> {
     /// name.
     fn request_is_new(&self, request: RequestId) -> Result<(), LedgerError> {
         let sql = "SELECT 1 FROM entry WHERE request = ?1 AND kind IN ('debit', 'reversal', 'undo-request') \
-                   UNION ALL SELECT 1 FROM intent WHERE request = ?1 AND settled_by IS NULL";
+                   UNION ALL SELECT 1 FROM intent INDEXED BY intent_open WHERE request = ?1 AND settled_by IS NULL";
         let known = self.connection.prepare_cached(sql)?.exists([request.as_bytes()])?;
         if known { Err(LedgerError::RequestKnown(request)) } else { Ok(()) }
     }

@@ -19,6 +19,9 @@ const COMMAND_MAX: Duration = Duration::from_secs(5);
 /// Every answer ends with one (ISO/IEC 7816-4, 5.6).
 const STATUS_WORD: usize = 2;
 
+/// Room for the names of one reader: pcscd gives one, of 127 bytes at most.
+const NAMES_BYTES: usize = 256;
+
 /// How often, and after which pause, a card that another program has to itself is asked for again.
 const HELD_TRIES: u32 = 5;
 const HELD_PAUSE: Duration = Duration::from_millis(100);
@@ -206,7 +209,9 @@ impl CardConnection {
 
     fn agreed_protocol(&self) -> Result<Option<Protocol>, Fault> {
         let Some(card) = &self.card else { return Ok(None) };
-        let status = self.pulse.during(Call::Take, PROMPT, || card.status2_owned())?;
+        // Owned, it would ask twice: for the lengths, and then.
+        let (mut names, mut atr) = ([0; NAMES_BYTES], [0; pcsc::MAX_ATR_SIZE]);
+        let status = self.pulse.during(Call::Take, PROMPT, || card.status2(&mut names, &mut atr))?;
         Ok(match status.protocol2() {
             Some(pcsc::Protocol::T0) => Some(Protocol::T0),
             Some(pcsc::Protocol::T1) => Some(Protocol::T1),

@@ -80,12 +80,15 @@ pub fn look_up(
         slots,
         ..unavailable(season, transaction)
     };
-    if let Some(card) = card {
-        of_card(view, &mut facts, card, now)?;
-    }
-    if let Some(client) = client {
-        of_client(view, &mut facts, client)?;
-    }
+    view.in_snapshot(|view| {
+        if let Some(card) = card {
+            of_card(view, &mut facts, card, now)?;
+        }
+        if let Some(client) = client {
+            of_client(view, &mut facts, client)?;
+        }
+        Ok(())
+    })?;
     Ok(facts)
 }
 
