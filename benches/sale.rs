@@ -30,11 +30,10 @@ use pass::domain::card::{
 use pass::domain::entry::Tender;
 use pass::domain::quote::QuoteRequest;
 use pass::domain::{CardNumber, RequestId, TransactionId};
-use pass::ledger::LedgerThread;
+use pass::ledger::{LedgerThread, TerminalKeys};
 use pass::machine::sale::{ClientRequest, Command as Request, Event, Outcome, View};
 use pass::reader::{CardWorker, ReaderName};
 use pass::terminal::counter::{Audience, Counter};
-use pass::terminal::keys::TerminalKeys;
 use pass::terminal::port::PcscPort;
 use pass::virtual_card::{CardInReader, MemoryStorage, VirtualCard};
 use pass::wire::apdu::Protocol;

@@ -11,8 +11,7 @@ use pass::domain::{
     CardNumber, Counter, EntitlementSerial, HolderReference, IssueNumber, KeySerial, RequestId, TerminalId, Timestamp,
     TransactionId,
 };
-use pass::ledger::{Ledger, verify_answer};
-use pass::terminal::keys::TerminalKeys;
+use pass::ledger::{Ledger, TerminalKeys, verify_answer};
 use pass::wire::exchange::Health;
 
 use super::world::{CINEMA, EVENING, Region, SEASON, cents, code};
@@ -36,7 +35,7 @@ pub(crate) fn generous(root: P256Key, key: P256Key) -> Region {
         redemption_max: None,
         day_max: None,
     };
-    Region { root, key, catalogue: Catalogue::new(SEASON, 1, vec![benefit]).unwrap() }
+    Region::of(root, key, Catalogue::new(SEASON, 1, vec![benefit]).unwrap())
 }
 
 /// A terminal's directory: its ledger, and the keys of the whole world beside it.

@@ -79,12 +79,13 @@ pub(crate) struct Region {
 
 impl Region {
     pub(crate) fn new() -> Self {
-        Self {
-            root: P256Key::generate().unwrap().0,
-            key: P256Key::generate().unwrap().0,
-            catalogue: Catalogue::new(SEASON, 1, benefits()).unwrap(),
-            denied: RefCell::default(),
-        }
+        let key = || P256Key::generate().unwrap().0;
+        Self::of(key(), key(), Catalogue::new(SEASON, 1, benefits()).unwrap())
+    }
+
+    /// A region with these keys and this catalogue.
+    pub(crate) fn of(root: P256Key, key: P256Key, catalogue: Catalogue) -> Self {
+        Self { root, key, catalogue, denied: RefCell::default() }
     }
 
     pub(crate) fn key_certificate(&self) -> KeyCertificate {
