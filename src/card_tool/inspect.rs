@@ -114,7 +114,10 @@ fn data_of(transport: &mut dyn Transport, command: &Command) -> Result<Vec<u8>, 
 
 /// What the card shows, as JSON.
 fn look(transport: &mut dyn Transport, insider: Option<&Insider>) -> Result<Value, String> {
-    let Ok(selected) = data_of(transport, &Command::Select) else { return Ok(json!({ "pass": false })) };
+    // Any card answers SELECT with something: one that is silent was pulled, or is none.
+    let le = Le::of(transport.protocol());
+    let answer = exchange(transport, &Command::Select, le).map_err(|error| error.to_string())?;
+    let Answer { data: selected, status: StatusWord::DONE } = answer else { return Ok(json!({ "pass": false })) };
     match SelectAnswer::decode(&selected) {
         Ok(SelectAnswer::Blank) => return Ok(json!({ "pass": true, "profile": 0, "blank": true })),
         Ok(SelectAnswer::Issued(_)) => (),

@@ -9,15 +9,18 @@ mod line;
 mod process;
 mod region;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
+use std::thread;
+use std::time::Instant;
 
 use tempfile::TempDir;
 
-pub(crate) use card::{Card, Moment};
+pub(crate) use card::{Card, Laid, Moment};
 pub(crate) use counter::{Books, Counter, agree, amount_of};
 pub(crate) use process::{Running, Said};
 pub(crate) use region::Region;
@@ -43,6 +46,9 @@ pub(crate) fn many_seats() -> String {
     many
 }
 
+/// How many files of what was said last are shown when a test fails: two for each verb.
+const LAST_SAID: usize = 16;
+
 /// A file of `config/`.
 pub(crate) fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name)
@@ -52,6 +58,8 @@ pub(crate) fn shipped(name: &str) -> PathBuf {
 pub(crate) struct Stage {
     directory: TempDir,
     sequence: Cell<u32>,
+    /// When a card was last taken off each reader.
+    pulled: RefCell<BTreeMap<usize, Instant>>,
 }
 
 impl Stage {
@@ -66,6 +74,8 @@ impl Stage {
         command
             .env(SOCKET_VARIABLE, Pcscd::socket(&self.place("pcscd")))
             .env_remove("PASS_REGION_DATA")
+            .env("NO_COLOR", "1")
+            .env("RUST_BACKTRACE", "0")
             .env_remove("PASS_LOG")
             .env_remove("RUST_LOG")
             .env_remove("NOTIFY_SOCKET");
@@ -84,6 +94,10 @@ impl Stage {
         let Ok(logs) = fs::read_dir(self.place("logs")) else { return };
         let mut logs: Vec<PathBuf> = logs.flatten().map(|entry| entry.path()).collect();
         logs.sort();
+        // Programs that serve, and what was said last.
+        let newest = logs.len().saturating_sub(LAST_SAID);
+        let mut logs: Vec<PathBuf> =
+            (0..).zip(logs).filter(|(index, log)| *index >= newest || serves(log)).map(|(_, log)| log).collect();
         logs.push(self.place("pcscd").join("pcscd.log"));
         for log in logs {
             let said = fs::read_to_string(&log).unwrap_or_default();
@@ -105,7 +119,7 @@ impl World {
     pub(crate) fn new() -> Self {
         // Not where TMPDIR says: the path of a socket is short.
         let directory = tempfile::Builder::new().prefix("pass-").tempdir_in("/tmp").unwrap();
-        let stage = Rc::new(Stage { directory, sequence: Cell::new(1) });
+        let stage = Rc::new(Stage { directory, sequence: Cell::new(1), pulled: RefCell::default() });
         fs::create_dir(stage.place("logs")).unwrap();
         fs::create_dir(stage.place("pcscd")).unwrap();
         Self { pcscd: Pcscd::start(&stage.place("pcscd"), 4).expect("pcscd starts"), stage }
@@ -137,7 +151,7 @@ impl World {
     /// A card of the profile `lycee`, made from a blank one at the card bureau.
     pub(crate) fn card(&self, region: &Region) -> Card {
         let mut card = Card::blank();
-        let inserted = card.insert(self, BUREAU);
+        let inserted = card.lay(self, BUREAU);
         card.number = region.issue(&self.pcscd.reader_name(BUREAU), "lycee");
         drop(inserted);
         card
@@ -151,10 +165,16 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        if thread::panicking() {
             self.stage.print_logs();
         }
     }
+}
+
+/// Whether this is what a program said that serves.
+fn serves(log: &Path) -> bool {
+    let name = log.file_stem().unwrap_or_default().to_string_lossy();
+    name.ends_with("-run") || name.ends_with("-serve")
 }
 
 fn file(path: &Path) -> File {

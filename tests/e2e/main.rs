@@ -6,4 +6,5 @@ mod kit;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod deaths;
 mod sale;

@@ -20,7 +20,7 @@ fn from_a_blank_chip_to_a_payable_entry() {
     let cinema = world.counter(&region, "Cinéma Le Phare (inventé)", "cinema", HERE);
     let bookshop = world.counter(&region, "Librairie des Quais (inventée)", "bookshop", THERE);
 
-    let lying = card.insert(&world, HERE);
+    let lying = card.lay(&world, HERE);
     let seat = cinema.redeem(&[]).exits(0).json();
     assert_fields(
         &seat,
@@ -32,7 +32,7 @@ fn from_a_blank_chip_to_a_payable_entry() {
     let entry = seat["entry"].as_u64().unwrap();
     drop(lying);
 
-    let lying = card.insert(&world, THERE);
+    let lying = card.lay(&world, THERE);
     let book = bookshop.redeem(&["--price", "23.50", "--paid", "card"]).exits(0).json();
     assert_fields(
         &book,
@@ -52,7 +52,7 @@ fn from_a_blank_chip_to_a_payable_entry() {
     assert_eq!(bookshop.undo(&[]).exits(3).text("refusal"), "nothing-to-undo");
     drop(lying);
 
-    let _lying = card.insert(&world, HERE);
+    let _lying = card.lay(&world, HERE);
     cinema.card();
     for counter in [&cinema, &bookshop] {
         assert_eq!(counter.sync()["error"], Value::Null);
@@ -87,7 +87,7 @@ fn five_seats_and_no_sixth() {
     let region = world.region();
     let card = world.card(&region);
     let cinema = world.counter(&region, "Cinéma Le Phare (inventé)", "cinema", HERE);
-    let _lying = card.insert(&world, HERE);
+    let _lying = card.lay(&world, HERE);
     for left in (0..5).rev() {
         assert_eq!(cinema.redeem(&[]).exits(0).json()["left"], left);
     }

@@ -1,14 +1,50 @@
 //! Cards: what a young person holds, in a reader or not, and hands that pull it at the worst moment.
 
+use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use pass::virtual_card::applet::Applet;
 use pass::virtual_card::{CardInReader, CardMemory, Fault, Faulty, IssuedMemory, MemoryStorage, VirtualCard};
 use pass::wire::apdu::Protocol;
 use pass::wire::card::Instruction;
 
-use super::World;
+use super::{Stage, World};
 use crate::support::{DEADLINE, InsertedCard};
+
+/// pcscd looks for the card about every 0.4 s. A card that leaves in the middle of a command and is back before the next look can stay
+/// unseen, so nobody's hand is faster than this.
+const AWAY_MIN: Duration = Duration::from_millis(700);
+
+/// A card on a reader. Dropping it takes it off.
+pub(crate) struct Laid {
+    inserted: Option<InsertedCard>,
+    reader: usize,
+    stage: Rc<Stage>,
+}
+
+impl Laid {
+    fn down(world: &World, reader: usize, applet: impl Applet + Send + 'static) -> Self {
+        let stage = Rc::clone(world.stage());
+        if let Some(pulled) = stage.pulled.borrow().get(&reader) {
+            thread::sleep(AWAY_MIN.saturating_sub(pulled.elapsed()));
+        }
+        Self { inserted: Some(InsertedCard::insert(world.pcscd.vpcd_port(reader), applet)), reader, stage }
+    }
+
+    /// Waits until it is off the reader without having been taken off.
+    pub(crate) fn left(mut self) {
+        self.inserted.take().expect("it lies there").left();
+    }
+}
+
+impl Drop for Laid {
+    fn drop(&mut self) {
+        self.inserted = None;
+        self.stage.pulled.borrow_mut().insert(self.reader, Instant::now());
+    }
+}
 
 /// A card and what lasts in it, also while it is in nobody's reader.
 pub(crate) struct Card {
@@ -27,17 +63,17 @@ impl Card {
     }
 
     /// Lays it on a reader.
-    pub(crate) fn insert(&self, world: &World, reader: usize) -> InsertedCard {
-        InsertedCard::insert(world.pcscd.vpcd_port(reader), self.in_reader())
+    pub(crate) fn lay(&self, world: &World, reader: usize) -> Laid {
+        Laid::down(world, reader, self.in_reader())
     }
 
     /// Lays it on a reader, to misbehave by this plan.
-    pub(crate) fn insert_faulty(&self, world: &World, reader: usize, plan: Vec<Fault>) -> InsertedCard {
-        InsertedCard::insert(world.pcscd.vpcd_port(reader), Faulty::new(self.in_reader(), plan))
+    pub(crate) fn lay_faulty(&self, world: &World, reader: usize, plan: Vec<Fault>) -> Laid {
+        Laid::down(world, reader, Faulty::new(self.in_reader(), plan))
     }
 
     /// Lays it on a reader, to stand still at the first `instruction`.
-    pub(crate) fn insert_to_stop(
+    pub(crate) fn lay_to_stop(
         &self,
         world: &World,
         reader: usize,
@@ -46,8 +82,7 @@ impl Card {
     ) -> StoppedCard {
         let ((tell, reached), (decide, decided)) = (mpsc::channel(), mpsc::channel());
         let stopping = Stopping { card: self.in_reader(), instruction, moment: Some(moment), reached: tell, decided };
-        let inserted = InsertedCard::insert(world.pcscd.vpcd_port(reader), stopping);
-        StoppedCard { reached, decide, _inserted: inserted }
+        StoppedCard { reached, decide, _laid: Laid::down(world, reader, stopping) }
     }
 
     /// What is in its lasting memory.
@@ -95,7 +130,7 @@ enum Next {
 pub(crate) struct StoppedCard {
     reached: Receiver<()>,
     decide: Sender<Next>,
-    _inserted: InsertedCard,
+    _laid: Laid,
 }
 
 impl StoppedCard {
