@@ -1,6 +1,6 @@
 //! What the ledger knows for the machine's next decision. Runs on the ledger's thread.
 
-use crate::domain::entry::{Body, Debit, Purpose};
+use crate::domain::entry::{Body, Debit, Learnt, Purpose};
 use crate::domain::purse::{Amounts, Slots};
 use crate::domain::refusal::Refusal;
 use crate::domain::{CardNumber, Season, Sequence, Timestamp, TransactionId};
@@ -111,8 +111,15 @@ fn of_card(view: &View, facts: &mut Facts, card: CardNumber, now: Timestamp) -> 
         today = today.with(benefit.slot, view.debited_since(card, benefit.slot, midnight)?);
     }
     facts.debited_today = today;
-    let ended = view.undelivered(card)?;
-    facts.undelivered = ended.into_iter().rev().find_map(|ended| undelivered(facts, ended, now));
+    for ended in view.undelivered(card)?.into_iter().rev() {
+        // What was undone since is not handed out.
+        if !view.is_undone(ended.end.head.sequence)?
+            && let Some(found) = undelivered(facts, ended, now)
+        {
+            facts.undelivered = Some(found);
+            break;
+        }
+    }
     Ok(())
 }
 
@@ -124,7 +131,9 @@ fn of_client(
 ) -> Result<(), LedgerError> {
     facts.known = view.by_request(client.id)?.map(|known| match known {
         ByRequest::Open(open) => Known::InDoubt(Box::new(open.intent)),
-        ByRequest::Ended(entry) => Known::Ended(outcome_of(facts, &entry)),
+        ByRequest::Ended(entry) => {
+            Known::Ended { outcome: outcome_of(facts, &entry), untold: untold(&entry.entry.body) }
+        }
     });
     match &client.command {
         Command::Undo { entry, .. } => facts.undo = undo_of(view, *entry)?,
@@ -197,6 +206,21 @@ fn undelivered(facts: &Facts, ended: EndedIntent, now: Timestamp) -> Option<Unde
     let (stored, debit) = as_debit(ended.end).filter(|_| recent)?;
     let granted = granted(facts, stored.head.sequence, stored.entry.time, &debit);
     Some(Undelivered { transaction, granted, price, supplement })
+}
+
+/// The transaction of a sale that the client was not told of at once.
+fn untold(body: &Body) -> Option<TransactionId> {
+    match body {
+        Body::Debit(debit) if debit.learnt == Learnt::FromRecords => Some(debit.proof.record.transaction),
+        Body::Debit(_)
+        | Body::Reversal(_)
+        | Body::NotDone(_)
+        | Body::Abandoned(_)
+        | Body::UndoRequest(_)
+        | Body::Refused(_)
+        | Body::CardRead(_)
+        | Body::Event(_) => None,
+    }
 }
 
 /// What an earlier request came to, told again.

@@ -7,4 +7,5 @@ mod kit;
 mod support;
 
 mod deaths;
+mod pulls;
 mod sale;

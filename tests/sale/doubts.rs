@@ -208,3 +208,35 @@ fn the_card_is_seen_going_in_the_middle_of_nothing() {
     assert!(matches!(shop.redeem(None), Outcome::Granted(_)));
     agree(&shop, &card, 1);
 }
+
+/// A seat that the card was debited for while nobody waited any more, settled by the card's return; and the name of its request.
+fn settled_late(region: &Region) -> (Shop, pass::virtual_card::MemoryStorage, pass::domain::RequestId) {
+    let (mut shop, card) = (Shop::open(region, 1, "cinema"), region.card(1));
+    shop.tap_with(&card, vec![Fault::next(Instruction::Debit, Effect::LeaveAfter)]);
+    let id = shop.next_id();
+    shop.request(id, redemption(None));
+    let Outcome::Refused(_) = shop.waited() else { panic!() };
+    shop.take_away();
+    shop.tap(&card);
+    assert_eq!(shop.kinds(), ["debit"]);
+    (shop, card, id)
+}
+
+#[test]
+fn what_was_told_by_its_name_is_not_handed_out_again() {
+    let region = Region::new();
+    let (mut shop, card, id) = settled_late(&region);
+    shop.request(id, redemption(None));
+    assert!(matches!(shop.waited(), Outcome::Granted(granted) if granted.repeated));
+    assert!(matches!(shop.redeem(None), Outcome::Granted(granted) if !granted.repeated && granted.left == 3));
+    agree(&shop, &card, 2);
+}
+
+#[test]
+fn what_was_undone_is_not_handed_out() {
+    let region = Region::new();
+    let (mut shop, card, _) = settled_late(&region);
+    assert!(matches!(shop.ask(UNDO), Outcome::Undone(_)));
+    assert!(matches!(shop.redeem(None), Outcome::Granted(granted) if !granted.repeated && granted.left == 4));
+    agree(&shop, &card, 1);
+}

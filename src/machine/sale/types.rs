@@ -105,7 +105,12 @@ impl Undelivered {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
     /// It ended: the same answer again.
-    Ended(Outcome),
+    Ended {
+        /// The answer.
+        outcome: Outcome,
+        /// Its transaction, when the card told how it ended after the client had gone: the answer is told now.
+        untold: Option<TransactionId>,
+    },
     /// It is in doubt: the card must come back.
     InDoubt(Box<Intent>),
 }
