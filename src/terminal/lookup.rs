@@ -83,7 +83,7 @@ pub fn look_up(
         of_card(view, &mut facts, card, now)?;
     }
     if let Some(client) = client {
-        of_client(view, &mut facts, client, card)?;
+        of_client(view, &mut facts, client)?;
     }
     Ok(facts)
 }
@@ -127,7 +127,6 @@ fn of_client(
     view: &View,
     facts: &mut Facts,
     client: &ClientRequest,
-    card: Option<CardNumber>,
 ) -> Result<(), LedgerError> {
     facts.known = view.by_request(client.id)?.map(|known| match known {
         ByRequest::Open(open) => Known::InDoubt(Box::new(open.intent)),
@@ -137,10 +136,9 @@ fn of_client(
     });
     match &client.command {
         Command::Undo { entry, .. } => facts.undo = undo_of(view, *entry)?,
-        Command::Abandon { card: named } if card.is_none() => {
-            facts.intent = view.open_intent(*named)?.map(open_intent);
-        }
-        Command::Abandon { .. } | Command::Quote(_) | Command::Redeem { .. } => (),
+        // The sale of the card that is named, whatever card lies in the reader.
+        Command::Abandon { card: named } => facts.intent = view.open_intent(*named)?.map(open_intent),
+        Command::Quote(_) | Command::Redeem { .. } => (),
     }
     Ok(())
 }
