@@ -123,11 +123,7 @@ fn of_card(view: &View, facts: &mut Facts, card: CardNumber, now: Timestamp) -> 
     Ok(())
 }
 
-fn of_client(
-    view: &View,
-    facts: &mut Facts,
-    client: &ClientRequest,
-) -> Result<(), LedgerError> {
+fn of_client(view: &View, facts: &mut Facts, client: &ClientRequest) -> Result<(), LedgerError> {
     facts.known = view.by_request(client.id)?.map(|known| match known {
         ByRequest::Open(open) => Known::InDoubt(Box::new(open.intent)),
         ByRequest::Ended(entry) => {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use pass::wire::card::Instruction;
 use serde_json::Value;
 
-use crate::kit::{Books, Card, Counter, HERE, Moment, Region, Running, World, agree, many_seats};
+use crate::kit::{Books, HERE, Moment, Running, Story};
 
 /// What becomes of the card after the daemon died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,22 +57,7 @@ fn after(change: Instruction) -> impl Iterator<Item = Death> {
         .into_iter()
 }
 
-struct Story {
-    world: World,
-    region: Region,
-    card: Card,
-    cinema: Counter,
-}
-
 impl Story {
-    fn begin() -> Self {
-        let world = World::new();
-        let region = world.region_with(&many_seats());
-        let card = world.card(&region);
-        let cinema = world.counter(&region, "Cinéma Le Phare (inventé)", "cinema", HERE);
-        Self { world, region, card, cinema }
-    }
-
     /// The verb is asked, the card comes, the daemon dies; it starts again, and the card comes back. What the verb said, and what the
     /// books say before anything else is asked.
     fn die(&mut self, verb: &[&str], death: Death) -> (Value, Books) {
@@ -104,10 +89,6 @@ impl Story {
             other => panic!("{other:?}: {answer}"),
         }
         answer
-    }
-
-    fn books(&self) -> Books {
-        agree(&self.region, &self.cinema, &self.card, "cinema")
     }
 }
 

@@ -8,6 +8,7 @@ mod counter;
 mod line;
 mod process;
 mod region;
+mod story;
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ pub(crate) use card::{Card, Laid, Moment};
 pub(crate) use counter::{Books, Counter, agree, amount_of};
 pub(crate) use process::{Running, Said};
 pub(crate) use region::Region;
+pub(crate) use story::Story;
 
 use crate::support::pcscd::{Pcscd, SOCKET_VARIABLE};
 

@@ -7,5 +7,8 @@ mod kit;
 mod support;
 
 mod deaths;
+mod lines;
 mod pulls;
+mod readers;
+mod rights;
 mod sale;

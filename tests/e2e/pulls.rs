@@ -1,47 +1,22 @@
 //! A hand pulls the card at every APDU of a sale and of an undo, before it is done or after, and lays it back; a relay lies. The client
 //! waits, or has given up. One debit for one payment in every case.
 
+use std::thread;
+use std::time::Duration;
+
 use pass::virtual_card::{Effect, Fault};
 use pass::wire::apdu::StatusWord;
 use pass::wire::card::Instruction;
 use serde_json::Value;
 
-use crate::kit::{Books, Card, Counter, HERE, Laid, PASS_CARD, Region, Running, World, agree, many_seats};
+use crate::kit::{BUREAU, Books, HERE, Laid, PASS_CARD, Running, Story, World};
 
 /// APDUs of the longest way through a sale: SELECT, READ CERTIFICATE, OPEN, READ ENTITLEMENT, DEBIT. After the last the card stays.
 const SALE: u32 = 5;
 /// The same for an undo of a card that was laid down after it was asked.
 const UNDO: u32 = 5;
 
-struct Story {
-    world: World,
-    region: Region,
-    card: Card,
-    cinema: Counter,
-}
-
 impl Story {
-    fn begin() -> Self {
-        let world = World::new();
-        let region = world.region_with(&many_seats());
-        let card = world.card(&region);
-        let cinema = world.counter(&region, "Cinéma Le Phare (inventé)", "cinema", HERE);
-        Self { world, region, card, cinema }
-    }
-
-    fn lay(&self) -> Laid {
-        self.card.lay(&self.world, HERE)
-    }
-
-    /// Lays the card down, to do this wrong.
-    fn lay_to(&self, fault: Fault) -> Laid {
-        self.card.lay_faulty(&self.world, HERE, vec![fault])
-    }
-
-    fn books(&self) -> Books {
-        agree(&self.region, &self.cinema, &self.card, "cinema")
-    }
-
     /// The verb is asked, the card comes, leaves at its `number`th command, and is laid back.
     fn pulled_and_back(&self, verb: &str, number: u32, effect: Effect) -> (Value, Laid) {
         println!("{verb}, command {number}: {effect:?}");
@@ -163,14 +138,14 @@ fn the_card_program_pulls_and_lies_as_it_is_told() {
         card
     };
     let cinema = world.counter(&region, "Cinéma Le Phare (inventé)", "cinema", HERE);
-    let blank = serve(crate::kit::BUREAU, &[]);
-    region.issue(&world.pcscd.reader_name(crate::kit::BUREAU), "lycee");
+    let blank = serve(BUREAU, &[]);
+    region.issue(&world.pcscd.reader_name(BUREAU), "lycee");
     blank.stop().exits(0);
 
     let asking = cinema.begin(&["redeem", "--json", "--wait", "20"]);
     let pulled = serve(HERE, &["--pull", "after:DEBIT"]).said().exits(0);
     assert!(pulled.out.contains("left after DEBIT"), "{}", pulled.out);
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    thread::sleep(Duration::from_millis(700));
     let lies = serve(HERE, &["--lie", "REVERSE:6985"]);
     assert_eq!(asking.said().exits(0).json()["left"], 4);
     assert_eq!(cinema.undo(&[]).exits(0).text("outcome"), "undone");

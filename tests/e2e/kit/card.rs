@@ -25,7 +25,8 @@ pub(crate) struct Laid {
 }
 
 impl Laid {
-    fn down(world: &World, reader: usize, applet: impl Applet + Send + 'static) -> Self {
+    /// Lays something down that need not be a PASS.
+    pub(crate) fn down(world: &World, reader: usize, applet: impl Applet + Send + 'static) -> Self {
         let stage = Rc::clone(world.stage());
         if let Some(pulled) = stage.pulled.borrow().get(&reader) {
             thread::sleep(AWAY_MIN.saturating_sub(pulled.elapsed()));

@@ -14,6 +14,8 @@ struct State {
     /// Where the region is.
     to: Arc<Mutex<SocketAddr>>,
     up: AtomicBool,
+    /// Nothing comes through, and nobody is told.
+    held: AtomicBool,
     /// How many answers are yet to be lost.
     losing: AtomicU32,
     /// How many answers were lost.
@@ -35,6 +37,7 @@ impl Line {
         let state = Arc::new(State {
             to: region,
             up: AtomicBool::new(true),
+            held: AtomicBool::new(false),
             losing: AtomicU32::new(0),
             lost: AtomicU32::new(0),
             ended: AtomicBool::new(false),
@@ -65,8 +68,14 @@ impl Line {
         self.state.up.store(false, Ordering::SeqCst);
     }
 
+    /// Lets nothing through any more, and closes nothing.
+    pub(crate) fn hold(&self) {
+        self.state.held.store(true, Ordering::SeqCst);
+    }
+
     /// Mends it.
     pub(crate) fn mend(&self) {
+        self.state.held.store(false, Ordering::SeqCst);
         self.state.up.store(true, Ordering::SeqCst);
     }
 
@@ -111,6 +120,10 @@ impl State {
         let _ = from.set_read_timeout(Some(PAUSE));
         let mut buffer = [0; 64 * 1024];
         while self.is_open() {
+            if self.held.load(Ordering::SeqCst) {
+                thread::sleep(PAUSE);
+                continue;
+            }
             let read = match from.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(read) => read,
