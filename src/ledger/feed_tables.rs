@@ -51,11 +51,11 @@ pub(super) fn keep_terminal_certificate(
     connection: &Connection,
     certificate: &TerminalCertificate,
 ) -> Result<(), LedgerError> {
-    // One of another terminal is of no use here.
+    // One of another terminal is of no use here. Of two of one second the later in the feed counts: a key may be replaced at any moment.
     let sql = "INSERT INTO terminal_certificate (season, issued_at, bytes) \
                SELECT ?1, ?2, ?3 FROM identity WHERE terminal = ?4 \
                ON CONFLICT (season) DO UPDATE SET issued_at = excluded.issued_at, bytes = excluded.bytes \
-               WHERE issued_at < excluded.issued_at";
+               WHERE issued_at <= excluded.issued_at";
     let row = (certificate.season.get(), certificate.issued_at.get(), certificate.encode(), certificate.terminal.get());
     connection.prepare_cached(sql)?.execute(row)?;
     Ok(())

@@ -23,6 +23,7 @@ use tempfile::TempDir;
 
 pub(crate) use card::{Card, Laid, Moment};
 pub(crate) use counter::{Books, Counter, agree, amount_of};
+pub(crate) use line::Line;
 pub(crate) use process::{Running, Said};
 pub(crate) use region::Region;
 pub(crate) use story::Story;
@@ -78,7 +79,7 @@ impl Stage {
             .env_remove("PASS_REGION_DATA")
             .env("NO_COLOR", "1")
             .env("RUST_BACKTRACE", "0")
-            .env_remove("PASS_LOG")
+            .env("PASS_LOG", std::env::var("PASS_LOG").unwrap_or("warn,pass=info".into()))
             .env_remove("RUST_LOG")
             .env_remove("NOTIFY_SOCKET");
         command

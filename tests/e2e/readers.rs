@@ -25,7 +25,7 @@ fn pcscd_dies_and_comes_back() {
 
     story.world.pcscd.restart().unwrap();
     let _lying = story.lay();
-    assert_eq!(story.cinema.redeem(&["--wait", "30"]).exits(0).json()["left"], 498);
+    assert_eq!(story.cinema.ask(&["redeem", "--json", "--wait", "30"]).exits(0).json()["left"], 498);
     assert_eq!(story.books(), Books { consumed: 2, cash: 200 });
 }
 
@@ -129,7 +129,7 @@ fn a_card_that_another_program_has_to_itself_is_waited_for() {
     let busy = story.cinema.ask(&["redeem", "--json", "--wait", "2"]).exits(4).json();
     assert_eq!((&busy["refusal"], &busy["again"]), (&Value::from("busy"), &Value::from(true)));
     assert!(asked.elapsed() < Duration::from_secs(10));
-    assert_eq!(story.cinema.status()["card"]["refusal"]["refusal"], "busy");
+    story.cinema.await_status("it says so", |status| status["card"]["refusal"]["refusal"] == "busy");
     let waiting = story.cinema.begin(&["redeem", "--json", "--wait", "20"]);
     other.kill();
     assert_eq!(waiting.said().exits(0).json()["left"], 499);

@@ -196,6 +196,10 @@ impl SaleMachine {
         match std::mem::replace(&mut self.phase, Phase::Empty) {
             Phase::Empty => self.look_up(None),
             Phase::Ready(presented) | Phase::TurnedAway(Some(presented), _) => self.look_up(Some(presented)),
+            // Opened again: the terminal may have learnt since what it lacked, as a newer certificate. What is not genuine stays so.
+            Phase::TurnedAway(None, refused) if self.card_present && refused.refusal != Refusal::CardNotGenuine => {
+                self.open()
+            }
             Phase::TurnedAway(None, refused) => {
                 self.phase = Phase::TurnedAway(None, refused.clone());
                 self.reply(Outcome::Refused(refused))

@@ -72,7 +72,14 @@ impl Counter {
     /// Starts the daemon and waits until it answers.
     #[track_caller]
     pub(crate) fn start(&mut self) {
-        let mut daemon = self.begin(&["run", "--reader", &self.reader]);
+        let reader = self.reader.clone();
+        self.start_with(&["--reader", &reader]);
+    }
+
+    /// Starts the daemon with these options and waits until it answers.
+    #[track_caller]
+    pub(crate) fn start_with(&mut self, options: &[&str]) {
+        let mut daemon = self.begin(&[&["run"], options].concat());
         let socket = self.data.join("socket");
         let up = poll(DEADLINE, || match daemon.ended() {
             Some(ended) => Some(Err(ended)),

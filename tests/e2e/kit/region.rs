@@ -40,7 +40,7 @@ impl Region {
     }
 
     /// Where it listens: a line follows it when it moves.
-    pub(super) fn address(&self) -> Arc<Mutex<SocketAddr>> {
+    pub(crate) fn address(&self) -> Arc<Mutex<SocketAddr>> {
         Arc::clone(&self.address)
     }
 
