@@ -159,9 +159,21 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::NoSuchIntent`], and the others.
     pub fn mark_delivered(&mut self, transaction: TransactionId) -> Result<(), LedgerError> {
+        self.set_delivered(transaction, true)
+    }
+
+    /// Nobody heard how a sale ended that the card proved at once: the next client on that card is told.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoSuchIntent`], and the others.
+    pub fn mark_untold(&mut self, transaction: TransactionId) -> Result<(), LedgerError> {
+        self.set_delivered(transaction, false)
+    }
+
+    fn set_delivered(&mut self, transaction: TransactionId, delivered: bool) -> Result<(), LedgerError> {
         self.write(|draft| {
-            let sql = "UPDATE intent SET delivered = 1 WHERE transaction_id = ?1";
-            match draft.connection.prepare_cached(sql)?.execute([transaction.as_bytes()])? {
+            let sql = "UPDATE intent SET delivered = ?2 WHERE transaction_id = ?1";
+            match draft.connection.prepare_cached(sql)?.execute((transaction.as_bytes(), delivered))? {
                 0 => Err(LedgerError::NoSuchIntent(transaction)),
                 _ => Ok(()),
             }

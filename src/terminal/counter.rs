@@ -32,6 +32,11 @@ pub trait Audience {
     /// The answer to the waiting client.
     fn reply(&mut self, outcome: Outcome);
 
+    /// Whether the client has gone since it was last asked for: said once.
+    fn client_left(&mut self) -> bool {
+        false
+    }
+
     /// An entry was written: it waits for the region.
     fn appended(&mut self);
 
@@ -141,6 +146,11 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             let now = self.now();
+            // A client that lost its patience while the reader was silent is not served behind its back.
+            if self.audience.client_left() {
+                let none = self.machine.on_event(now, Event::ClientGone);
+                debug_assert!(none.is_empty(), "nothing follows when a client goes");
+            }
             for action in self.machine.on_event(now, event) {
                 events.extend(self.perform(action));
             }
@@ -175,6 +185,11 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
             Action::MarkDelivered(transaction) => {
                 // An answer that is told twice is better than one that is never told.
                 let _failure_is_logged = self.write(move |ledger| ledger.mark_delivered(transaction).map(|()| None));
+                None
+            }
+            Action::MarkUntold(transaction) => {
+                // The journal has it all the same.
+                let _failure_is_logged = self.write(move |ledger| ledger.mark_untold(transaction).map(|()| None));
                 None
             }
             Action::Reply(outcome) => {

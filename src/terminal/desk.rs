@@ -15,7 +15,7 @@ use crate::reader::{CardWorker, ReaderEvent, ReaderName, WhyUnavailable};
 
 use super::clock::Clock;
 use super::counter::{Audience, Counter, TICK};
-use super::exchanger::ExchangerHandle;
+use super::exchanger::{ExchangerHandle, ask_ledger};
 use super::keys::TerminalKeys;
 use super::port::PcscPort;
 
@@ -44,6 +44,7 @@ pub struct DeskHandle {
     views: watch::Receiver<View>,
     readers: watch::Receiver<Readers>,
     beat: Arc<Mutex<Instant>>,
+    ledger: LedgerHandle,
 }
 
 /// Tells the desk that the client went away, unless it was answered.
@@ -59,14 +60,34 @@ impl Drop for Gone<'_> {
 }
 
 impl DeskHandle {
-    /// Does what a client asks; `None` when the desk has ended.
+    /// Does what a client asks; `None` when the desk has ended. A client whose wait is over is answered also while the desk is held up by
+    /// the reader: nothing is then begun for it any more.
     pub async fn ask(&self, request: ClientRequest) -> Option<Outcome> {
         let (reply, outcome) = oneshot::channel();
-        let mut gone = Gone(&self.messages, Some(request.id));
+        let (id, wait) = (request.id, request.wait);
+        let mut gone = Gone(&self.messages, Some(id));
         self.messages.send(Message::Client(request, reply)).ok()?;
-        let outcome = outcome.await.ok();
-        gone.1 = None;
-        outcome
+        tokio::select! {
+            outcome = outcome => {
+                gone.1 = None;
+                return outcome.ok();
+            }
+            () = self.held_up(wait) => (),
+        }
+        // The reply's other end is gone by now. The desk looks at it between storing an intent and asking the card, so what is not in the
+        // ledger now is not asked of the card later.
+        drop(gone);
+        let begun = ask_ledger(&self.ledger, move |ledger| ledger.view().by_request(id)).await;
+        let refusal = if matches!(begun, Ok(Ok(None))) { Refusal::Busy } else { Refusal::SaleInDoubt };
+        Some(Outcome::Refused(Refused::because(refusal)))
+    }
+
+    /// Resolves when `wait` is over and the desk does not look at its queue.
+    async fn held_up(&self, wait: Duration) {
+        tokio::time::sleep(wait).await;
+        while self.last_beat() < HELD_UP_AFTER {
+            tokio::time::sleep(TICK).await;
+        }
     }
 
     /// What the reader room saw.
@@ -116,6 +137,10 @@ impl Audience for Listeners {
         }
     }
 
+    fn client_left(&mut self) -> bool {
+        self.client.take_if(|(_, client)| client.is_closed()).is_some()
+    }
+
     fn appended(&mut self) {
         self.exchanger.entries_wait();
     }
@@ -154,9 +179,10 @@ impl Desk {
         let (views, seen) = watch::channel(View::Idle);
         let (readers, readers_seen) = watch::channel(Readers::Unknown);
         let listeners = Listeners { views, client: None, exchanger };
-        let counter = Counter::new(ledger, PcscPort::new(worker), listeners, keys, clock, generation)?;
+        let counter = Counter::new(ledger.clone(), PcscPort::new(worker), listeners, keys, clock, generation)?;
         let beat = Arc::new(Mutex::new(Instant::now()));
-        let handle = DeskHandle { messages: sender, views: seen, readers: readers_seen, beat: Arc::clone(&beat) };
+        let handle =
+            DeskHandle { messages: sender, views: seen, readers: readers_seen, beat: Arc::clone(&beat), ledger };
         Ok((Self { counter, messages, readers, beat, current: None, waiting: Vec::new() }, handle))
     }
 
@@ -176,6 +202,9 @@ impl Desk {
     }
 
     fn client(&mut self, request: ClientRequest, reply: oneshot::Sender<Outcome>) {
+        if reply.is_closed() {
+            return;
+        }
         if self.counter.busy() {
             // As in `reply`.
             let _heard = reply.send(Outcome::Refused(Refused::because(Refusal::Busy)));
@@ -226,6 +255,9 @@ impl Desk {
         }
     }
 }
+
+/// A desk that has not looked at its queue for so long is held up: longer than a slow card takes from SELECT to its answer.
+const HELD_UP_AFTER: Duration = Duration::from_secs(3);
 
 /// How long a stop waits for the desk: longer than any command of a card.
 pub const STOP_PATIENCE: Duration = Duration::from_secs(8);

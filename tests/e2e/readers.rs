@@ -4,10 +4,11 @@ use std::ffi::CString;
 use std::time::{Duration, Instant};
 
 use pass::virtual_card::applet::Applet;
+use pass::wire::card::Instruction;
 use pcsc::{Context, Protocols, Scope, ShareMode};
 use serde_json::Value;
 
-use crate::kit::{Books, HERE, Laid, Running, Story};
+use crate::kit::{Books, HERE, Laid, Moment, Running, Story};
 
 #[test]
 fn pcscd_dies_and_comes_back() {
@@ -54,6 +55,37 @@ fn pcscd_freezes_and_nothing_hangs() {
     story.cinema.redeem(&[]).exits(0);
     let after = story.books();
     assert!(after.consumed <= before.consumed + 1 && after.cash == 100 * after.consumed);
+}
+
+/// A card or a driver that stands still in a command is as good as frozen: `verb` is answered, and nothing happens behind the client's back.
+fn answered_though_it_stands_still(story: &Story, instruction: Instruction, verb: &str, refusal: &str) {
+    let asked = story.cinema.begin(&[verb, "--json", "--wait", "1"]);
+    let lying = story.card.lay_to_stop(&story.world, HERE, instruction, Moment::Arrived);
+    lying.reached();
+    let answer = asked.said_within(Duration::from_secs(10)).exits(4).json();
+    assert_eq!((&answer["refusal"], &answer["again"]), (&Value::from(refusal), &Value::from(true)), "{instruction}");
+    lying.go_on();
+    story.cinema.await_status("it is settled", |status| status["card"]["genuine"] == true && status["in_doubt"] == 0);
+}
+
+#[test]
+fn a_card_that_stands_still_is_not_waited_for_and_not_debited_behind_the_clients_back() {
+    let story = Story::begin();
+    answered_though_it_stands_still(&story, Instruction::Open, "redeem", "busy");
+    let lying = story.lay();
+    assert_eq!(story.books(), Books { consumed: 0, cash: 0 });
+    drop(lying);
+
+    // It was asked, and does it late: the next client is told, and pays nothing more.
+    answered_though_it_stands_still(&story, Instruction::Debit, "redeem", "sale-in-doubt");
+    let lying = story.lay();
+    assert_eq!(story.books(), Books { consumed: 1, cash: 100 });
+    assert_eq!(story.cinema.redeem(&[]).exits(0).json()["repeated"], true);
+    assert_eq!(story.cinema.redeem(&[]).exits(0).json()["left"], 498);
+    drop(lying);
+    answered_though_it_stands_still(&story, Instruction::Open, "undo", "busy");
+    let _lying = story.lay();
+    assert_eq!(story.books(), Books { consumed: 2, cash: 200 });
 }
 
 /// A card of somebody else: it knows no application.

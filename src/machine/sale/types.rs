@@ -300,6 +300,8 @@ pub enum Action {
     Block(Signature),
     /// A settled sale is about to be told to a client: it is not told again.
     MarkDelivered(TransactionId),
+    /// A sale was done whose client has gone: the next one on that card is told.
+    MarkUntold(TransactionId),
     /// Answer the client.
     Reply(Outcome),
     /// Show the cashier.

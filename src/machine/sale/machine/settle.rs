@@ -15,6 +15,12 @@ impl SaleMachine {
         (begun.intent.transaction == intent.transaction).then_some(begun)
     }
 
+    /// Whether a client asked for `intent` and waits no more. What the terminal takes back by itself nobody waits for.
+    fn is_orphan(&self, intent: &Intent) -> bool {
+        let waits = self.client.as_ref().is_some_and(|waiting| waiting.request.id == intent.request());
+        !waits && intent.request().as_bytes() != intent.transaction.as_bytes()
+    }
+
     /// The card answered the command, or did not.
     pub(super) fn changed(&mut self, now: Now, change: Change) -> Vec<Action> {
         let Phase::Changing(presented, begun) = std::mem::replace(&mut self.phase, Phase::Empty) else {
@@ -115,6 +121,8 @@ impl SaleMachine {
             return Vec::new();
         };
         match (*after, entry, presented) {
+            // Whoever asked has gone and was told so: nothing is sent. The card says that it was not asked, and that goes on record.
+            (AfterStore::Change(begun), _, Some(_)) if self.is_orphan(&begun.intent) => self.open(),
             (AfterStore::Change(begun), _, Some(presented)) => self.change(presented, begun),
             (AfterStore::Done { begun, proof }, Some(entry), Some(presented)) => {
                 self.done(now, entry, presented, &begun, &proof)
@@ -174,6 +182,8 @@ impl SaleMachine {
                 actions.push(Action::MarkDelivered(begun.intent.transaction));
             }
             actions.extend(self.reply(outcome(entry, begun, proof, now.time)));
+        } else if !learnt_late && self.is_orphan(&begun.intent) {
+            actions.push(Action::MarkUntold(begun.intent.transaction));
         }
         actions.extend(self.look_up(Some(presented)));
         actions
