@@ -248,6 +248,10 @@ impl SaleMachine {
     fn not_opened(&mut self, now: Now, failure: OpenFailure) -> Vec<Action> {
         match failure {
             OpenFailure::Gone | OpenFailure::Reader => self.lost(now),
+            // A card that is just being powered, or lies askew, answers at the next try: only one that stays mute is told.
+            OpenFailure::Refused { refusal: Refusal::CardUnreadable, .. } if self.failures + 1 < FAILURES_SHOWN => {
+                self.lost(now)
+            }
             OpenFailure::Refused { refusal, record } => {
                 let refused = Refused::because(refusal);
                 match record {
