@@ -363,8 +363,11 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
     fn look_up(&mut self, card: Option<CardNumber>, client: Option<ClientRequest>) -> Facts {
         let facts = self.look_up_once(card, client.clone());
         let Some(card) = card else { return facts };
-        let behind = self.session.as_ref().is_some_and(|session| session.state().season < facts.season);
-        let hopeless = facts.gate.is_some() || facts.denial.is_some() || facts.entitlement.is_some();
+        let Some(state) = self.session.as_ref().map(|session| *session.state()) else { return facts };
+        let behind = state.season < facts.season;
+        // What is known already helps only when it is newer than what the card has.
+        let known = facts.entitlement.is_some_and(|entitlement| entitlement.serial > state.entitlement_serial);
+        let hopeless = facts.gate.is_some() || facts.denial.is_some() || known;
         if !behind || hopeless || self.asked == Some(card) {
             return facts;
         }
