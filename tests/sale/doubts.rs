@@ -326,3 +326,22 @@ fn what_was_undone_is_not_handed_out() {
     assert!(matches!(shop.redeem(None), Outcome::Granted(granted) if !granted.repeated && granted.left == 4));
     agree(&shop, &card, 1);
 }
+
+#[test]
+fn what_needs_no_card_is_done_whatever_lies_in_the_reader() {
+    let region = Region::new();
+    let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+    shop.tap(&card);
+    assert!(matches!(shop.redeem(None), Outcome::Granted(_)));
+    shop.take_away();
+    shop.tap_with(&card, vec![Fault::next(Instruction::Debit, Effect::LeaveBefore)]);
+    assert!(matches!(shop.redeem(None), Outcome::Refused(_)));
+    shop.take_away();
+    shop.tap(&pass::virtual_card::MemoryStorage::new(pass::virtual_card::CardMemory::BLANK));
+    assert!(matches!(shop.redeem(None), Outcome::Refused(refused) if refused.refusal == Refusal::NotAPass));
+    let given_up = shop.ask(Command::Abandon { card: None });
+    assert!(matches!(given_up, Outcome::Abandoned { .. }), "{given_up:?}");
+    let without_card = Command::Undo { entry: None, without_card: true };
+    assert!(matches!(shop.ask(without_card), Outcome::UndoRequested(_)));
+    assert!(matches!(shop.redeem(None), Outcome::Refused(refused) if refused.refusal == Refusal::NotAPass));
+}

@@ -196,6 +196,8 @@ impl SaleMachine {
         match std::mem::replace(&mut self.phase, Phase::Empty) {
             Phase::Empty => self.look_up(None),
             Phase::Ready(presented) | Phase::TurnedAway(Some(presented), _) => self.look_up(Some(presented)),
+            // What needs no card is done whatever lies there.
+            Phase::TurnedAway(None, _) if self.client_needs_no_card() => self.look_up(None),
             // Opened again: the terminal may have learnt since what it lacked, as a newer certificate. What is not genuine stays so.
             Phase::TurnedAway(None, refused) if self.card_present && refused.refusal != Refusal::CardNotGenuine => {
                 self.open()
@@ -210,6 +212,13 @@ impl SaleMachine {
                 Vec::new()
             }
         }
+    }
+
+    fn client_needs_no_card(&self) -> bool {
+        self.client.as_ref().is_some_and(|waiting| match waiting.request.command {
+            Command::Abandon { .. } | Command::Undo { without_card: true, .. } => true,
+            Command::Undo { without_card: false, .. } | Command::Quote(_) | Command::Redeem { .. } => false,
+        })
     }
 
     fn tick(&mut self, now: Now) -> Vec<Action> {

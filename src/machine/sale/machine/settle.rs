@@ -161,6 +161,9 @@ impl SaleMachine {
         if presented.is_some() {
             return self.look_up(presented);
         }
+        if self.card_present {
+            return self.open();
+        }
         self.phase = Phase::Empty;
         vec![Action::Show(self.view_without_card())]
     }
