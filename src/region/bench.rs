@@ -2,6 +2,8 @@
 //!
 //! What a terminal knew when it wrote an entry was settled when the entry came, and stands with it; so judging again, whenever something
 //! new is known of the card, gives what judging everything at the end would give.
+//!
+//! What is judged is also what the holder has consumed: where another card took the place of the judged one, it is charged the difference.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +12,7 @@ use crate::domain::card::{PublicKey, Record};
 use crate::domain::entry::{Body, CardRead, Entry, Learnt};
 use crate::domain::policy::Policy;
 use crate::domain::verdict::Verdict;
-use crate::domain::{CardNumber, Cents, Counter, Season, TerminalId, Timestamp, TransactionId};
+use crate::domain::{Amounts, CardNumber, Cents, Counter, Season, TerminalId, Timestamp, TransactionId};
 use crate::wire::cose::{Algorithm, Content, Sign1};
 use crate::wire::entry::decode_entry;
 use crate::wire::exchange::TerminalStanding;
@@ -18,7 +20,8 @@ use crate::wire::feed::{EntryVerdict, Item, RecordsWanted};
 
 use super::chain::Chain;
 use super::error::RegionError;
-use super::judge::{CardFacts, EntryFacts, Judgement, gap, judge, past_policy};
+use super::judge::{CardFacts, EntryFacts, Judgement, consumed, gap, judge, past_policy};
+use super::rights::carry;
 use super::signing::Signer;
 use super::store::{Audience, CardRow, DenialRow, EntryId, Knowledge, Place, StoreError, StoredEntry, Tx};
 
@@ -63,7 +66,7 @@ impl<'a> Bench<'a> {
         Self { tx, signer, now, chains: BTreeMap::new() }
     }
 
-    /// Judges every entry about `card`, and asks for the records that are missing.
+    /// Judges every entry about `card`, asks for the records that are missing, and carries over to the card in its place what came late.
     ///
     /// # Errors
     /// The store's.
@@ -77,7 +80,22 @@ impl<'a> Bench<'a> {
         if facts.certificate.is_some() {
             self.ask_for_records(card, &facts, &judgement)?;
         }
-        Ok(())
+        let Some(replacement) = self.tx.replacement_of(card)? else { return Ok(()) };
+        let consumed = consumed(&facts, replacement.season);
+        match carry(self.tx, self.signer, &replacement, &consumed, self.now)? {
+            // The newest in its line: nothing took its place, and this goes no further.
+            Some(charged) => self.judge_card(charged),
+            None => Ok(()),
+        }
+    }
+
+    /// What the holder of `card` has consumed with it in `season`, as far as the region knows.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn consumed(&mut self, card: CardNumber, season: Season) -> Result<Amounts, RegionError> {
+        let about = self.tx.entries_about(card)?;
+        Ok(consumed(&self.facts(card, &about)?, season))
     }
 
     /// Keeps the verdict on one entry when it is new or changed, and tells it to a terminal that has the entry.
@@ -140,7 +158,8 @@ impl<'a> Bench<'a> {
             entitlements: self.tx.entitlements(card)?,
             records,
             abandoned: self.tx.abandoned(card)?,
-            undone: self.tx.undone(card)?.iter().map(|undone| undone.counter).collect(),
+            undone: self.tx.undone(card)?,
+            late_charges: self.tx.late_charges(card)?,
             catalogues: catalogues.filter_map(Result::transpose).collect::<Result<_, _>>()?,
             entries,
         })

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::crypto::random;
 use crate::domain::card::{Entitlement, KeyCertificate};
-use crate::domain::catalogue::{Catalogue, Code, Unit};
+use crate::domain::catalogue::{Benefit, Catalogue, Code, Unit};
 use crate::domain::policy::Policy;
 use crate::domain::refusal::DenialReason;
 use crate::domain::{CardNumber, Cents, PartnerId, Season, Slot, TerminalId, Timestamp};
@@ -73,15 +73,20 @@ impl Correction {
 
     /// The slot and the amount in its unit.
     fn resolve(&self, catalogue: &Catalogue) -> Result<(Slot, u32), RegionError> {
-        let benefit = catalogue.benefit_called(&self.benefit).ok_or_else(|| RegionError::NoBenefit {
-            benefit: self.benefit.clone(),
-            known: catalogue.benefits.iter().map(|benefit| benefit.code.clone()).collect(),
-        })?;
+        let benefit = benefit_called(catalogue, &self.benefit)?;
         match (self.amount, benefit.unit) {
             (Amount::Units(amount), _) | (Amount::Euros(amount), Unit::Cent) => Ok((benefit.slot, amount)),
             (Amount::Euros(_), Unit::Seat { .. }) => Err(RegionError::NotAnAmount(self.benefit.clone())),
         }
     }
+}
+
+/// The benefit that somebody named.
+pub(super) fn benefit_called<'c>(catalogue: &'c Catalogue, named: &str) -> Result<&'c Benefit, RegionError> {
+    catalogue.benefit_called(named).ok_or_else(|| RegionError::NoBenefit {
+        benefit: named.to_owned(),
+        known: catalogue.benefits.iter().map(|benefit| benefit.code.clone()).collect(),
+    })
 }
 
 /// Everything that the desk can see of a card.
@@ -99,6 +104,10 @@ pub struct CardFile {
     pub denial: Option<DenialRow>,
     /// Debits that the region took back.
     pub undone: Vec<UndoneRow>,
+    /// The card in whose place it is.
+    pub replaces: Option<CardNumber>,
+    /// The card in its place.
+    pub replaced_by: Option<CardNumber>,
 }
 
 impl CardFile {
@@ -132,7 +141,7 @@ fn terminal(tx: &Tx<'_>, id: TerminalId) -> Result<TerminalRow, RegionError> {
 }
 
 /// The card with this number, of those that were given a certificate.
-fn made_card(tx: &Tx<'_>, card: CardNumber) -> Result<CardRow, RegionError> {
+pub(super) fn made_card(tx: &Tx<'_>, card: CardNumber) -> Result<CardRow, RegionError> {
     tx.card(card)?.filter(|row| row.certificate.is_some()).ok_or(RegionError::NoCard(card))
 }
 
@@ -260,13 +269,7 @@ impl Region {
     pub fn deny_card(&self, card: CardNumber, reason: DenialReason, now: Timestamp) -> Result<DenialRow, RegionError> {
         self.store().write(|tx| {
             made_card(tx, card)?;
-            if let Some(denial) = tx.denial(card)? {
-                return Ok(denial);
-            }
-            let position = tell_denial(tx, &*self.signer(tx)?, card, reason, now)?;
-            let denial = DenialRow { card, reason, denied_at: now, position };
-            tx.add_denial(&denial)?;
-            Ok(denial)
+            deny(tx, &*self.signer(tx)?, card, reason, now)
         })
     }
 
@@ -321,6 +324,8 @@ impl Region {
                 records: tx.records(card)?.into_iter().map(|(signed, _)| signed).collect(),
                 denial: tx.denial(card)?,
                 undone: tx.undone(card)?,
+                replaces: tx.replaces(card)?,
+                replaced_by: tx.replacement_of(card)?.map(|replacement| replacement.card),
             })
         })
     }
@@ -398,6 +403,23 @@ impl Region {
             Ok(certificate)
         })
     }
+}
+
+/// Denies `card`; one that is denied already stays so.
+pub(super) fn deny(
+    tx: &Tx<'_>,
+    signer: &Signer,
+    card: CardNumber,
+    reason: DenialReason,
+    now: Timestamp,
+) -> Result<DenialRow, RegionError> {
+    if let Some(denial) = tx.denial(card)? {
+        return Ok(denial);
+    }
+    let position = tell_denial(tx, signer, card, reason, now)?;
+    let denial = DenialRow { card, reason, denied_at: now, position };
+    tx.add_denial(&denial)?;
+    Ok(denial)
 }
 
 fn tell_denial(

@@ -8,12 +8,13 @@ use std::path::PathBuf;
 use super::config::ConfigError;
 use super::issue::CardTrouble;
 use super::keys::KeyError;
+use super::replacement::REPLACEMENT_FEE_CENTS;
 use super::store::StoreError;
 use crate::crypto::CryptoError;
 use crate::domain::catalogue::Code;
 use crate::domain::ids::NotACardNumber;
 use crate::domain::refusal::Language;
-use crate::domain::{CardNumber, PartnerId, Season, TerminalId};
+use crate::domain::{CardNumber, Cents, PartnerId, Season, TerminalId};
 
 /// Why something was not done.
 #[derive(Debug)]
@@ -96,6 +97,26 @@ pub enum RegionError {
         /// What the card has.
         has: Season,
     },
+    /// Only a denied card is replaced (R6).
+    NotDenied(CardNumber),
+    /// A card is replaced at most once.
+    ReplacedAlready {
+        /// Which.
+        card: CardNumber,
+        /// The card in its place.
+        by: CardNumber,
+    },
+    /// A card without rights of the present season has none to hand over (R2).
+    NotRevalidated {
+        /// Which.
+        card: CardNumber,
+        /// The present season.
+        season: Season,
+    },
+    /// The fee for a replacement is taken in euros, not in seats.
+    FeeInSeats(Code),
+    /// The benefit that was named, or no euro benefit at all, has the fee for a replacement left (decision 12).
+    FeeNotLeft(Option<Code>),
     /// Every serial was used.
     NoSerialLeft,
     /// The card in the reader.
@@ -160,6 +181,11 @@ impl RegionError {
             | Self::NotACode(_)
             | Self::NoCard(_)
             | Self::SeasonOver { .. }
+            | Self::NotDenied(_)
+            | Self::ReplacedAlready { .. }
+            | Self::NotRevalidated { .. }
+            | Self::FeeInSeats(_)
+            | Self::FeeNotLeft(_)
             | Self::NoSerialLeft
             | Self::Message(_) => exit::DATA,
             Self::Card(trouble) => match trouble {
@@ -246,6 +272,28 @@ impl RegionError {
             Self::SeasonOver { asked, has } => {
                 format!("La carte a déjà des droits pour {has} : elle n'en accepte plus pour {asked}.")
             }
+            Self::NotDenied(card) => {
+                format!("La carte {card} n'est pas en opposition : mettez-la d'abord en opposition (card deny).")
+            }
+            Self::ReplacedAlready { card, by } => {
+                format!(
+                    "La carte {card} est déjà remplacée par la carte {by} : si elle a un défaut, remplacez celle-ci."
+                )
+            }
+            Self::NotRevalidated { card, season } => {
+                format!("La carte {card} n'a pas de droits pour {season} : donnez-les-lui d'abord (card entitle).")
+            }
+            Self::FeeInSeats(code) => {
+                format!("« {code} » se compte en places : prenez les frais sur un avantage en euros (--fee-from).")
+            }
+            Self::FeeNotLeft(Some(code)) => format!(
+                "Il ne reste pas {} EUR de « {code} » : prenez les frais sur un autre avantage, ou renoncez-y (--waive-fee).",
+                Cents::from_u32(REPLACEMENT_FEE_CENTS)
+            ),
+            Self::FeeNotLeft(None) => format!(
+                "Il ne reste {} EUR d'aucun avantage en euros : renoncez aux frais avec --waive-fee.",
+                Cents::from_u32(REPLACEMENT_FEE_CENTS)
+            ),
             Self::NoSerialLeft => "Cette carte a épuisé ses numéros de droits : remplacez-la.".to_owned(),
             Self::Card(trouble) => trouble.french(),
             Self::Listen { address, error } => {
@@ -322,6 +370,24 @@ impl RegionError {
             Self::SeasonOver { asked, has } => {
                 format!("The card has rights for {has} already: it takes none for {asked} any more.")
             }
+            Self::NotDenied(card) => format!("Card {card} is not denied: deny it first (card deny)."),
+            Self::ReplacedAlready { card, by } => {
+                format!("Card {card} is replaced by card {by} already: if that one is faulty, replace that.")
+            }
+            Self::NotRevalidated { card, season } => {
+                format!("Card {card} has no rights for {season}: give it those first (card entitle).")
+            }
+            Self::FeeInSeats(code) => {
+                format!("\"{code}\" is counted in seats: take the fee from a benefit in euros (--fee-from).")
+            }
+            Self::FeeNotLeft(Some(code)) => format!(
+                "There are no {} EUR left of \"{code}\": take the fee from another benefit, or waive it (--waive-fee).",
+                Cents::from_u32(REPLACEMENT_FEE_CENTS)
+            ),
+            Self::FeeNotLeft(None) => format!(
+                "There are {} EUR left of no euro benefit: waive the fee with --waive-fee.",
+                Cents::from_u32(REPLACEMENT_FEE_CENTS)
+            ),
             Self::NoSerialLeft => "This card has used up its entitlement serials: replace it.".to_owned(),
             Self::Card(trouble) => trouble.english(),
             Self::Listen { address, error } => {

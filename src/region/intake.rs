@@ -390,7 +390,8 @@ impl<'a> Intake<'a> {
         });
         let undone = self.tx.undone(request.card)?.iter().any(|undone| undone.counter == request.debit_counter);
         let Some(debit) = debit.filter(|_| !reversed && !undone) else { return Ok(()) };
-        // A denied card has no use for a right, and a season that is over has none to give: the desk sees to the rest.
+        // A denied card has no use for a right, and a season that is over has none to give: the desk sees to the rest. A card in the place of the
+        // denied one is charged less as soon as that is judged.
         let newest = self.tx.newest_entitlement(request.card)?.filter(|newest| newest.season == debit.season);
         let given_back = match newest {
             Some(newest) if self.tx.denial(request.card)?.is_none() => {

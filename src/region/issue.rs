@@ -1,7 +1,8 @@
 //! Making a card: a blank one is told its keys, its number and its first rights (card profile, *Issuing*).
 //!
 //! The card's row, certificate and entitlement are durable before the card is told. So a card that is pulled out in the middle is either blank still,
-//! and gets another number, or it has its certificate, and the next `card issue` gives it the rest.
+//! and gets another number, or it has its certificate, and the next `card issue` gives it the rest. That holds for a new holder's card and for one in
+//! the place of another; what the latter begins with is in [`replacement`](super::replacement).
 
 use crate::card::{ExchangeError, Le, exchange};
 use crate::crypto::{random, sha256};
@@ -14,9 +15,10 @@ use crate::wire::card::{Command, SelectAnswer};
 use super::Region;
 use super::desk::rights_of_profile;
 use super::error::RegionError;
+use super::replacement::{Fee, Replacement, beginning, due, grant, made, to_replace};
 use super::rights::entitle;
-use super::signing::CardIdentity;
-use super::store::{CardRow, StoreError};
+use super::signing::{CardIdentity, Signer};
+use super::store::{CardRow, StoreError, Tx};
 
 /// What every card number begins with.
 const NUMBER_PREFIX: u64 = 9250;
@@ -131,23 +133,79 @@ impl Region {
     ) -> Result<CardNumber, RegionError> {
         self.check_profile(profile, now)?;
         let certificate = match select(card)? {
-            SelectAnswer::Blank => self.certify_card(card, profile, now)?,
+            SelectAnswer::Blank => {
+                let holder = HolderReference::new(random()?);
+                let number = self.reserve_number(holder, IssueNumber::new(1), profile, now)?;
+                self.certify_card(card, number, now, |tx, signer| {
+                    let season = Season::at(now);
+                    let catalogue = tx.catalogue(season)?.ok_or(RegionError::NoCatalogue(season))?;
+                    entitle(tx, signer, number, &rights_of_profile(&catalogue, profile), now).map(drop)
+                })?
+            }
             SelectAnswer::Issued(_) => self.unfinished(card)?,
         };
+        self.finish(card, &certificate, now)?;
+        Ok(certificate.card)
+    }
+
+    /// Makes the blank card at the other end of `card` in the place of `old`, for the same holder and profile, with what is left of the rights
+    /// (R6, decision 12). A card that was pulled out before it had its rights is finished; when another blank one is put in its place, the unfinished
+    /// one is denied, replaced in its turn, and the fee is not taken again.
+    ///
+    /// # Errors
+    /// [`RegionError::NotDenied`], [`RegionError::ReplacedAlready`], what [`beginning`] says, [`RegionError::Card`], and what keys and store
+    /// say.
+    pub fn replace_card(
+        &self,
+        card: &mut dyn Transport,
+        old: CardNumber,
+        fee: &Fee,
+        now: Timestamp,
+    ) -> Result<Replacement, RegionError> {
+        let before = self.store().read(|tx| to_replace(tx, old))?;
+        let certificate = match select(card)? {
+            SelectAnswer::Blank => {
+                // Whatever is refused is refused before the card is touched.
+                self.store()
+                    .read(|tx| beginning(tx, &*self.signer(tx)?, before.card, due(fee, before.card, old), now))?;
+                let issue =
+                    before.issue.get().checked_add(1).ok_or(StoreError::Inconsistent("no issue number left"))?;
+                let number = self.reserve_number(before.holder, IssueNumber::new(issue), &before.profile, now)?;
+                self.certify_card(card, number, now, |tx, signer| grant(tx, signer, number, old, fee, now))?
+            }
+            SelectAnswer::Issued(_) => {
+                let certificate = self.unfinished(card)?;
+                if before.card == old || before.card != certificate.card {
+                    return Err(CardTrouble::NotBlank(Some(certificate.card)).into());
+                }
+                certificate
+            }
+        };
+        self.finish(card, &certificate, now)?;
+        self.store().read(|tx| made(tx, certificate.card, old))
+    }
+
+    /// Gives a card that has its certificate its first rights, and checks it.
+    fn finish(
+        &self,
+        card: &mut dyn Transport,
+        certificate: &CardCertificate,
+        now: Timestamp,
+    ) -> Result<(), RegionError> {
         let entitlement = self.first_entitlement(certificate.card)?;
         match run(card, &Command::PutEntitlement(entitlement)) {
             // The card has it already: it was pulled out after that.
             Err(CardTrouble::Refused { status: StatusWord::OUT_OF_SEASON, .. }) => (),
             other => drop(other?),
         }
-        if read_certificate(card)? != certificate {
+        if read_certificate(card)? != *certificate {
             return Err(CardTrouble::Wrong("another certificate than it was given").into());
         }
         self.store().write(|tx| {
             tx.card_holds(certificate.card, entitlement.serial)?;
             tx.confirm_card(certificate.card, now)
         })?;
-        Ok(certificate.card)
+        Ok(())
     }
 
     fn check_profile(&self, profile: &Code, now: Timestamp) -> Result<(), RegionError> {
@@ -160,14 +218,14 @@ impl Region {
         Err(RegionError::NoProfile { profile: profile.clone(), known: known.into_iter().cloned().collect() })
     }
 
-    /// Gives a blank card its key, its number and its certificate.
+    /// Gives a blank card its key, this number and its certificate, once `grant` has given the number its rights.
     fn certify_card(
         &self,
         card: &mut dyn Transport,
-        profile: &Code,
+        number: CardNumber,
         now: Timestamp,
+        grant: impl FnOnce(&Tx<'_>, &Signer) -> Result<(), RegionError>,
     ) -> Result<CardCertificate, RegionError> {
-        let number = self.reserve_number(profile, now)?;
         let public_key = run(card, &Command::GenerateKey)?;
         let public_key = PublicKey(public_key.try_into().map_err(|_| CardTrouble::Wrong("its key"))?);
         let (certificate, root, region_key) = self.store().write(|tx| {
@@ -176,8 +234,7 @@ impl Region {
             let identity = CardIdentity { card: number, issue: row.issue, holder: row.holder, public_key };
             let certificate = signer.card_certificate(&identity, now)?;
             tx.set_card_certificate(&certificate, &sha256(&certificate.encode()))?;
-            let catalogue = tx.catalogue(Season::at(now))?.ok_or(RegionError::NoCatalogue(Season::at(now)))?;
-            entitle(tx, &signer, number, &rights_of_profile(&catalogue, profile), now)?;
+            grant(tx, &signer)?;
             let root = tx.root_key()?.ok_or(StoreError::Inconsistent("no root key"))?;
             Ok::<_, RegionError>((certificate, root, *signer.certificate()))
         })?;
@@ -187,8 +244,17 @@ impl Region {
         Ok(certificate)
     }
 
-    fn reserve_number(&self, profile: &Code, now: Timestamp) -> Result<CardNumber, RegionError> {
-        let holder = HolderReference::new(random()?);
+    /// Draws a number for this issue of the holder's cards, or finds the one that was drawn for it and that no card was certified with.
+    fn reserve_number(
+        &self,
+        holder: HolderReference,
+        issue: IssueNumber,
+        profile: &Code,
+        now: Timestamp,
+    ) -> Result<CardNumber, RegionError> {
+        if let Some(number) = self.store().read(|tx| tx.reserved_number(holder, issue))? {
+            return Ok(number);
+        }
         for _ in 0..NUMBER_TRIES {
             let drawn = u64::from_be_bytes(random()?) % NUMBER_RANGE;
             let number = CardNumber::from_account(NUMBER_PREFIX * NUMBER_RANGE + drawn);
@@ -196,7 +262,7 @@ impl Region {
             let row = CardRow {
                 card: number,
                 holder,
-                issue: IssueNumber::new(1),
+                issue,
                 profile: profile.clone(),
                 certificate: None,
                 issued_at: None,
@@ -209,19 +275,24 @@ impl Region {
         Err(StoreError::Inconsistent("no free card number").into())
     }
 
-    /// The certificate of a card that was pulled out in the middle; every other card that is not blank is refused.
+    /// The certificate of a card that was pulled out in the middle; every other card that is not blank is refused, also one that was given up
+    /// meanwhile.
     fn unfinished(&self, card: &mut dyn Transport) -> Result<CardCertificate, RegionError> {
         let certificate = read_certificate(card)?;
-        let row = self.store().read(|tx| tx.card(certificate.card))?;
+        let (row, denial) =
+            self.store().read(|tx| Ok::<_, StoreError>((tx.card(certificate.card)?, tx.denial(certificate.card)?)))?;
         match row {
-            Some(row) if row.certificate == Some(certificate) && row.issued_at.is_none() => Ok(certificate),
+            Some(row) if row.certificate == Some(certificate) && row.issued_at.is_none() && denial.is_none() => {
+                Ok(certificate)
+            }
             _ => Err(CardTrouble::NotBlank(Some(certificate.card)).into()),
         }
     }
 
-    /// The newest entitlement of a card that is being made.
+    /// The first entitlement of a card that is being made: the same key has signed it as the card's certificate, and its season has begun. Terminals
+    /// bring the card what was made after it.
     fn first_entitlement(&self, card: CardNumber) -> Result<Entitlement, RegionError> {
-        let entitlement = self.store().read(|tx| tx.newest_entitlement(card))?;
-        Ok(entitlement.ok_or(StoreError::Inconsistent("a card without entitlement"))?)
+        let first = self.store().read(|tx| tx.entitlements(card))?.into_iter().next();
+        Ok(first.ok_or(StoreError::Inconsistent("a card without entitlement"))?)
     }
 }

@@ -5,8 +5,11 @@
 //! and when it received, never by what a terminal claims (decision 13). Where facts come from, and where verdicts go, is in
 //! [`mod@super::bench`].
 //!
-//! What always holds: at most one payable entry for each counter of a card; the payable debits of a slot and season never exceed what was granted;
-//! the same facts give the same verdicts, so judging again is harmless.
+//! What always holds: at most one payable entry for each counter of a card; the payable debits of a slot and season never exceed what was
+//! granted, where a card that took another's place is not held to what it was charged late: no terminal could know that, and what it overdraws is
+//! the region's (decision 12); the same facts give the same verdicts, so judging again is harmless.
+//!
+//! What a card has consumed is told here too, for the card that takes its place: it follows from the same facts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -16,9 +19,9 @@ use crate::domain::catalogue::{Benefit, Catalogue};
 use crate::domain::entry::{Body, CardRead, Debit, Entry};
 use crate::domain::policy::{Exposure, Policy};
 use crate::domain::verdict::{Contest, Verdict};
-use crate::domain::{Cents, Counter, Season, Slot, TerminalId, Timestamp, TransactionId};
+use crate::domain::{Amounts, Cents, Counter, Season, Slot, TerminalId, Timestamp, TransactionId};
 
-use super::store::Knowledge;
+use super::store::{Knowledge, LateCharge, UndoneRow};
 
 /// How many records back a card can take a debit back (card profile, REVERSE).
 const REVERSIBLE_RECORDS: u32 = 16;
@@ -35,7 +38,9 @@ pub struct CardFacts {
     /// Sales that were given up.
     pub abandoned: Vec<(TerminalId, TransactionId)>,
     /// Debits that the region took back itself.
-    pub undone: Vec<Counter>,
+    pub undone: Vec<UndoneRow>,
+    /// What it was charged after it was made, for what the card before it had consumed, in that order.
+    pub late_charges: Vec<LateCharge>,
     /// The catalogues of the records' seasons.
     pub catalogues: Vec<Catalogue>,
     /// Every readable entry about the card, in the order of arrival.
@@ -124,6 +129,31 @@ pub fn judge(facts: &CardFacts) -> Judgement {
     Judgement { verdicts: verdicts.into_iter().enumerate().map(decide).collect(), wanted: card.wanted() }
 }
 
+/// What the holder of a card has consumed with it in `season`, one per slot: debits that stand. Neither what was taken back, nor a sale that was
+/// given up, nor a debit at a terminal that knew that the card was denied: the region pays none of these, and the holder had nothing of them. A debit
+/// for which an entitlement of the card has given the right back counts, because that entitlement counts too. Of a benefit that is debited once,
+/// everything that the card had lapsed with the debit.
+pub fn consumed(facts: &CardFacts, season: Season) -> Amounts {
+    let card = CardView::of(facts);
+    let catalogue = facts.catalogues.iter().find(|catalogue| catalogue.season == season);
+    let newest = newest_entitlement(facts, season);
+    let debits =
+        card.by_counter.values().filter(|record| record.operation == Operation::Debit && record.season == season);
+    let (mut consumed, mut lapsed) = (Amounts::ZERO, Amounts::ZERO);
+    for record in debits {
+        let (slot, stands) = (record.slot, card.stands(record));
+        if stands || card.given_back.contains(&record.counter) {
+            consumed = consumed.with(slot, consumed.get(slot).saturating_add(record.amount));
+        }
+        let once = catalogue.and_then(|catalogue| catalogue.benefit(slot)).is_some_and(|benefit| benefit.once);
+        if once && stands {
+            let all = newest.map_or(0, |newest| newest.granted.get(slot).saturating_sub(newest.opening.get(slot)));
+            lapsed = lapsed.with(slot, all);
+        }
+    }
+    Slot::all().fold(consumed, |all, slot| all.with(slot, all.get(slot).max(lapsed.get(slot))))
+}
+
 /// What follows from a card's records.
 struct CardView<'a> {
     facts: &'a CardFacts,
@@ -133,6 +163,8 @@ struct CardView<'a> {
     cloned: BTreeSet<Counter>,
     /// Counters of debits that were taken back, on the card or by the region.
     taken_back: BTreeSet<Counter>,
+    /// Of these, debits for which an entitlement has given the right back, and no reversal.
+    given_back: BTreeSet<Counter>,
     /// Unknown counters, among which reversals are missing.
     suspects: Vec<RangeInclusive<u32>>,
 }
@@ -141,17 +173,21 @@ impl<'a> CardView<'a> {
     fn of(facts: &'a CardFacts) -> Self {
         let mut by_counter: BTreeMap<u32, &Record> = BTreeMap::new();
         let mut cloned = BTreeSet::new();
-        let mut taken_back: BTreeSet<Counter> = facts.undone.iter().copied().collect();
+        let mut reversed = BTreeSet::new();
         for record in &facts.records {
             if by_counter.insert(record.counter.get(), record).is_some_and(|other| other != record) {
                 cloned.insert(record.counter);
             }
             if record.operation == Operation::Reversal {
-                taken_back.insert(Counter::new(record.link));
+                reversed.insert(Counter::new(record.link));
             }
         }
+        let given_back = facts.undone.iter().filter(|undone| undone.given_back.is_some()).map(|undone| undone.counter);
+        let given_back = given_back.filter(|counter| !reversed.contains(counter)).collect();
+        let mut taken_back = reversed;
+        taken_back.extend(facts.undone.iter().map(|undone| undone.counter));
         let suspects = missing_reversals(&by_counter);
-        Self { facts, by_counter, cloned, taken_back, suspects }
+        Self { facts, by_counter, cloned, taken_back, given_back, suspects }
     }
 
     /// Why a debit is not payable, before the grant is looked at. `claimed` has the counters that an earlier entry brought.
@@ -173,7 +209,7 @@ impl<'a> CardView<'a> {
             return Some(Contest::NotAllowed);
         }
         let first = claimed.insert(record.counter);
-        let given_up = debit.abandoned || self.facts.abandoned.contains(&(record.terminal, record.transaction));
+        let given_up = debit.abandoned || self.is_abandoned(record);
         [
             (self.cloned.contains(&record.counter), Contest::ClonedCounter),
             (!first, Contest::AlreadyPaid),
@@ -221,6 +257,18 @@ impl<'a> CardView<'a> {
         self.suspects.iter().any(|range| *range.start() <= last && first <= *range.end())
     }
 
+    fn is_abandoned(&self, record: &Record) -> bool {
+        self.facts.abandoned.contains(&(record.terminal, record.transaction))
+    }
+
+    /// Whether the holder answers for this debit.
+    fn stands(&self, record: &Record) -> bool {
+        // The first report of the terminal that made it tells what that terminal knew.
+        let report = self.facts.entries.iter().find_map(|of_entry| Some((of_entry.denied, report(of_entry, record)?)));
+        let for_nothing = report.is_some_and(|(denied, debit)| denied || debit.abandoned);
+        !for_nothing && !self.taken_back.contains(&record.counter) && !self.is_abandoned(record)
+    }
+
     fn wanted(&self) -> Option<(Counter, Counter)> {
         span(&self.suspects)
     }
@@ -237,7 +285,7 @@ impl<'a> CardView<'a> {
             }
             let Some(benefit) = self.benefit(record) else { continue };
             let used = used.entry((record.season, record.slot)).or_default();
-            let covered = u64::from(granted(facts, record));
+            let covered = u64::from(covered(facts, record));
             let fits = *used + u64::from(record.amount) <= covered && !(benefit.once && *used > 0);
             if !fits {
                 continue;
@@ -252,30 +300,50 @@ impl<'a> CardView<'a> {
 
     /// Whether a debit will be payable to the terminal that its record names, once that terminal reports it.
     fn is_outstanding(&self, record: &Record) -> bool {
-        let reported = self.facts.entries.iter().any(|of_entry| match &of_entry.entry.body {
-            Body::Debit(debit) => debit.proof.record == *record && of_entry.entry.terminal == record.terminal,
-            Body::Reversal(_)
-            | Body::NotDone(_)
-            | Body::Abandoned(_)
-            | Body::UndoRequest(_)
-            | Body::Refused(_)
-            | Body::CardRead(_)
-            | Body::Event(_) => false,
-        });
-        !reported
+        !self.facts.entries.iter().any(|of_entry| report(of_entry, record).is_some())
             && !self.cloned.contains(&record.counter)
             && !self.taken_back.contains(&record.counter)
-            && !self.facts.abandoned.contains(&(record.terminal, record.transaction))
+            && !self.is_abandoned(record)
             && !self.maybe_taken_back(record.counter)
     }
 }
 
-/// What the newest entitlement of the record's season leaves for debits in its slot: granted less opening.
-fn granted(facts: &CardFacts, record: &Record) -> u32 {
-    let newest = facts.entitlements.iter().filter(|entitlement| entitlement.season == record.season);
-    newest.max_by_key(|entitlement| entitlement.serial).map_or(0, |entitlement| {
-        entitlement.granted.get(record.slot).saturating_sub(entitlement.opening.get(record.slot))
+/// The debit of `record`, when the entry is that, and of the terminal that the record names.
+fn report<'f>(of_entry: &'f EntryFacts, record: &Record) -> Option<&'f Debit> {
+    match &of_entry.entry.body {
+        Body::Debit(debit) => {
+            (debit.proof.record == *record && of_entry.entry.terminal == record.terminal).then_some(debit)
+        }
+        Body::Reversal(_)
+        | Body::NotDone(_)
+        | Body::Abandoned(_)
+        | Body::UndoRequest(_)
+        | Body::Refused(_)
+        | Body::CardRead(_)
+        | Body::Event(_) => None,
+    }
+}
+
+fn newest_entitlement(facts: &CardFacts, season: Season) -> Option<&Entitlement> {
+    let of_season = facts.entitlements.iter().filter(|entitlement| entitlement.season == season);
+    of_season.max_by_key(|entitlement| entitlement.serial)
+}
+
+/// What the newest entitlement of the record's season leaves for debits in its slot: granted less opening, without what was charged late.
+fn covered(facts: &CardFacts, record: &Record) -> u32 {
+    newest_entitlement(facts, record.season).map_or(0, |newest| {
+        let opening =
+            u64::from(newest.opening.get(record.slot)).saturating_sub(late(facts, record.season, record.slot));
+        let covered = u64::from(newest.granted.get(record.slot)).saturating_sub(opening);
+        u32::try_from(covered).unwrap_or(u32::MAX)
     })
+}
+
+/// How much more a card is charged now than it was at the least: until it heard of that, it could be debited so much more. What is given back
+/// below the first charge is spent like everything else, so it does not make up for what is charged after it.
+fn late(facts: &CardFacts, season: Season, slot: Slot) -> u64 {
+    let charges = facts.late_charges.iter().filter(|charge| charge.season == season && charge.slot == slot);
+    charges.fold(0, |late: u64, charge| late.saturating_add_signed(charge.amount))
 }
 
 /// Ranges of unknown counters that hide a reversal. A debit's link tells how many reversals the card had made by then; where more are told than

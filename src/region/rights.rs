@@ -1,4 +1,4 @@
-//! Entitlements: what a card is granted, made anew with each correction, and told to the terminals that see the card.
+//! Entitlements: what a card is granted, made anew with each correction and each late charge, and told to the terminals that see the card.
 
 use crate::domain::card::Entitlement;
 use crate::domain::{Amounts, CardNumber, EntitlementSerial, Season, Slot, TerminalId, Timestamp};
@@ -6,7 +6,7 @@ use crate::wire::feed::Item;
 
 use super::error::RegionError;
 use super::signing::Signer;
-use super::store::{Audience, Tx};
+use super::store::{Audience, ReplacementRow, Tx};
 
 /// What an entitlement grants, before it is signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,13 @@ impl Rights {
         let less = charged.min(amount);
         let granted = self.granted.get(slot).saturating_add(amount - less);
         Self { granted: self.granted.with(slot, granted), opening: self.opening.with(slot, charged - less), ..self }
+    }
+
+    /// The same with `amount` more charged in `slot`, also beyond what is granted; an amount below 0 is charged less, as far as anything was.
+    #[must_use]
+    pub fn charging(self, slot: Slot, amount: i64) -> Self {
+        let charged = i64::from(self.opening.get(slot)).saturating_add(amount).max(0);
+        Self { opening: self.opening.with(slot, u32::try_from(charged).unwrap_or(u32::MAX)), ..self }
     }
 }
 
@@ -59,6 +66,37 @@ pub fn entitle(
     }
     tell(tx, signer, Audience::HoldersOfAll, &entitlement)?;
     Ok(entitlement)
+}
+
+/// Charges the newest card in the line of a replaced one with what that has `consumed` beyond what was carried over before, or gives back what it
+/// has consumed less (decision 12). That card, when anything changed. When its season is over there is nothing to charge.
+///
+/// # Errors
+/// As [`entitle`].
+pub fn carry(
+    tx: &Tx<'_>,
+    signer: &Signer,
+    replacement: &ReplacementRow,
+    consumed: &Amounts,
+    now: Timestamp,
+) -> Result<Option<CardNumber>, RegionError> {
+    let mut differences = Vec::new();
+    for slot in Slot::all() {
+        let difference = i64::from(consumed.get(slot)).saturating_sub(tx.carried(replacement.replaced, slot)?);
+        if difference != 0 {
+            differences.push((slot, difference));
+        }
+    }
+    let card = tx.newest_in_line(replacement.card)?;
+    let newest = tx.newest_entitlement(card)?.filter(|newest| newest.season == replacement.season);
+    let Some(newest) = newest.filter(|_| !differences.is_empty()) else { return Ok(None) };
+    let charge = |rights: Rights, (slot, difference): &(Slot, i64)| rights.charging(*slot, *difference);
+    let rights = differences.iter().fold(Rights::of(&newest), charge);
+    let made = entitle(tx, signer, card, &rights, now)?;
+    for (slot, difference) in differences {
+        tx.add_carried(replacement.replaced, &made, slot, difference)?;
+    }
+    Ok(Some(card))
 }
 
 /// The first entitlement of a card is on it from the beginning: there is nothing to be carried.
@@ -124,6 +162,20 @@ mod tests {
         let table = [(800, 0, 300, 1100, 0), (800, 500, 300, 800, 200), (800, 100, 300, 1000, 0)];
         for (granted, opening, back, granted_after, opening_after) in table {
             assert_eq!(rights(granted, opening).giving_back(slot, back), rights(granted_after, opening_after));
+        }
+    }
+
+    #[test]
+    fn a_charge_may_overdraw_and_is_never_below_zero() {
+        let slot = Slot::new(1).unwrap();
+        let rights = |opening| Rights {
+            season: Season::new(2026),
+            granted: Amounts::ZERO.with(slot, 800),
+            opening: Amounts::ZERO.with(slot, opening),
+        };
+        let table = [(0, 300, 300), (500, 600, 1100), (500, -300, 200), (100, -300, 0), (1, i64::MAX, u32::MAX)];
+        for (opening, amount, opening_after) in table {
+            assert_eq!(rights(opening).charging(slot, amount), rights(opening_after));
         }
     }
 }

@@ -17,6 +17,7 @@ use pass::domain::{
 use pass::ledger::{VerifiedAnswer, verify_answer};
 use pass::region::config::{CatalogueFile, SHIPPED_CATALOGUE};
 use pass::region::desk::CODE_HOURS;
+use pass::region::replacement::{Fee, Replacement};
 use pass::region::{Refused, Region, RegionError};
 use pass::virtual_card::{CardInReader, CardMemory, InProcess, MemoryStorage, VirtualCard};
 use pass::wire::apdu::Protocol;
@@ -35,6 +36,7 @@ pub(crate) const SEASON: Season = Season::new(2026);
 pub(crate) const CINEMA: Slot = Slot::new(0).unwrap();
 pub(crate) const BOOKS: Slot = Slot::new(1).unwrap();
 pub(crate) const SPORT: Slot = Slot::new(2).unwrap();
+pub(crate) const SCHOOL_BOOKS: Slot = Slot::new(3).unwrap();
 
 pub(crate) fn code(code: &str) -> Code {
     Code::new(code).unwrap()
@@ -75,6 +77,24 @@ impl World {
         let mut card = Card::blank();
         card.number = Some(self.region.issue_card(&mut card.reader, &code("lycee"), EVENING).unwrap());
         card
+    }
+
+    /// A card in the place of `old`, and what was charged for it.
+    pub(crate) fn replace(
+        &self,
+        old: CardNumber,
+        fee: &Fee,
+        now: Timestamp,
+    ) -> Result<(Card, Replacement), RegionError> {
+        let mut card = Card::blank();
+        let made = self.region.replace_card(&mut card.reader, old, fee, now)?;
+        card.number = Some(made.card);
+        Ok((card, made))
+    }
+
+    /// The card's newest entitlement.
+    pub(crate) fn rights(&self, card: CardNumber) -> Entitlement {
+        *self.region.card_file(card).unwrap().entitlements.last().unwrap()
     }
 
     /// What the region says of each entry of a terminal: sequence, verdict, payable cents.

@@ -1,4 +1,4 @@
-//! The region, driven in process with a real store: enrolments, exchanges, forks, the feed, verdicts; then as a program and over TCP.
+//! The region, driven in process with a real store: enrolments, exchanges, forks, the feed, verdicts, replaced cards; then as a program and over TCP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bureau;
@@ -7,4 +7,5 @@ mod enrolment;
 mod feed;
 mod kit;
 mod program;
+mod replacement;
 mod verdicts;

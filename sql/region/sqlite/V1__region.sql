@@ -213,6 +213,32 @@ CREATE TABLE entitlement (
     PRIMARY KEY (card, serial)
 ) STRICT;
 
+-- A card in the place of another (R6), from the moment before it is given its certificate. A card is replaced at most once.
+CREATE TABLE replacement (
+    replaced  INTEGER PRIMARY KEY REFERENCES card,
+    card      INTEGER NOT NULL UNIQUE REFERENCES card CHECK (card <> replaced),
+    -- The season whose consumption the new card takes over.
+    season    INTEGER NOT NULL,
+    -- The code of the benefit that the fee was taken from; NULL when it was waived, or taken when the making was begun before.
+    fee_from  TEXT,
+    fee_cents INTEGER NOT NULL CHECK (fee_cents >= 0 AND (fee_from IS NULL) = (fee_cents = 0))
+) STRICT;
+
+-- What replaced cards have consumed, as it was charged to the newest card in their line, with the entitlement that charges it. The sum
+-- over a replaced card's slot is what was carried over so far. A card's first entitlement charges what was known when it was made, later ones
+-- what came late.
+CREATE TABLE carried (
+    replaced INTEGER NOT NULL REFERENCES replacement,
+    card     INTEGER NOT NULL,
+    serial   INTEGER NOT NULL,
+    slot     INTEGER NOT NULL CHECK (slot BETWEEN 0 AND 15),
+    -- Less than 0: given back.
+    amount   INTEGER NOT NULL CHECK (amount <> 0),
+    PRIMARY KEY (replaced, card, serial, slot),
+    FOREIGN KEY (card, serial) REFERENCES entitlement
+) STRICT;
+CREATE INDEX carried_by_card ON carried (card, serial);
+
 -- The deny list. Denials are final.
 CREATE TABLE denial (
     card      INTEGER PRIMARY KEY REFERENCES card,
@@ -299,5 +325,9 @@ CREATE TRIGGER denial_is_kept BEFORE DELETE ON denial BEGIN SELECT RAISE(ABORT, 
 CREATE TRIGGER denial_is_final BEFORE UPDATE ON denial BEGIN SELECT RAISE(ABORT, 'denials are final'); END;
 CREATE TRIGGER entitlement_is_kept BEFORE DELETE ON entitlement BEGIN SELECT RAISE(ABORT, 'entitlements are kept'); END;
 CREATE TRIGGER entitlement_is_final BEFORE UPDATE ON entitlement BEGIN SELECT RAISE(ABORT, 'a changed entitlement is a new serial'); END;
+CREATE TRIGGER replacement_is_kept BEFORE DELETE ON replacement BEGIN SELECT RAISE(ABORT, 'replacements are kept'); END;
+CREATE TRIGGER replacement_is_final BEFORE UPDATE ON replacement BEGIN SELECT RAISE(ABORT, 'replacements are final'); END;
+CREATE TRIGGER carried_is_kept BEFORE DELETE ON carried BEGIN SELECT RAISE(ABORT, 'what was charged is kept'); END;
+CREATE TRIGGER carried_is_final BEFORE UPDATE ON carried BEGIN SELECT RAISE(ABORT, 'a changed charge is a new entitlement'); END;
 
 PRAGMA user_version = 1;

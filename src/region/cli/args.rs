@@ -187,8 +187,17 @@ pub(super) enum CardVerb {
         #[arg(long, value_name = "NAME")]
         reader: String,
         /// Profil du titulaire / Profile of the holder
-        #[arg(long, default_value = "lycee")]
+        #[arg(long, default_value = "lycee", conflicts_with = "replaces")]
         profile: String,
+        /// Carte en opposition que celle-ci remplace / Denied card that this one replaces
+        #[arg(long, value_name = "CARD")]
+        replaces: Option<String>,
+        /// Avantage qui paie les frais (sinon le mieux garni) / Benefit that pays the fee (that with the most left otherwise)
+        #[arg(long, value_name = "BENEFIT", requires = "replaces")]
+        fee_from: Option<String>,
+        /// Renonce aux frais / Waives the fee
+        #[arg(long, requires = "replaces", conflicts_with = "fee_from")]
+        waive_fee: bool,
         /// Secondes pendant lesquelles la carte est attendue / Seconds for which the card is waited for
         #[arg(long, value_name = "SECONDS", default_value_t = 5)]
         wait: u32,

@@ -11,6 +11,7 @@ use super::super::bench::read_entry;
 use super::super::desk::{CardFile, Correction, Corrections};
 use super::super::error::RegionError;
 use super::super::issue::CardTrouble;
+use super::super::replacement::{Fee, Replacement};
 use super::super::store::EntryListing;
 use super::args::{CardVerb, Entries};
 use super::network::code;
@@ -24,21 +25,33 @@ use crate::domain::refusal::{DenialReason, Language};
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{CardNumber, Cents, Season, TerminalId};
 use crate::reader::{BurstError, CardWorker, ConnectError, ReaderName};
+use crate::wire::apdu::Transport;
 
 /// How often a reader is looked at while a card is waited for.
 const CARD_POLL: Duration = Duration::from_millis(200);
 
 pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError> {
     match verb {
-        CardVerb::Issue { data, reader, profile, wait } => {
+        CardVerb::Issue { data, reader, profile, replaces, fee_from, waive_fee, wait } => {
             let region = Region::open(&data.data)?;
-            let number = issue(&region, &reader, &code(&profile)?, Duration::from_secs(u64::from(wait)))?;
-            let digits = number.digits();
-            printer.done(
-                &json!({ "card_number": digits }),
-                &format!("Carte {} faite.", grouped(number)),
-                &format!("Card {} made.", grouped(number)),
-            )
+            let wait = Duration::from_secs(u64::from(wait));
+            let Some(old) = replaces else {
+                let profile = code(&profile)?;
+                let number = with_card(&reader, wait, |card| region.issue_card(card, &profile, now()))?;
+                return printer.done(
+                    &json!({ "card_number": number.digits() }),
+                    &format!("Carte {} faite.", grouped(number)),
+                    &format!("Card {} made.", grouped(number)),
+                );
+            };
+            let old = CardNumber::parse(&old)?;
+            let fee = match fee_from {
+                Some(benefit) => Fee::From(benefit),
+                None if waive_fee => Fee::Waived,
+                None => Fee::MostLeft,
+            };
+            let made = with_card(&reader, wait, |card| region.replace_card(card, old, &fee, now()))?;
+            print_replacement(&made, printer)
         }
         CardVerb::Deny { data, card, reason } => {
             let (card, reason) = (CardNumber::parse(&card)?, DenialReason::from(reason));
@@ -86,7 +99,30 @@ fn grouped(card: CardNumber) -> String {
     groups.join(" ")
 }
 
-fn issue(region: &Region, reader: &str, profile: &Code, wait: Duration) -> Result<CardNumber, RegionError> {
+fn print_replacement(made: &Replacement, printer: &Printer) -> Result<(), RegionError> {
+    let (new, old, fee) = (grouped(made.card), grouped(made.replaces), made.fee);
+    let (french, english) = match &made.fee_from {
+        Some(code) => (format!("{fee} EUR de frais pris sur {code}"), format!("a fee of {fee} EUR taken from {code}")),
+        None => ("sans frais".to_owned(), "without a fee".to_owned()),
+    };
+    printer.done(
+        &json!({
+            "card_number": made.card.digits(),
+            "replaces": made.replaces.digits(),
+            "fee_from": made.fee_from.as_ref().map(Code::as_str),
+            "fee_cents": fee.get(),
+        }),
+        &format!("Carte {new} faite à la place de la carte {old}, {french}."),
+        &format!("Card {new} made in the place of card {old}, {english}."),
+    )
+}
+
+/// Does `make` with the card in the reader.
+fn with_card<T>(
+    reader: &str,
+    wait: Duration,
+    make: impl FnOnce(&mut dyn Transport) -> Result<T, RegionError>,
+) -> Result<T, RegionError> {
     let no_reader = || CardTrouble::NoReader(reader.to_owned());
     let name = ReaderName::new(reader).ok_or_else(no_reader)?;
     let mut worker = CardWorker::new();
@@ -106,8 +142,7 @@ fn issue(region: &Region, reader: &str, profile: &Code, wait: Duration) -> Resul
             ) => return Err(CardTrouble::Reader(error.to_string()).into()),
         }
     };
-    let made = connection.burst(|transport| region.issue_card(transport, profile, now()));
-    made.map_err(|error| match error {
+    connection.burst(|transport| make(transport)).map_err(|error| match error {
         BurstError::CardGone | BurstError::SessionLost => CardTrouble::Gone,
         BurstError::HeldByAnother | BurstError::Unavailable(_) | BurstError::Reader(_) => {
             CardTrouble::Reader(error.to_string())
@@ -193,6 +228,8 @@ fn card_json(file: &CardFile) -> Value {
         "records": file.records.iter().map(record_json).collect::<Vec<_>>(),
         "taken_back": file.undone.iter().map(|undone| undone.counter.get()).collect::<Vec<_>>(),
         "denial": denial,
+        "replaces": file.replaces.map(CardNumber::digits),
+        "replaced_by": file.replaced_by.map(CardNumber::digits),
     })
 }
 
@@ -203,6 +240,16 @@ fn show_card(file: &CardFile, printer: &Printer) -> Result<(), RegionError> {
         let (code, at) = (denial.reason.code(), denial.denied_at);
         let (french, english) = (format!("En opposition ({code}) depuis {at}"), format!("Denied ({code}) since {at}"));
         printer.line(printer.text(&french, &english))?;
+    }
+    if let Some(old) = file.replaces {
+        printer.line(&format!(
+            "{} {}",
+            printer.text("À la place de la carte", "In the place of card"),
+            grouped(old)
+        ))?;
+    }
+    if let Some(new) = file.replaced_by {
+        printer.line(&format!("{} {}", printer.text("Remplacée par la carte", "Replaced by card"), grouped(new)))?;
     }
     if let Some(newest) = file.entitlements.last() {
         let (season, serial, holds) = (newest.season, newest.serial, file.card.holds);

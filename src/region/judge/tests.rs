@@ -98,6 +98,10 @@ fn debit_entry(terminal: TerminalId, record: Record) -> EntryFacts {
     )
 }
 
+fn undone(counter: u32, given_back: Option<u32>) -> UndoneRow {
+    UndoneRow { counter: Counter::new(counter), given_back: given_back.map(EntitlementSerial::new) }
+}
+
 fn entitlement(serial: u32, granted: u32, opening: u32) -> Entitlement {
     Entitlement {
         key_serial: KeySerial::new(1),
@@ -118,6 +122,7 @@ fn facts() -> CardFacts {
         records: vec![debit(1)],
         abandoned: Vec::new(),
         undone: Vec::new(),
+        late_charges: Vec::new(),
         catalogues: vec![catalogue()],
         entries: vec![debit_entry(HERE, debit(1))],
     }
@@ -154,7 +159,7 @@ const TABLE: &[Row] = &[
     ("the same record twice", |f| f.records.push(debit(1)), None),
     ("taken back on the card", |f| f.records.push(reversal(2, 1)), Some(Contest::TakenBack)),
     ("another one taken back", |f| f.records.extend([debit(2), reversal(3, 2)]), None),
-    ("taken back by the region", |f| f.undone.push(Counter::new(1)), Some(Contest::TakenBack)),
+    ("taken back by the region", |f| f.undone.push(undone(1, None)), Some(Contest::TakenBack)),
     ("given up, says the entry", |f| debit_of(f).abandoned = true, Some(Contest::Abandoned)),
     (
         "given up, says another entry",
@@ -319,6 +324,68 @@ fn the_records_that_may_hide_a_reversal_are_wanted() {
         let wanted = judge(&facts).wanted.map(|(from, to)| (from.get(), to.get()));
         assert_eq!(wanted, *expected, "{records:?}");
     }
+}
+
+#[test]
+fn what_is_charged_late_is_not_the_partners_loss() {
+    // Charged at its making 1 of 5 seats; then late, given back, late again. The card could be debited 4, or what was left at the best moment.
+    let table: &[(&[i64], u32, u32)] = &[
+        (&[], 1, 4),
+        (&[2], 3, 4),
+        (&[9], 10, 4),
+        (&[2, -2], 1, 4),
+        (&[-1], 0, 5),
+        (&[-1, 1], 1, 5),
+        (&[2, -3, 1], 1, 5),
+        (&[i64::MAX, 1], u32::MAX, 5),
+    ];
+    for (charges, opening, expected) in table {
+        let charge = |amount: &i64| LateCharge { season: SEASON, slot: slot(0), amount: *amount };
+        let mut facts = CardFacts { entitlements: vec![entitlement(9, 5, *opening)], ..facts() };
+        facts.late_charges = charges.iter().map(charge).collect();
+        facts.late_charges.push(LateCharge { season: SEASON.next(), slot: slot(0), amount: 1 });
+        facts.late_charges.push(LateCharge { season: SEASON, slot: slot(1), amount: 1 });
+        assert_eq!(covered(&facts, &debit(1)), *expected, "{charges:?}");
+    }
+}
+
+#[test]
+fn the_holder_has_consumed_what_was_debited_and_not_given_back() {
+    let records = |records: &[Record]| CardFacts { records: records.to_vec(), entries: Vec::new(), ..facts() };
+    let seats = |facts: &CardFacts| consumed(facts, SEASON).get(slot(0));
+    assert_eq!(seats(&records(&[debit(1), debit(2)])), 4);
+    assert_eq!(seats(&records(&[debit(1), debit(2), reversal(3, 1)])), 2);
+    assert_eq!(seats(&records(&[debit(1), debit(9)])), 4, "whatever is unknown between them");
+    assert_eq!(seats(&records(&[debit(1), Record { season: SEASON.next(), ..debit(2) }])), 2);
+    let with = |change: fn(&mut CardFacts)| {
+        let mut facts = facts();
+        change(&mut facts);
+        seats(&facts)
+    };
+    assert_eq!(with(|_| ()), 2);
+    assert_eq!(with(|f| f.undone.push(undone(1, None))), 0);
+    assert_eq!(with(|f| f.undone.push(undone(1, Some(2)))), 2, "the entitlement gave it back");
+    assert_eq!(with(|f| (f.undone.push(undone(1, Some(2))), f.records.push(reversal(2, 1))).0), 0);
+    assert_eq!(with(|f| f.abandoned.push((HERE, TransactionId::new([1; 16])))), 0);
+    assert_eq!(with(|f| debit_of(f).abandoned = true), 0);
+    assert_eq!(with(|f| f.entries[0].denied = true), 0, "the thief's, at a terminal that knew");
+    assert_eq!(with(|f| f.entries[0].suspended = true), 2, "the partner's fault");
+    let told_by_another =
+        |f: &mut CardFacts| f.entries = vec![EntryFacts { denied: true, ..debit_entry(THERE, debit(1)) }];
+    assert_eq!(with(told_by_another), 2);
+}
+
+#[test]
+fn of_a_licence_nothing_remains_once_it_was_used() {
+    let licence = |counter| Record { slot: slot(2), amount: 1000, ..debit(counter) };
+    let with = |records: &[Record], of_undone: &[UndoneRow]| {
+        let facts = CardFacts { records: records.to_vec(), undone: of_undone.to_vec(), entries: Vec::new(), ..facts() };
+        consumed(&facts, SEASON).get(slot(2))
+    };
+    assert_eq!(with(&[licence(1)], &[]), 3000);
+    assert_eq!(with(&[licence(1), Record { slot: slot(2), amount: 1000, ..reversal(2, 1) }], &[]), 0);
+    assert_eq!(with(&[licence(1)], &[undone(1, None)]), 0);
+    assert_eq!(with(&[licence(1)], &[undone(1, Some(2))]), 1000, "as much as the entitlement gave back");
 }
 
 #[test]

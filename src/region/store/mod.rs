@@ -14,6 +14,7 @@ mod chain;
 mod feed;
 mod judgement;
 mod network;
+mod replacement;
 mod rows;
 
 use std::fs::OpenOptions;
@@ -30,6 +31,7 @@ pub use chain::{Branch, BranchNumber, EntryId, ExchangeRow, Knowledge, KnownExch
 pub use feed::{Audience, FeedRow};
 pub use judgement::{EntryListing, Judged, UndoneRow};
 pub use network::{Cause, NewTerminal, PartnerRow, PolicyRow, Standing, TerminalKeys, TerminalRow, standing_code};
+pub use replacement::{LateCharge, ReplacementRow};
 
 mod migrations {
     refinery::embed_migrations!("sql/region/sqlite");
@@ -219,9 +221,9 @@ mod tests {
         let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
         assert_eq!(
             names.join(" "),
-            "abandoned branch card card_record card_seen catalogue denial doubt entitlement entry exchange feed_head \
+            "abandoned branch card card_record card_seen carried catalogue denial doubt entitlement entry exchange feed_head \
              feed_item partner partner_activity policy receipt records_wanted refinery_schema_history region region_key \
-             terminal terminal_certificate terminal_standing undone verdict"
+             replacement terminal terminal_certificate terminal_standing undone verdict"
         );
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         assert_eq!(version, SCHEMA_VERSION);

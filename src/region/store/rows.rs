@@ -6,7 +6,7 @@ use super::StoreError;
 use crate::domain::catalogue::Code;
 use crate::domain::{
     CardNumber, Cents, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId,
-    RequestId, Season, Sequence, TerminalId, Timestamp, TransactionId,
+    RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
 };
 use crate::wire::cbor::{Cbor, decode};
 
@@ -46,6 +46,7 @@ integer_columns! {
     Counter: |v| v.get(), |n| Some(Counter::new(n));
     Sequence: |v| v.get(), |n| Some(Sequence::new(n));
     Season: |v| v.get(), |n| Some(Season::new(n));
+    Slot: |v| v.get(), |n| Slot::new(n);
     Timestamp: |v| v.get(), |n| Some(Timestamp::new(n));
     Cents: |v| v.get(), |n| Cents::new(n);
     CardNumber: |v| v.get(), |n| CardNumber::new(n).ok();
