@@ -16,7 +16,7 @@ fn pass_region(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_pass-region")).args(arguments).output().unwrap()
 }
 
-fn json(arguments: &[&str]) -> Value {
+pub(crate) fn json(arguments: &[&str]) -> Value {
     let output = pass_region(arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()

@@ -13,6 +13,7 @@ use pass::virtual_card::{CardInReader, CardMemory, Effect, Fault, Faulty, InProc
 use pass::wire::apdu::Protocol;
 
 use super::kit::{BOOKS, CINEMA, Card, SCHOOL_BOOKS, SEASON, SPORT, World, code, hours};
+use super::program::json;
 
 fn fee_from(benefit: &str) -> Fee {
     Fee::From(benefit.to_owned())
@@ -415,4 +416,17 @@ fn a_card_that_is_no_blank_one_takes_nobodys_place() {
     let made = world.region.replace_card(&mut other.reader, old, &Fee::MostLeft, hours(2));
     assert!(matches!(made, Err(RegionError::Card(CardTrouble::NotBlank(_)))));
     assert_eq!(world.region.card_file(old).unwrap().replaced_by, None);
+}
+
+#[test]
+fn the_desk_sees_which_card_is_in_whose_place() {
+    let world = World::new();
+    let old = lost(&world, &world.card(), hours(1));
+    let (_, made) = world.replace(old, &Fee::MostLeft, hours(2)).unwrap();
+    let data = world.directory.path().join("region");
+    let show = |card: CardNumber| json(&["card", "show", "--data", data.to_str().unwrap(), &card.digits(), "--json"]);
+    let (before, after) = (show(old), show(made.card));
+    assert_eq!((before["replaces"].as_str(), before["replaced_by"].as_str()), (None, Some(&*made.card.digits())));
+    assert_eq!((after["replaces"].as_str(), after["replaced_by"].as_str()), (Some(&*old.digits()), None));
+    assert_eq!((before["issue"].as_u64(), after["issue"].as_u64()), (Some(1), Some(2)));
 }
