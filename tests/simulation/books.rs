@@ -1,6 +1,7 @@
 //! What the cashiers were told: the memory of the world outside, against which the terminals are held in the end.
 
 use pass::domain::quote::{Quote, QuoteRequest, QuotedCard};
+use pass::domain::refusal::Refusal;
 use pass::domain::{RequestId, Sequence};
 use pass::machine::sale::{Command, Outcome};
 
@@ -23,6 +24,12 @@ pub(crate) struct Till {
 }
 
 impl Till {
+    /// Whether the newest answer was that nobody knows.
+    pub(crate) fn was_told_of_doubt(&self) -> bool {
+        let newest = self.asked.last().and_then(|asked| asked.told.last());
+        matches!(newest, Some(Outcome::Refused(refused)) if refused.refusal == Refusal::SaleInDoubt)
+    }
+
     /// The debits that it was told of.
     pub(crate) fn granted(&self) -> Vec<Sequence> {
         let told = self.asked.iter().flat_map(|asked| &asked.told);

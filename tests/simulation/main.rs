@@ -49,7 +49,7 @@ macro_rules! faults {
 }
 
 faults! {
-    // At each command to a card.
+    // At each command to a card; six times as often where it is DEBIT or REVERSE.
     TornBefore 80 "The card is pulled out before it executes the command.",
     TornAfter 80 "The card executes the command and is pulled out before it answers.",
     Lie 60 "The relay executes the command and answers with another status word, without the data.",
@@ -61,9 +61,9 @@ faults! {
     // At each conversation with a card.
     ReaderBusy 60 "Another program holds the reader.",
     CardReset 60 "Another program reset the card: what was opened is lost.",
-    // At each step of a counter.
-    Killed 60 "The terminal's program is killed between two steps; everything that was written is there.",
-    PowerCut 40 "The same, and what was written without being synced is lost: the head file says something older.",
+    // At each step of a counter; six times as often after DEBIT and REVERSE.
+    Killed 25 "The terminal's program is killed between two steps; everything that was written is there.",
+    PowerCut 15 "The same, and what was written without being synced is lost: the head file says something older.",
     // At each message.
     Lost 1200 "It never arrives.",
     Repeated 800 "It arrives twice, the second time up to days later.",

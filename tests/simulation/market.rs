@@ -9,6 +9,7 @@ use pass::machine::sale::{ClientRequest, Command, Event, Outcome};
 
 use crate::Fault;
 use crate::books::Asked;
+use crate::reader::MORE_AT_CHANGES;
 use crate::run::World;
 
 /// What may be done next.
@@ -24,6 +25,7 @@ enum Deed {
     UndoWithoutCard,
     Abandon,
     AskAgain,
+    SellAgain,
     Tick,
 }
 
@@ -58,11 +60,11 @@ impl World<'_> {
     /// Some steps of what was begun.
     fn go_on(&mut self, t: usize) {
         for _ in 0..self.shared.draw(|chance| chance.between(1, 8)) {
-            if self.shared.strikes(Fault::Killed) {
-                return self.crash(t, Fault::Killed);
-            }
-            if self.shared.strikes(Fault::PowerCut) {
-                return self.crash(t, Fault::PowerCut);
+            let times = if self.terminals[t].has_asked_for_change() { MORE_AT_CHANGES } else { 1 };
+            for how in [Fault::Killed, Fault::PowerCut] {
+                if self.shared.strikes_here(how, times) {
+                    return self.crash(t, how);
+                }
             }
             if !self.terminals[t].step() {
                 return;
@@ -85,6 +87,16 @@ impl World<'_> {
     fn choose(&self, t: usize) -> Deed {
         let (card, waits) = (self.terminals[t].has_card(), self.tills[t].waiting.is_some());
         let choices: &[(u64, Deed)] = match (waits, card) {
+            (false, _) if self.tills[t].was_told_of_doubt() => &[
+                (6, Deed::Insert),
+                (4, Deed::TakeAway),
+                (4, Deed::Abandon),
+                (4, Deed::AskAgain),
+                (4, Deed::SellAgain),
+                (4, Deed::Redeem),
+                (2, Deed::Undo),
+                (2, Deed::Tick),
+            ],
             (true, true) => &[(6, Deed::Tick), (1, Deed::TakeAway)],
             (true, false) => &[(3, Deed::Tick), (4, Deed::Insert)],
             (false, true) => &[
@@ -96,6 +108,7 @@ impl World<'_> {
                 (2, Deed::UndoWithoutCard),
                 (4, Deed::Abandon),
                 (10, Deed::AskAgain),
+                (10, Deed::SellAgain),
                 (25, Deed::TakeAway),
                 (8, Deed::Tick),
             ],
@@ -114,6 +127,7 @@ impl World<'_> {
 
     fn carry_out(&mut self, t: usize, deed: Deed) {
         match deed {
+            Deed::Insert if self.terminals[t].has_card() => (),
             Deed::Insert => {
                 let free: Vec<usize> = (0..self.cards.len()).filter(|c| self.cards[*c].at.is_none()).collect();
                 if let Some(c) = free.get(self.shared.draw(|chance| chance.index(free.len()))) {
@@ -153,6 +167,15 @@ impl World<'_> {
                 let back = self.shared.draw(|chance| chance.index(asked.min(4)));
                 if asked > 0 {
                     self.ask_as(t, asked - 1 - back);
+                }
+            }
+            Deed::SellAgain => {
+                // The same sale under another name.
+                let sold = self.tills[t].asked.iter().rev().map(|asked| &asked.command);
+                let sold: Vec<_> = sold.filter(|command| matches!(command, Command::Redeem { .. })).take(3).collect();
+                if let Some(Command::Redeem { request, .. }) = sold.get(self.shared.draw(|c| c.index(sold.len()))) {
+                    let request = request.clone();
+                    self.ask(t, Command::Redeem { request, tender: Tender::Cash, confirmed: None });
                 }
             }
             Deed::Tick => {

@@ -45,6 +45,8 @@ pub(crate) struct Inserted {
     card: InProcess<CardInReader>,
     /// It was pulled out; the reader has not said so yet.
     pub(crate) pulled: bool,
+    /// The last command was one that changes the purse.
+    pub(crate) changed: bool,
     /// What it last answered to each instruction.
     answers: BTreeMap<[u8; 2], Vec<u8>>,
 }
@@ -59,6 +61,7 @@ pub(crate) fn insert(slot: &Slot, card: &Card) {
         number: card.number.get().to_be_bytes(),
         card: InProcess::new(CardInReader::new(chip, card.protocol), card.protocol),
         pulled: false,
+        changed: false,
         answers: BTreeMap::new(),
     };
     *slot.borrow_mut() = Some(inserted);
@@ -98,6 +101,9 @@ struct Relay<'a> {
     shared: &'a Shared,
     name: &'a str,
 }
+
+/// How much more often things go wrong with a command that changes the purse than with another, and with a terminal right after it.
+pub(crate) const MORE_AT_CHANGES: u64 = 6;
 
 /// What a relay may answer instead.
 const LIES: [StatusWord; 9] = [
@@ -142,32 +148,33 @@ impl Relay<'_> {
 
     /// One of the faults that replace the answer, if one happens.
     fn replaced(&mut self, command: &[u8]) -> Option<Result<Vec<u8>, TransportError>> {
+        let times = if self.inserted.changed { MORE_AT_CHANGES } else { 1 };
         let lie = |shared: &Shared| LIES[shared.draw(|chance| chance.index(LIES.len()))];
-        if self.shared.strikes(Fault::TornBefore) {
+        if self.shared.strikes_here(Fault::TornBefore, times) {
             self.say(command, "is pulled out before");
             return Some(Err(self.pull()));
         }
-        if self.shared.strikes(Fault::TornAfter) {
+        if self.shared.strikes_here(Fault::TornAfter, times) {
             self.say(command, "is pulled out after");
             let _never_heard = self.execute(command);
             return Some(Err(self.pull()));
         }
-        if self.shared.strikes(Fault::Lie) {
+        if self.shared.strikes_here(Fault::Lie, times) {
             let status = lie(self.shared);
             self.say(command, &format!("is said to answer {status} to"));
             return Some(self.execute(command).map(|_| status.bytes().to_vec()));
         }
-        if self.shared.strikes(Fault::Withheld) {
+        if self.shared.strikes_here(Fault::Withheld, times) {
             let status = lie(self.shared);
             self.say(command, &format!("never gets, and is said to answer {status} to,"));
             return Some(Ok(status.bytes().to_vec()));
         }
-        if self.shared.strikes(Fault::Garbage) {
+        if self.shared.strikes_here(Fault::Garbage, times) {
             self.say(command, "never gets, and is said to answer garbage to,");
             let length = self.shared.draw(|chance| chance.index(200));
             return Some(Ok([vec![0xA5; length].as_slice(), &StatusWord::DONE.bytes()].concat()));
         }
-        if self.shared.strikes(Fault::ReaderError) {
+        if self.shared.strikes_here(Fault::ReaderError, times) {
             self.say(command, "answers to an error of the reader");
             if self.shared.draw(|chance| chance.one_in(2)) {
                 let _never_heard = self.execute(command);
@@ -185,6 +192,8 @@ impl Transport for Relay<'_> {
 
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, TransportError> {
         self.shared.time.pass(3);
+        self.inserted.changed =
+            [Instruction::Debit, Instruction::Reverse].iter().any(|of| command.starts_with(&of.bytes()));
         if let Some(replaced) = self.replaced(command) {
             return replaced;
         }

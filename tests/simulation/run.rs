@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use pass::domain::{CardNumber, Timestamp};
+use pass::domain::CardNumber;
 use pass::machine::sale::{Command, Outcome};
 use pass::wire::apdu::Protocol;
 use tempfile::TempDir;
@@ -93,10 +93,6 @@ impl<'a> World<'a> {
             _template: template,
             _home: home,
         }
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.shared.time.now()
     }
 
     /// Something that should not be.

@@ -42,7 +42,12 @@ impl Shared {
 
     /// Whether `fault` happens now.
     pub(crate) fn strikes(&self, fault: Fault) -> bool {
-        let rate = self.rates.borrow()[fault as usize];
+        self.strikes_here(fault, 1)
+    }
+
+    /// Whether `fault` happens now, where it is so many times as likely.
+    pub(crate) fn strikes_here(&self, fault: Fault, times: u64) -> bool {
+        let rate = self.rates.borrow()[fault as usize] * times;
         let strikes = self.draw(|chance| chance.below(10_000)) < rate;
         self.counts.borrow_mut()[fault as usize] += u64::from(strikes);
         strikes

@@ -233,6 +233,11 @@ impl Terminal {
         self.slot.borrow().as_ref().is_some_and(|inserted| !inserted.pulled)
     }
 
+    /// Whether the card was last asked to change its purse.
+    pub(crate) fn has_asked_for_change(&self) -> bool {
+        self.slot.borrow().as_ref().is_some_and(|inserted| inserted.changed)
+    }
+
     /// Whether a card was pulled out that the reader has not said anything of.
     pub(crate) fn was_pulled(&self) -> bool {
         self.slot.borrow().as_ref().is_some_and(|inserted| inserted.pulled)
