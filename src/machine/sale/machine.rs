@@ -89,7 +89,7 @@ enum AfterStore {
     /// An intent: the card is asked.
     Change(Begun),
     /// The entry of a change that the card did.
-    Done { begun: Begun, proof: SignedRecord },
+    Done { begun: Begun, proof: SignedRecord, abandoned: bool },
     /// The entry that says that the card did not, and what the client is told.
     NotDone(Intent, Refusal),
     /// The request to the region to give a right back.

@@ -24,7 +24,7 @@ impl SaleMachine {
             Change::Done(proof) => {
                 let body = begun.intent.done(*proof, Learnt::AtOnce, false);
                 let intent = begun.intent.clone();
-                let after = AfterStore::Done { begun: *begun, proof: *proof };
+                let after = AfterStore::Done { begun: *begun, proof: *proof, abandoned: false };
                 self.store(Some(presented), body, Some(&intent), after)
             }
             // Nothing is concluded from what the card or the reader said: a fresh OPEN tells, now if the card is still there.
@@ -49,7 +49,8 @@ impl SaleMachine {
             Settlement::Done(proof) => {
                 let body = intent.done(*proof, Learnt::FromRecords, open.abandoned);
                 let begun = self.own(intent).cloned().unwrap_or_else(|| Begun::found(intent.clone()));
-                self.store(Some(presented), body, Some(intent), AfterStore::Done { begun, proof: *proof })
+                let after = AfterStore::Done { begun, proof: *proof, abandoned: open.abandoned };
+                self.store(Some(presented), body, Some(intent), after)
             }
             Settlement::NotDone { repeatable } => match self.own(intent).cloned() {
                 // The same command, byte for byte, inside the new OPEN.
@@ -116,8 +117,14 @@ impl SaleMachine {
         };
         match (*after, entry, presented) {
             (AfterStore::Change(begun), _, Some(presented)) => self.change(presented, begun),
-            (AfterStore::Done { begun, proof }, Some(entry), Some(presented)) => {
-                self.done(now, entry, presented, &begun, &proof)
+            (AfterStore::Done { begun, proof, abandoned }, Some(entry), Some(presented)) => {
+                let outcome = if abandoned {
+                    // The money went back before: nothing is handed out, and the right goes back to the card.
+                    Outcome::Abandoned { entry, card: begun.intent.card }
+                } else {
+                    outcome(entry, &begun, &proof, now.time)
+                };
+                self.done(presented, &begun.intent, &proof, outcome)
             }
             (AfterStore::NotDone(intent, refusal), _, presented) => self.not_done(&intent, refusal, presented),
             (AfterStore::UndoRequested(undone), Some(entry), presented) => {
@@ -160,20 +167,19 @@ impl SaleMachine {
     /// After this point the card and the ledger agree, and whoever asked is told.
     fn done(
         &mut self,
-        now: Now,
-        entry: Sequence,
         presented: Box<Presented>,
-        begun: &Begun,
+        intent: &Intent,
         proof: &SignedRecord,
+        outcome: Outcome,
     ) -> Vec<Action> {
         let learnt_late = presented.state.counter >= proof.record.counter;
         let presented = if learnt_late { presented } else { Box::new(after_change(*presented, proof)) };
         let mut actions = Vec::new();
-        if self.own(&begun.intent).is_some() {
+        if self.own(intent).is_some() {
             if learnt_late {
-                actions.push(Action::MarkDelivered(begun.intent.transaction));
+                actions.push(Action::MarkDelivered(intent.transaction));
             }
-            actions.extend(self.reply(outcome(entry, begun, proof, now.time)));
+            actions.extend(self.reply(outcome));
         }
         actions.extend(self.look_up(Some(presented)));
         actions
