@@ -125,7 +125,10 @@ fn of_client(
 ) -> Result<(), LedgerError> {
     facts.known = match view.by_request(client.id)? {
         Some(ByRequest::Open(open)) => Some(Known::InDoubt(Box::new(open.intent))),
-        Some(ByRequest::Ended(entry)) => outcome_of(facts, &entry).map(Known::Ended),
+        Some(ByRequest::Ended(entry)) => {
+            let untold = untold(view, &entry)?;
+            outcome_of(facts, &entry).map(|outcome| Known::Ended { outcome, untold })
+        }
         None => None,
     };
     match &client.command {
@@ -143,6 +146,13 @@ fn of_client(
         Command::Abandon { .. } | Command::Quote(_) | Command::Redeem { .. } => (),
     }
     Ok(())
+}
+
+/// The intent that `entry` ended, if nobody was told of that end yet.
+fn untold(view: &View, entry: &StoredEntry) -> Result<Option<TransactionId>, LedgerError> {
+    let Some(card) = entry.entry.body.card() else { return Ok(None) };
+    let ended = view.undelivered(card)?.into_iter().find(|ended| ended.end.head == entry.head);
+    Ok(ended.map(|ended| ended.intent.transaction))
 }
 
 fn open_intent(open: crate::ledger::OpenIntent) -> OpenIntent {

@@ -294,10 +294,12 @@ impl SaleMachine {
 
     fn looked_up(&mut self, now: Now, facts: Box<Facts>) -> Vec<Action> {
         let Phase::LookingUp(presented) = std::mem::replace(&mut self.phase, Phase::Empty) else { return Vec::new() };
-        if let Some(Known::Ended(outcome)) = &facts.known
+        if let Some(Known::Ended { outcome, untold }) = &facts.known
             && self.client.as_ref().is_some_and(|waiting| waiting.begun.is_none())
         {
-            let mut actions = self.reply(Outcome::clone(outcome));
+            // Told here, it is not handed out once more to the next client that asks for the same.
+            let mut actions: Vec<Action> = untold.map(Action::MarkDelivered).into_iter().collect();
+            actions.extend(self.reply(Outcome::clone(outcome)));
             actions.extend(self.rest(presented, &facts));
             return actions;
         }

@@ -107,7 +107,12 @@ impl Undelivered {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Known {
     /// It ended: the same answer again.
-    Ended(Outcome),
+    Ended {
+        /// The answer.
+        outcome: Outcome,
+        /// The intent that came out of a doubt and whose end nobody was told yet: from now on somebody was.
+        untold: Option<TransactionId>,
+    },
     /// It is in doubt: the card must come back.
     InDoubt(Box<Intent>),
 }
