@@ -1,6 +1,6 @@
 //! What the ledger knows for the machine's next decision. Runs on the ledger's thread.
 
-use crate::domain::entry::{Body, Debit, Learnt, Purpose};
+use crate::domain::entry::{Body, Debit, Purpose};
 use crate::domain::purse::{Amounts, Slots};
 use crate::domain::refusal::Refusal;
 use crate::domain::{CardNumber, Season, Sequence, Timestamp, TransactionId};
@@ -131,7 +131,7 @@ fn of_client(view: &View, facts: &mut Facts, client: &ClientRequest) -> Result<(
     facts.known = match view.by_request(client.id)? {
         Some(ByRequest::Open(open)) => Some(Known::InDoubt(Box::new(open.intent))),
         Some(ByRequest::Ended(entry)) => {
-            let untold = untold(&entry.entry.body);
+            let untold = untold(view, &entry)?;
             outcome_of(facts, &entry).map(|outcome| Known::Ended { outcome, untold })
         }
         None => None,
@@ -150,6 +150,13 @@ fn of_client(view: &View, facts: &mut Facts, client: &ClientRequest) -> Result<(
         Command::Quote(_) | Command::Redeem { .. } => (),
     }
     Ok(())
+}
+
+/// The intent that `entry` ended, if nobody was told of that end yet.
+fn untold(view: &View, entry: &StoredEntry) -> Result<Option<TransactionId>, LedgerError> {
+    let Some(card) = entry.entry.body.card() else { return Ok(None) };
+    let ended = view.undelivered(card)?.into_iter().find(|ended| ended.end.head == entry.head);
+    Ok(ended.map(|ended| ended.intent.transaction))
 }
 
 fn open_intent(open: crate::ledger::OpenIntent) -> OpenIntent {
@@ -216,21 +223,6 @@ fn undelivered(facts: &Facts, ended: EndedIntent, now: Timestamp) -> Option<Unde
     let (stored, debit) = as_debit(ended.end).filter(|_| recent)?;
     let granted = granted(facts, stored.head.sequence, stored.entry.time, &debit);
     Some(Undelivered { transaction, granted, price, supplement })
-}
-
-/// The transaction of a sale that the client was not told of at once.
-fn untold(body: &Body) -> Option<TransactionId> {
-    match body {
-        Body::Debit(debit) if debit.learnt == Learnt::FromRecords => Some(debit.proof.record.transaction),
-        Body::Debit(_)
-        | Body::Reversal(_)
-        | Body::NotDone(_)
-        | Body::Abandoned(_)
-        | Body::UndoRequest(_)
-        | Body::Refused(_)
-        | Body::CardRead(_)
-        | Body::Event(_) => None,
-    }
 }
 
 /// What an earlier request came to, told again; nothing where it came to nothing, and may be tried again.

@@ -167,6 +167,41 @@ fn an_abandoned_sale_that_was_done_is_taken_back_at_the_cards_return() {
 }
 
 #[test]
+fn a_sale_that_came_out_of_a_doubt_is_told_to_one_request_alone() {
+    let region = Region::new();
+    let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+    shop.tap_with(&card, vec![Fault::next(Instruction::Debit, Effect::LeaveAfter)]);
+    let id = shop.next_id();
+    shop.request(id, redemption(None));
+    assert!(matches!(shop.waited(), Outcome::Refused(refused) if refused.refusal == Refusal::SaleInDoubt));
+    shop.take_away();
+    shop.tap(&card);
+    // The till asks for its answer, and has it; the next seat is another one.
+    shop.request(id, redemption(None));
+    assert!(matches!(shop.waited(), Outcome::Granted(granted) if granted.repeated && granted.left == 4));
+    assert!(matches!(shop.redeem(None), Outcome::Granted(granted) if !granted.repeated && granted.left == 3));
+    agree(&shop, &card, 2);
+}
+
+#[test]
+fn a_till_that_asks_again_for_a_sale_that_was_given_up_is_not_told_that_it_was_granted() {
+    let region = Region::new();
+    let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+    shop.tap_with(&card, vec![Fault::next(Instruction::Debit, Effect::LeaveAfter)]);
+    let id = shop.next_id();
+    shop.request(id, redemption(None));
+    assert!(matches!(shop.waited(), Outcome::Refused(refused) if refused.refusal == Refusal::SaleInDoubt));
+    shop.take_away();
+    assert!(matches!(shop.ask(Command::Abandon { card: None }), Outcome::Abandoned { .. }));
+    // The till has not heard of it, and waits for the card once more.
+    shop.request(id, redemption(None));
+    shop.tap(&card);
+    assert!(matches!(shop.waited(), Outcome::Abandoned { .. }), "its money went back before");
+    assert_eq!(shop.kinds(), ["abandoned", "debit", "reversal"]);
+    agree(&shop, &card, 0);
+}
+
+#[test]
 fn a_card_that_went_elsewhere_meanwhile_is_settled_by_its_records() {
     let region = Region::new();
     let (mut here, mut there) = (Shop::open(&region, 1, "cinema"), Shop::open(&region, 2, "cinema"));

@@ -89,7 +89,7 @@ enum AfterStore {
     /// An intent: the card is asked.
     Change(Begun),
     /// The entry of a change that the card did.
-    Done { begun: Begun, proof: SignedRecord },
+    Done { begun: Begun, proof: SignedRecord, abandoned: bool },
     /// The entry that says that the card did not, and what the client is told.
     NotDone(Intent, Refusal),
     /// The request to the region to give a right back.
@@ -310,7 +310,7 @@ impl SaleMachine {
         if let Some(Known::Ended { outcome, untold }) = &facts.known
             && self.client.as_ref().is_some_and(|waiting| waiting.begun.is_none())
         {
-            // Told now, so that it is not handed out again for the next sale.
+            // Told here, it is not handed out once more to the next client that asks for the same.
             let mut actions: Vec<Action> = untold.map(Action::MarkDelivered).into_iter().collect();
             actions.extend(self.reply(Outcome::clone(outcome)));
             actions.extend(self.rest(presented, &facts));

@@ -110,7 +110,7 @@ pub enum Known {
     Ended {
         /// The answer.
         outcome: Outcome,
-        /// Its transaction, when the card told how it ended after the client had gone: the answer is told now.
+        /// The intent that came out of a doubt and whose end nobody was told yet: from now on somebody was.
         untold: Option<TransactionId>,
     },
     /// It is in doubt: the card must come back.

@@ -30,7 +30,7 @@ impl SaleMachine {
             Change::Done(proof) => {
                 let body = begun.intent.done(*proof, Learnt::AtOnce, false);
                 let intent = begun.intent.clone();
-                let after = AfterStore::Done { begun: *begun, proof: *proof };
+                let after = AfterStore::Done { begun: *begun, proof: *proof, abandoned: false };
                 self.store(Some(presented), body, Some(&intent), after)
             }
             // Nothing is concluded from what the card or the reader said: a fresh OPEN tells, now if the card is still there.
@@ -55,7 +55,8 @@ impl SaleMachine {
             Settlement::Done(proof) => {
                 let body = intent.done(*proof, Learnt::FromRecords, open.abandoned);
                 let begun = self.own(intent).cloned().unwrap_or_else(|| Begun::found(intent.clone()));
-                self.store(Some(presented), body, Some(intent), AfterStore::Done { begun, proof: *proof })
+                let after = AfterStore::Done { begun, proof: *proof, abandoned: open.abandoned };
+                self.store(Some(presented), body, Some(intent), after)
             }
             Settlement::NotDone { repeatable } => match self.own(intent).cloned() {
                 // The same command, byte for byte, inside the new OPEN.
@@ -124,8 +125,14 @@ impl SaleMachine {
             // Whoever asked has gone and was told so: nothing is sent. The card says that it was not asked, and that goes on record.
             (AfterStore::Change(begun), _, Some(_)) if self.is_orphan(&begun.intent) => self.open(),
             (AfterStore::Change(begun), _, Some(presented)) => self.change(presented, begun),
-            (AfterStore::Done { begun, proof }, Some(entry), Some(presented)) => {
-                self.done(now, entry, presented, &begun, &proof)
+            (AfterStore::Done { begun, proof, abandoned }, Some(entry), Some(presented)) => {
+                let outcome = if abandoned {
+                    // The money went back before: nothing is handed out, and the right goes back to the card.
+                    Outcome::Abandoned { entry, card: begun.intent.card }
+                } else {
+                    outcome(entry, &begun, &proof, now.time)
+                };
+                self.done(presented, &begun.intent, &proof, outcome)
             }
             (AfterStore::NotDone(intent, refusal), _, presented) => self.not_done(&intent, refusal, presented),
             (AfterStore::UndoRequested(undone), Some(entry), presented) => {
@@ -171,22 +178,21 @@ impl SaleMachine {
     /// After this point the card and the ledger agree, and whoever asked is told.
     fn done(
         &mut self,
-        now: Now,
-        entry: Sequence,
         presented: Box<Presented>,
-        begun: &Begun,
+        intent: &Intent,
         proof: &SignedRecord,
+        outcome: Outcome,
     ) -> Vec<Action> {
         let learnt_late = presented.state.counter >= proof.record.counter;
         let presented = if learnt_late { presented } else { Box::new(after_change(*presented, proof)) };
         let mut actions = Vec::new();
-        if self.own(&begun.intent).is_some() {
+        if self.own(intent).is_some() {
             if learnt_late {
-                actions.push(Action::MarkDelivered(begun.intent.transaction));
+                actions.push(Action::MarkDelivered(intent.transaction));
             }
-            actions.extend(self.reply(outcome(entry, begun, proof, now.time)));
-        } else if !learnt_late && self.is_orphan(&begun.intent) {
-            actions.push(Action::MarkUntold(begun.intent.transaction));
+            actions.extend(self.reply(outcome));
+        } else if !learnt_late && self.is_orphan(intent) {
+            actions.push(Action::MarkUntold(intent.transaction));
         }
         actions.extend(self.look_up(Some(presented)));
         actions

@@ -1,0 +1,154 @@
+//! The line between terminals and region, and the region at its end.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use pass::domain::TerminalId;
+use pass::region::Region;
+use pass::wire::cbor::decode;
+use pass::wire::cose::{Algorithm, Content, Sign1};
+use pass::wire::exchange::{ExchangeAnswer, Receipt};
+
+use crate::Fault;
+use crate::shared::Shared;
+use crate::template::copy;
+
+/// Something under way.
+#[derive(Clone, Debug)]
+pub(crate) enum Message {
+    /// To the region.
+    Request { from: usize, name: u64, bytes: Vec<u8> },
+    /// To a terminal.
+    Answer { to: usize, name: u64, bytes: Vec<u8> },
+}
+
+impl Message {
+    fn bytes(&mut self) -> &mut Vec<u8> {
+        match self {
+            Self::Request { bytes, .. } | Self::Answer { bytes, .. } => bytes,
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Request { name, .. } => format!("request {name}"),
+            Self::Answer { name, .. } => format!("answer {name}"),
+        }
+    }
+}
+
+/// What is under way, by when it arrives.
+pub(crate) struct Line {
+    under_way: BTreeMap<(u64, u64), Message>,
+    sent: u64,
+    shared: Rc<Shared>,
+}
+
+impl Line {
+    pub(crate) fn new(shared: &Rc<Shared>) -> Self {
+        Self { under_way: BTreeMap::new(), sent: 0, shared: Rc::clone(shared) }
+    }
+
+    pub(crate) fn send(&mut self, mut message: Message) {
+        let shared = Rc::clone(&self.shared);
+        let say = |what: &str, message: &Message| shared.say(|| format!("line: {} {what}", message.describe()));
+        if shared.strikes(Fault::Lost) {
+            return say("is lost", &message);
+        }
+        if shared.strikes(Fault::Repeated) {
+            let later = shared.draw(|chance| chance.weighted(&[(3, 5_000), (2, 3_600_000), (1, 200_000_000)]));
+            let late = shared.draw(|chance| chance.between(1, later));
+            say(&format!("is repeated in {late} ms"), &message);
+            self.put(late, message.clone());
+        }
+        if shared.strikes(Fault::Cut) {
+            let kept = shared.draw(|chance| chance.index(message.bytes().len()));
+            say("is cut", &message);
+            message.bytes().truncate(kept);
+        } else if shared.strikes(Fault::Corrupted) {
+            let length = message.bytes().len();
+            let (byte, bit) = shared.draw(|chance| (chance.index(length), chance.below(8)));
+            say("is corrupted", &message);
+            message.bytes()[byte] ^= 1 << bit;
+        }
+        let mut delay = shared.draw(|chance| chance.between(20, 1500));
+        if shared.strikes(Fault::Delayed) {
+            let most = shared.draw(|chance| chance.weighted(&[(3, 600_000), (2, 36_000_000), (1, 200_000_000)]));
+            delay = shared.draw(|chance| chance.between(2_000, most));
+            say(&format!("takes {delay} ms"), &message);
+        }
+        self.put(delay, message);
+    }
+
+    fn put(&mut self, delay: u64, message: Message) {
+        self.sent += 1;
+        self.under_way.insert((self.shared.time.since_beginning_ms() + delay, self.sent), message);
+    }
+
+    /// The next that has arrived.
+    pub(crate) fn arrived(&mut self) -> Option<Message> {
+        let entry = self.under_way.first_entry()?;
+        (entry.key().0 <= self.shared.time.since_beginning_ms()).then(|| entry.remove())
+    }
+
+    /// Everything that is still under way, in its order.
+    pub(crate) fn rest(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.under_way).into_values().collect()
+    }
+}
+
+/// The region and its directory.
+pub(crate) struct Bureau {
+    home: PathBuf,
+    lives: u32,
+    region: Option<Region>,
+    /// Every receipt that was ever signed.
+    pub(crate) receipts: Vec<(TerminalId, Receipt)>,
+    shared: Rc<Shared>,
+}
+
+impl Bureau {
+    pub(crate) fn new(template: &std::path::Path, home: PathBuf, shared: &Rc<Shared>) -> Self {
+        let mut bureau = Self { home, lives: 0, region: None, receipts: Vec::new(), shared: Rc::clone(shared) };
+        copy(template, &bureau.directory());
+        bureau.start();
+        bureau
+    }
+
+    fn directory(&self) -> PathBuf {
+        self.home.join(format!("life-{}", self.lives))
+    }
+
+    pub(crate) fn start(&mut self) {
+        self.region = Some(Region::open(&self.directory()).unwrap());
+    }
+
+    /// Kills the program; the next life has the files as they are.
+    pub(crate) fn crash(&mut self) {
+        let before = self.directory();
+        self.lives += 1;
+        copy(&before, &self.directory());
+        self.region = None;
+        std::fs::remove_dir_all(before).unwrap();
+        self.shared.say(|| "region dies".to_owned());
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.region.is_some()
+    }
+
+    pub(crate) fn region(&self) -> &Region {
+        self.region.as_ref().unwrap()
+    }
+
+    /// The answer to a request, if there is one.
+    pub(crate) fn answer(&mut self, request: &[u8]) -> Option<Vec<u8>> {
+        let answer = self.region.as_ref()?.exchange(request, self.shared.time.now()).ok()?;
+        let message = Sign1::decode(&answer, Algorithm::Es256, Content::ExchangeAnswer).unwrap();
+        let plain: ExchangeAnswer = decode(&message.payload).unwrap();
+        let receipt = Sign1::decode(&plain.receipt.0, Algorithm::Es256, Content::Receipt).unwrap();
+        self.receipts.push((plain.terminal, decode(&receipt.payload).unwrap()));
+        Some(answer)
+    }
+}

@@ -1,0 +1,224 @@
+//! One run: a world that goes on by turns, and what came of it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use pass::domain::CardNumber;
+use pass::machine::sale::{Command, Outcome};
+use pass::wire::apdu::Protocol;
+use tempfile::TempDir;
+
+use crate::Fault;
+use crate::books::Till;
+use crate::clock::TrueTime;
+use crate::line::{Bureau, Line, Message};
+use crate::reader::Card;
+use crate::shared::Shared;
+use crate::template::{EVENING, Template, directory};
+use crate::terminal::{Taken, Terminal};
+
+/// Everything.
+pub(crate) struct World<'a> {
+    pub(crate) shared: Rc<Shared>,
+    pub(crate) terminals: Vec<Terminal>,
+    pub(crate) tills: Vec<Till>,
+    pub(crate) cards: Vec<Card>,
+    pub(crate) line: Line,
+    pub(crate) bureau: Bureau,
+    exchanges: u64,
+    region_down_until: u64,
+    wrong: Vec<String>,
+    _template: &'a Template,
+    _home: TempDir,
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Story {
+    pub(crate) seed: u64,
+    pub(crate) trace: Vec<String>,
+    /// How often each fault happened.
+    pub(crate) faults: Vec<u64>,
+    pub(crate) sales: u64,
+    /// What should not be; nothing in a good run.
+    pub(crate) wrong: Vec<String>,
+}
+
+/// Plays one seed.
+pub(crate) fn play(template: &Template, seed: u64, live: bool) -> Story {
+    let shared = Shared::new(seed, TrueTime::from(EVENING), live);
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        let mut world = World::new(template, &shared);
+        world.live();
+        world.settle();
+        world.check();
+        (world.sales(), std::mem::take(&mut world.wrong))
+    }));
+    let (sales, wrong) = played.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+        (0, vec![format!("panic: {}", text.unwrap_or_default())])
+    });
+    for wrong in &wrong {
+        shared.say(|| format!("WRONG: {wrong}"));
+    }
+    Story { seed, trace: shared.trace(), faults: shared.counts(), sales, wrong }
+}
+
+impl<'a> World<'a> {
+    fn new(template: &'a Template, shared: &Rc<Shared>) -> Self {
+        let home = directory();
+        let (terminals, cards) = shared.draw(|chance| (chance.between(2, 4), chance.between(1, 5)));
+        let terminals: Vec<Terminal> = (0..terminals as usize)
+            .map(|t| {
+                let drift = shared.draw(|chance| chance.weighted(&[(2, 0_i64), (1, 300), (1, -300), (1, 5_000)]));
+                let place = home.path().join(format!("terminal-{t}"));
+                Terminal::new(format!("T{t}"), template.terminals[t], &template.terminal(t), place, drift, shared)
+            })
+            .collect();
+        let cards = template.cards[..cards as usize].iter().enumerate().map(|(c, (number, memory))| {
+            let protocol = if c % 2 == 0 { Protocol::T1 } else { Protocol::T0 };
+            Card::new(format!("c{c}"), *number, memory.clone(), protocol)
+        });
+        Self {
+            shared: Rc::clone(shared),
+            tills: vec![Till::default(); terminals.len()],
+            terminals,
+            cards: cards.collect(),
+            line: Line::new(shared),
+            bureau: Bureau::new(&template.region(), home.path().join("region"), shared),
+            exchanges: 0,
+            region_down_until: 0,
+            wrong: Vec::new(),
+            _template: template,
+            _home: home,
+        }
+    }
+
+    /// Something that should not be.
+    pub(crate) fn wrong(&mut self, text: String) {
+        self.shared.say(|| format!("wrong: {text}"));
+        self.wrong.push(text);
+    }
+
+    /// The part with faults.
+    fn live(&mut self) {
+        for turn in 0..self.shared.draw(|chance| chance.between(100, 500)) {
+            self.shared.time.pass(self.shared.draw(|chance| chance.between(10, 2_000)));
+            self.around();
+            while let Some(message) = self.line.arrived() {
+                self.deliver(message);
+            }
+            let t = self.shared.draw(|chance| chance.index(self.terminals.len()));
+            if self.terminals[t].is_running() && (turn == 0 || self.shared.draw(|chance| chance.one_in(12))) {
+                self.exchange(t);
+            }
+            self.at_counter(t);
+            if !self.wrong.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// What happens around the counters.
+    fn around(&mut self) {
+        if self.shared.strikes(Fault::LongPause) {
+            let seconds = self.shared.draw(|chance| chance.weighted(&[(5, 6 * 3600), (3, 30 * 3600), (1, 80 * 3600)]));
+            let seconds = self.shared.draw(|chance| chance.between(60, seconds));
+            self.shared.say(|| format!("{seconds} s pass"));
+            self.shared.time.pass(seconds * 1000);
+        }
+        if self.shared.strikes(Fault::ClockStep) {
+            let t = self.shared.draw(|chance| chance.index(self.terminals.len()));
+            let most = self.shared.draw(|chance| chance.weighted(&[(3, 600), (3, 40_000), (1, 1_000_000)]));
+            let seconds = self.shared.draw(|chance| chance.between(0, 2 * most)) as i64 - most as i64;
+            self.shared.say(|| format!("{} clock is moved by {seconds} s", self.terminals[t].name));
+            self.terminals[t].clock.step(seconds);
+        }
+        if self.shared.strikes(Fault::RegionRestarts) {
+            self.bureau.crash();
+            self.bureau.start();
+        }
+        if self.bureau.is_running() && self.shared.strikes(Fault::RegionDown) {
+            self.bureau.crash();
+            let seconds = self.shared.draw(|chance| chance.between(1, 100));
+            self.region_down_until = self.shared.time.since_beginning_ms() + seconds * 1000;
+        }
+        if !self.bureau.is_running() && self.shared.time.since_beginning_ms() >= self.region_down_until {
+            self.bureau.start();
+        }
+    }
+
+    /// Terminal `t` sends a request.
+    pub(crate) fn exchange(&mut self, t: usize) {
+        self.exchanges += 1;
+        let name = self.exchanges;
+        let bytes = self.terminals[t].ask_region(name);
+        self.shared.say(|| format!("{} sends request {name}", self.terminals[t].name));
+        self.line.send(Message::Request { from: t, name, bytes });
+    }
+
+    /// A message arrives.
+    pub(crate) fn deliver(&mut self, message: Message) {
+        match message {
+            Message::Request { from, name, bytes } => match self.bureau.answer(&bytes) {
+                Some(bytes) => {
+                    self.shared.say(|| format!("region answers request {name}"));
+                    self.line.send(Message::Answer { to: from, name, bytes });
+                }
+                None => self.shared.say(|| format!("region does not answer request {name}")),
+            },
+            Message::Answer { to, name, bytes } => {
+                if !self.terminals[to].is_running() {
+                    return self.shared.say(|| format!("{} is not there for answer {name}", self.terminals[to].name));
+                }
+                let taken = self.terminals[to].hear_region(name, bytes);
+                self.shared.say(|| format!("{} takes answer {name}: {taken:?}", self.terminals[to].name));
+                if taken == Some(Taken::Again) {
+                    self.exchange(to);
+                }
+            }
+        }
+    }
+
+    /// The card's name in the trace.
+    pub(crate) fn card_name(&self, number: CardNumber) -> String {
+        let known = self.cards.iter().find(|card| card.number == number);
+        known.map_or_else(|| "a card that is not here".to_owned(), |card| card.name.clone())
+    }
+
+    pub(crate) fn describe(&self, command: &Command) -> String {
+        match command {
+            Command::Quote(request) => format!("quote {request:?}"),
+            Command::Redeem { request, confirmed, .. } => {
+                format!("redeem {request:?}{}", if confirmed.is_some() { ", confirmed" } else { "" })
+            }
+            Command::Undo { entry, without_card } => {
+                format!("undo {entry:?}{}", if *without_card { " without card" } else { "" })
+            }
+            Command::Abandon { card } => format!("abandon {:?}", card.map(|card| self.card_name(card))),
+        }
+    }
+
+    pub(crate) fn describe_outcome(&self, outcome: &Outcome) -> String {
+        match outcome {
+            Outcome::Granted(granted) => format!(
+                "granted: entry {}, {} debited {}, left {}{}",
+                granted.entry,
+                self.card_name(granted.card),
+                granted.debited,
+                granted.left,
+                if granted.repeated { ", repeated" } else { "" }
+            ),
+            Outcome::Refused(refused) => {
+                format!("refused: {} {:?}", refused.refusal.code(), refused.card.map(|card| self.card_name(card)))
+            }
+            Outcome::Quoted(card, quote) => format!("{} would take {}", self.card_name(card.card), quote.amount),
+            Outcome::Undone(undone) => format!("undone: entry {} takes back {}", undone.entry, undone.debit),
+            Outcome::UndoRequested(undone) => {
+                format!("undo requested: entry {} takes back {}", undone.entry, undone.debit)
+            }
+            Outcome::Abandoned { entry, card } => format!("abandoned: entry {entry}, {}", self.card_name(*card)),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! A region with terminals and cards before anything happened: made once, by the real enrolment and the real card bureau, and copied for each run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use pass::crypto::{enrolment_key, mac0, verify_mac0};
+use pass::domain::catalogue::Code;
+use pass::domain::{CardNumber, RequestId, Season, TerminalId, Timestamp};
+use pass::ledger::{Ledger, TerminalKeys, verify_answer};
+use pass::region::Region;
+use pass::region::config::CatalogueFile;
+use pass::region::desk::CODE_HOURS;
+use pass::virtual_card::{CardInReader, CardMemory, InProcess, MemoryStorage, VirtualCard};
+use pass::wire::apdu::Protocol;
+use pass::wire::cbor::{decode, encode};
+use pass::wire::cose::{Content, Mac0};
+use pass::wire::exchange::{EnrolmentAnswer, EnrolmentRequest, Health, PROTOCOL_VERSION};
+use tempfile::TempDir;
+
+/// A Saturday evening in the season 2026.
+pub(crate) const EVENING: Timestamp = Timestamp::new(1_795_891_200);
+pub(crate) const SEASON: Season = Season::new(2026);
+
+/// Few seats, and books by the cent.
+const CATALOGUE: &str = r#"
+[[benefit]]
+slot = 0
+code = "cinema"
+label-fr = "Cinéma"
+label-en = "Cinema"
+unit = "seat"
+contribution-cents = 100
+region-pays-cents = 400
+activities = ["cinema"]
+redemption-max = 2
+grants = { lycee = 8 }
+
+[[benefit]]
+slot = 1
+code = "leisure-books"
+label-fr = "Livres loisirs"
+label-en = "Leisure books"
+unit = "cent"
+activities = ["bookshop"]
+day-max = 1500
+grants = { lycee = 3000 }
+
+[[benefit]]
+slot = 2
+code = "sport-licence"
+label-fr = "Licence sportive"
+label-en = "Sport licence"
+unit = "cent"
+activities = ["sports-club"]
+once = true
+grants = { lycee = 3000 }
+"#;
+
+/// What each terminal's partner does.
+const PARTNERS: [&[&str]; 5] =
+    [&["cinema"], &["cinema"], &["bookshop"], &["cinema", "bookshop", "sports-club"], &["cinema"]];
+const CARDS: u32 = 6;
+
+pub(crate) struct Template {
+    directory: TempDir,
+    pub(crate) terminals: Vec<TerminalId>,
+    /// By growing number, so that whatever goes by number goes the same in every run.
+    pub(crate) cards: Vec<(CardNumber, CardMemory)>,
+}
+
+fn code(code: &str) -> Code {
+    Code::new(code).unwrap()
+}
+
+/// A directory that no disk makes slow.
+pub(crate) fn directory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let builder = || {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("pass-simulation-");
+        builder
+    };
+    if memory.is_dir() { builder().tempdir_in(memory).unwrap() } else { builder().tempdir().unwrap() }
+}
+
+/// Copies what a directory has, but for SQLite's index of its log, which a program that starts makes anew.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy(&source, &target);
+        } else if !entry.file_name().to_string_lossy().ends_with("-shm") {
+            fs::copy(&source, &target).unwrap();
+        }
+    }
+    // The region's directory of keys must be its owner's alone, and fs::copy keeps the rights of files only.
+    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
+}
+
+impl Template {
+    pub(crate) fn make() -> Self {
+        let directory = directory();
+        let catalogue = CatalogueFile::parse(CATALOGUE).unwrap();
+        let region = Region::create(&directory.path().join("region"), &catalogue, SEASON, EVENING).unwrap();
+        let mut cards: Vec<_> = (0..CARDS).map(|_| issue(&region)).collect();
+        cards.sort_by_key(|(number, _)| *number);
+        let mut terminals = Vec::new();
+        for activities in PARTNERS {
+            let activities = activities.iter().map(|activity| code(activity)).collect();
+            let partner = region.add_partner("Le Phare (inventé)", activities, EVENING).unwrap();
+            let path = directory.path().join(format!("terminal-{}", terminals.len()));
+            terminals.push(enrol(&region, partner, &path));
+        }
+        Self { directory, terminals, cards }
+    }
+
+    /// The region's directory.
+    pub(crate) fn region(&self) -> PathBuf {
+        self.directory.path().join("region")
+    }
+
+    /// The directory of the terminal at `index`.
+    pub(crate) fn terminal(&self, index: usize) -> PathBuf {
+        self.directory.path().join(format!("terminal-{index}"))
+    }
+}
+
+fn issue(region: &Region) -> (CardNumber, CardMemory) {
+    let storage = MemoryStorage::new(CardMemory::BLANK);
+    let card = VirtualCard::new(CardMemory::BLANK, storage.clone()).unwrap();
+    let mut reader = InProcess::new(CardInReader::new(card, Protocol::T1), Protocol::T1);
+    let number = region.issue_card(&mut reader, &code("lycee"), EVENING).unwrap();
+    (number, storage.load())
+}
+
+/// A new terminal of `partner` in `path`, with its first exchange behind it.
+fn enrol(region: &Region, partner: pass::domain::PartnerId, path: &Path) -> TerminalId {
+    let code = region.add_terminal(partner, None, false, CODE_HOURS, EVENING).unwrap();
+    fs::create_dir_all(path).unwrap();
+    let keys = TerminalKeys::load_or_generate(path).unwrap();
+    let request = EnrolmentRequest {
+        protocol: PROTOCOL_VERSION,
+        terminal: code.terminal,
+        entry_key: keys.entry.public_key().0,
+        card_key: keys.card.public_key(),
+    };
+    let key = enrolment_key(&code).unwrap();
+    let message = mac0(&key, Content::EnrolmentRequest, code.terminal, encode(&request)).encode();
+    let answer = Mac0::decode(&region.enrol(&message, EVENING).unwrap(), Content::EnrolmentAnswer).unwrap();
+    assert!(verify_mac0(&answer, &key));
+    let answer: EnrolmentAnswer = decode(&answer.payload).unwrap();
+    let mut ledger = Ledger::create(path, keys.entry, &answer, EVENING).unwrap();
+    let health = Health { version: "simulation".to_owned(), disk_free_bytes: 0 };
+    let request = ledger.view().next_request(RequestId::new([0; 16]), EVENING, &[], health).unwrap();
+    let answer = region.exchange(&ledger.sign_request(&request), EVENING).unwrap();
+    let verified = verify_answer(&answer, ledger.view().trusted_keys(), &request).unwrap();
+    ledger.apply_answer(&verified, EVENING).unwrap();
+    code.terminal
+}
