@@ -78,7 +78,7 @@ fn the_manners_of_a_card_are_its_own() {
 
     let terminal = world.terminal();
     for (card, number) in &mut cards {
-        card.insert(&[]);
+        terminal.takes(card, &[]);
         granted(&terminal.redeem(), card);
         card.said(&[&QUOTE[..], &["DEBIT"]].concat());
         let inspected =
@@ -96,15 +96,16 @@ fn a_card_that_was_often_reversed_still_sells() {
     let mut card = world.card("reversed", &[]);
     world.issue(&mut card, BUREAU);
     let terminal = world.terminal();
-    card.insert(&[]);
+    card.forget();
+    terminal.takes(&mut card, &[]);
     for reversals in 0..8 {
-        card.forget();
         granted(&terminal.redeem(), &card);
         let sale = card.conversation();
         assert_eq!(names(&sale)[..5], [&QUOTE[..], &["DEBIT"]].concat());
         assert!(names(&sale)[5..].iter().all(|name| *name == "READ-RECORD"), "{:?}", names(&sale));
         assert_eq!(card.purse(), (2 * reversals + 1, 1, reversals));
         assert_eq!(terminal.verb(&["undo"])["outcome"], "undone");
+        card.forget();
     }
     card.pull();
     assert_eq!(terminal.verb(&["verify"])["verified"], true);
@@ -118,10 +119,10 @@ fn an_undone_sale_is_no_answer_to_the_next() {
     let mut card = world.card("undone", &[]);
     world.issue(&mut card, BUREAU);
     let terminal = world.terminal();
-    card.insert(&["--pull", "after:DEBIT"]);
+    terminal.takes(&mut card, &["--pull", "after:DEBIT"]);
     let doubtful = terminal.verb(&["redeem", "--seats", "1", "--wait", "2"]);
     assert_eq!(doubtful["refusal"], "sale-in-doubt");
-    card.insert(&[]);
+    terminal.takes(&mut card, &[]);
     assert_eq!(terminal.verb(&["card", "--wait", "10"])["counter"], 1);
     assert_eq!(terminal.verb(&["undo"])["outcome"], "undone");
     assert_eq!(card.purse(), (2, 0, 1));
@@ -153,7 +154,7 @@ fn life(options: &[&str]) {
 fn sales(terminal: &Terminal<'_>, card: &mut Card) {
     let sale = [&QUOTE[..], &["DEBIT"]].concat();
 
-    card.insert(&[]);
+    terminal.takes(card, &[]);
     granted(&terminal.redeem(), card);
     card.said(&sale);
     assert_eq!(card.purse(), (1, 1, 0));
@@ -171,13 +172,13 @@ fn sales(terminal: &Terminal<'_>, card: &mut Card) {
 
 /// The card is pulled in the middle of DEBIT, before and after it has debited, and presented again.
 fn doubts(terminal: &Terminal<'_>, card: &mut Card) {
-    card.insert(&["--pull", "before:DEBIT"]);
+    terminal.takes(card, &["--pull", "before:DEBIT"]);
     let redeeming = card.leaves(terminal.start_redeem());
     terminal.misses_the_card();
     let first = card.conversation();
     assert_eq!(names(&first), [&QUOTE[..], &["DEBIT"]].concat());
     assert_eq!(card.purse(), (3, 1, 1), "nothing was done");
-    card.insert(&[]);
+    terminal.takes(card, &[]);
     granted(&answer(redeeming), card);
     let second = card.conversation();
     assert_eq!(names(&second), [&QUOTE[..], &["DEBIT"]].concat());
@@ -186,12 +187,12 @@ fn doubts(terminal: &Terminal<'_>, card: &mut Card) {
     card.pull();
     terminal.misses_the_card();
 
-    card.insert(&["--pull", "after:DEBIT"]);
+    terminal.takes(card, &["--pull", "after:DEBIT"]);
     let redeeming = card.leaves(terminal.start_redeem());
     terminal.misses_the_card();
     card.said(&[&QUOTE[..], &["DEBIT"]].concat());
     assert_eq!(card.purse(), (5, 3, 1), "the seat is debited and nobody was told");
-    card.insert(&[]);
+    terminal.takes(card, &[]);
     granted(&answer(redeeming), card);
     card.said(&[&QUOTE[..], &["READ-RECORD"]].concat());
     assert_eq!(card.purse(), (5, 3, 1), "and it is not debited twice");
@@ -203,7 +204,7 @@ fn doubts(terminal: &Terminal<'_>, card: &mut Card) {
 fn news(terminal: &Terminal<'_>, card: &mut Card, number: &str) {
     succeeds(terminal.world.region(&["card", "entitle", number, "--grant", "cinema=9"]));
     terminal.verb(&["sync"]);
-    card.insert(&[]);
+    terminal.takes(card, &[]);
     granted(&terminal.redeem(), card);
     card.said(&[&QUOTE[..], &["PUT-ENTITLEMENT"], &QUOTE, &["DEBIT"]].concat());
     assert_eq!(card.purse(), (6, 4, 1), "the same season keeps what was consumed");
@@ -214,7 +215,7 @@ fn news(terminal: &Terminal<'_>, card: &mut Card, number: &str) {
 
     succeeds(terminal.world.region(&["key", "rotate"]));
     terminal.verb(&["sync"]);
-    card.insert(&[]);
+    terminal.takes(card, &[]);
     granted(&terminal.redeem(), card);
     let rotation = card.conversation();
     let done: Vec<_> =
@@ -230,7 +231,7 @@ fn news(terminal: &Terminal<'_>, card: &mut Card, number: &str) {
 fn denial(terminal: &Terminal<'_>, card: &mut Card, number: &str) {
     succeeds(terminal.world.region(&["card", "deny", number, "--reason", "lost"]));
     terminal.verb(&["sync"]);
-    card.insert(&[]);
+    terminal.takes(card, &[]);
     let refused = terminal.redeem();
     assert_eq!((&refused["outcome"], &refused["refusal"]), (&"refused".into(), &"card-denied".into()));
     let blocking = card.conversation();
@@ -240,7 +241,7 @@ fn denial(terminal: &Terminal<'_>, card: &mut Card, number: &str) {
     card.pull();
     terminal.misses_the_card();
 
-    card.insert(&[]);
+    terminal.takes(card, &[]);
     assert_eq!(terminal.redeem()["refusal"], "card-denied");
     assert_eq!(terminal.verb(&["card", "--wait", "10"])["blocked"], true);
     let told = card.conversation();
@@ -358,7 +359,7 @@ impl World {
 
     /// Makes the blank card in a reader of the bureau, and gives its number.
     fn issue(&self, card: &mut Card, reader: usize) -> Value {
-        card.insert_into(self.pcscd.vpcd_port(reader), &[]);
+        card.insert(self.pcscd.vpcd_port(reader), &[]);
         let issued = succeeds(self.region(&["card", "issue", "--reader", &self.pcscd.reader_name(reader)]));
         card.pull();
         issued["card_number"].clone()
@@ -368,7 +369,6 @@ impl World {
     fn card(&self, name: &str, options: &[&str]) -> Card {
         let home = self.home.path();
         Card {
-            counter: self.pcscd.vpcd_port(COUNTER),
             options: options.iter().map(|&option| option.to_owned()).collect(),
             memory: home.join(format!("{name}.json")),
             log: home.join(format!("{name}.log")),
@@ -401,6 +401,26 @@ impl Terminal<'_> {
         answer(self.start_redeem())
     }
 
+    /// Puts the card into its reader, and again where it asks for that: on a busy machine the virtual reader now and then cannot
+    /// power up a card, which then has heard no command.
+    fn takes(&self, card: &mut Card, more: &[&str]) {
+        for _ in 0..5 {
+            card.insert(self.world.pcscd.vpcd_port(COUNTER), more);
+            let sight = waits("the terminal sees the card", || {
+                let mut status = self.verb(&["status"]);
+                let sight = status["card"].take();
+                (sight["genuine"] == true || !sight["refusal"].is_null()).then_some(sight)
+            });
+            if sight["refusal"]["refusal"] != "card-unreadable" {
+                return;
+            }
+            println!("again: {sight}");
+            card.pull();
+            self.misses_the_card();
+        }
+        panic!("the card cannot be read: {}", card.transcript());
+    }
+
     /// Waits until it has seen the card go.
     fn misses_the_card(&self) {
         waits("the terminal sees the card go", || (self.verb(&["status"])["card"]["present"] == false).then_some(()));
@@ -421,8 +441,6 @@ impl Drop for Terminal<'_> {
 
 /// A card from another hand.
 struct Card {
-    /// The port of the terminal's reader.
-    counter: u16,
     options: Vec<String>,
     memory: PathBuf,
     log: PathBuf,
@@ -433,13 +451,8 @@ struct Card {
 }
 
 impl Card {
-    /// Puts it into the terminal's reader.
-    fn insert(&mut self, more: &[&str]) {
-        self.insert_into(self.counter, more);
-    }
-
     /// Puts it into the reader of this port.
-    fn insert_into(&mut self, port: u16, more: &[&str]) {
+    fn insert(&mut self, port: u16, more: &[&str]) {
         let mut command = card_command(&self.memory, &self.log, port);
         command.args(&self.options).args(more);
         self.inserted = Some(Daemon::start(&mut command, &self.output));
@@ -552,7 +565,7 @@ impl Daemon {
     fn start(command: &mut Command, output: &Path) -> Self {
         let said = File::options().create(true).append(true).open(output).expect("a file");
         let child = command
-            .env("RUST_LOG", "info")
+            .env("RUST_LOG", "debug")
             .stdin(Stdio::null())
             .stdout(said.try_clone().expect("a file"))
             .stderr(said)
