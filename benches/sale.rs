@@ -24,9 +24,7 @@ use common::measure::{Aim, Plan, compare, report, timed};
 use common::terminal::Terminal;
 use common::world::{CINEMA, EVENING, SEASON, TestClock, issued};
 use pass::crypto::{self, verify_p256};
-use pass::domain::card::{
-    CardCertificate, CardState, Challenge, DebitOrder, Operation, Record, SignedRecord, TerminalCertificate,
-};
+use pass::domain::card::{CardCertificate, CardState, Challenge, DebitOrder, Operation, Record, TerminalCertificate};
 use pass::domain::entry::Tender;
 use pass::domain::quote::QuoteRequest;
 use pass::domain::{CardNumber, RequestId, TransactionId};
@@ -64,13 +62,16 @@ fn measure(directory: &Path) {
     let pcscd = Pcscd::start(directory, 2).unwrap();
     let mut till = Till::open(&pcscd, 0);
     till.sell();
-    let mut limit = Limit::open(&pcscd, 1, &till);
+    let limit = Limit::open(&pcscd, 1, &till);
     let plan = Plan { turns: 20, operations: 25 };
-    let comparison =
-        compare("request to answer, the card opened anew", Aim::AtMost(1.25), plan, || till.sell(), || limit.sell());
+    let mut against = |name, talk| compare(name, Aim::AtMost(1.25), plan, || till.sell(), || limit.sell(talk));
+    let comparisons = [
+        against("request to answer, the card opened anew", Talk::Bare),
+        against("the same, the limit in PC/SC transactions", Talk::InTransactions),
+    ];
     report(
-        "A sale over pcscd and a virtual card (product) against its five APDUs, two commits and signatures (limit)",
-        &[comparison],
+        "A sale over pcscd (product) against its five card commands, two commits and signatures alone (limit)",
+        &comparisons,
     );
 }
 
@@ -177,17 +178,21 @@ impl Limit {
         }
     }
 
-    fn sell(&mut self) -> Duration {
+    fn sell(&self, talk: Talk) -> Duration {
         let (card, took) = timed(|| {
-            let card = self.context.connect(&self.reader, pcsc::ShareMode::Shared, pcsc::Protocols::ANY).unwrap();
-            self.debit(&card);
+            let mut card = self.context.connect(&self.reader, pcsc::ShareMode::Shared, pcsc::Protocols::ANY).unwrap();
+            let state = talk.with(&mut card, |card| self.open_card(card));
+            self.database.commit(&self.rows[0]);
+            talk.with(&mut card, |card| self.debit(card, &state));
+            std::hint::black_box(self.keys.entry.sign(&self.rows[1]));
+            self.database.commit(&self.rows[1]);
             card
         });
         card.disconnect(pcsc::Disposition::LeaveCard).map_err(|(_, error)| error).unwrap();
         took
     }
 
-    fn debit(&self, reader: &pcsc::Card) {
+    fn open_card(&self, reader: &pcsc::Card) -> CardState {
         let SelectAnswer::Issued(challenge) = SelectAnswer::decode(&ask(reader, &Command::Select)).unwrap() else {
             panic!("a blank card")
         };
@@ -199,8 +204,10 @@ impl Limit {
         let signed = state.signed_bytes(self.card.card, &ours);
         assert!(verify_p256(&self.card.public_key, &signed, &state.signature));
         ask(reader, &Command::ReadEntitlement);
+        state
+    }
 
-        self.database.commit(&self.rows[0]);
+    fn debit(&self, reader: &pcsc::Card, state: &CardState) {
         let transaction = TransactionId::new(crypto::random().unwrap());
         let order = DebitOrder { slot: CINEMA, season: SEASON, amount: 1, transaction, time: EVENING };
         let signature = self.keys.card.sign(&order.signed_bytes(self.card.card, &state.next_challenge)).unwrap();
@@ -218,10 +225,30 @@ impl Limit {
             transaction,
             time: EVENING,
         };
-        let proof = SignedRecord { record, signature: answer.signature };
-        assert!(verify_p256(&self.card.public_key, &proof.record.signed_bytes(), &proof.signature));
-        std::hint::black_box(self.keys.entry.sign(&self.rows[1]));
-        self.database.commit(&self.rows[1]);
+        assert!(verify_p256(&self.card.public_key, &record.signed_bytes(), &answer.signature));
+    }
+}
+
+/// How the limit speaks to its card.
+#[derive(Clone, Copy)]
+enum Talk {
+    /// The commands alone: any other program may come between them.
+    Bare,
+    /// As a program must that shares its readers: each piece of the conversation in a PC/SC transaction.
+    InTransactions,
+}
+
+impl Talk {
+    fn with<R>(self, card: &mut pcsc::Card, talk: impl FnOnce(&pcsc::Card) -> R) -> R {
+        match self {
+            Self::Bare => talk(card),
+            Self::InTransactions => {
+                let transaction = card.transaction().unwrap();
+                let result = talk(&transaction);
+                transaction.end(pcsc::Disposition::LeaveCard).map_err(|(_, error)| error).unwrap();
+                result
+            }
+        }
     }
 }
 
