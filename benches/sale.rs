@@ -17,16 +17,14 @@ use std::process::Command as Process;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::bare::{BareDatabase, bytes_of_a_sale};
 use common::measure::{Aim, Plan, compare, report, timed};
 use common::terminal::Terminal;
 use common::world::{CINEMA, EVENING, SEASON, TestClock, issued};
 use pass::crypto::{self, verify_p256};
-use pass::domain::card::{
-    CardCertificate, CardState, Challenge, DebitOrder, Operation, Record, SignedRecord, TerminalCertificate,
-};
+use pass::domain::card::{CardCertificate, CardState, Challenge, DebitOrder, Operation, Record, TerminalCertificate};
 use pass::domain::entry::Tender;
 use pass::domain::quote::QuoteRequest;
 use pass::domain::{CardNumber, RequestId, TransactionId};
@@ -63,13 +61,16 @@ fn measure(directory: &Path) {
     let pcscd = Pcscd::start(directory, 2).unwrap();
     let mut till = Till::open(&pcscd, 0);
     till.sell();
-    let mut limit = Limit::open(&pcscd, 1, &till);
+    let limit = Limit::open(&pcscd, 1, &till);
     let plan = Plan { turns: 20, operations: 25 };
-    let comparison =
-        compare("request to answer, the card opened anew", Aim::AtMost(1.25), plan, || till.sell(), || limit.sell());
+    let mut against = |name, talk| compare(name, Aim::AtMost(1.25), plan, || till.sell(), || limit.sell(talk));
+    let comparisons = [
+        against("request to answer, the card opened anew", Talk::Bare),
+        against("the same, the limit in PC/SC transactions", Talk::InTransactions),
+    ];
     report(
-        "A sale over pcscd and a virtual card (product) against its five APDUs, two commits and signatures (limit)",
-        &[comparison],
+        "A sale over pcscd (product) against its five card commands, two commits and signatures alone (limit)",
+        &comparisons,
     );
 }
 
@@ -85,15 +86,15 @@ fn put_in(pcscd: &Pcscd, index: usize, card: &MemoryStorage) -> (InsertedCard, C
     (inserted, reader)
 }
 
-/// The answer that came.
+/// The answer that came, and when: what the counter does after it, the client does not wait for.
 #[derive(Clone, Default)]
-struct Ear(Rc<RefCell<Option<Outcome>>>);
+struct Ear(Rc<RefCell<Option<(Outcome, Instant)>>>);
 
 impl Audience for Ear {
     fn show(&mut self, _: View) {}
 
     fn reply(&mut self, outcome: Outcome) {
-        *self.0.borrow_mut() = Some(outcome);
+        *self.0.borrow_mut() = Some((outcome, Instant::now()));
     }
 
     fn appended(&mut self) {}
@@ -134,14 +135,13 @@ impl Till {
             command: Request::Redeem { request: QuoteRequest::default(), tender: Tender::Cash, confirmed: None },
             wait: Duration::from_secs(10),
         };
-        let ((), took) = timed(|| {
-            self.counter.on(Event::Client(request));
-            self.counter.on(Event::CardPresent);
-        });
-        let outcome = self.answer.0.take();
-        assert!(matches!(outcome, Some(Outcome::Granted(_))), "no sale: {outcome:?}");
+        let begun = Instant::now();
+        self.counter.on(Event::Client(request));
+        self.counter.on(Event::CardPresent);
+        let (outcome, answered) = self.answer.0.take().expect("an answer");
+        assert!(matches!(outcome, Outcome::Granted(_)), "no sale: {outcome:?}");
         self.counter.on(Event::CardGone);
-        took
+        answered.duration_since(begun)
     }
 }
 
@@ -176,17 +176,21 @@ impl Limit {
         }
     }
 
-    fn sell(&mut self) -> Duration {
+    fn sell(&self, talk: Talk) -> Duration {
         let (card, took) = timed(|| {
-            let card = self.context.connect(&self.reader, pcsc::ShareMode::Shared, pcsc::Protocols::ANY).unwrap();
-            self.debit(&card);
+            let mut card = self.context.connect(&self.reader, pcsc::ShareMode::Shared, pcsc::Protocols::ANY).unwrap();
+            let state = talk.with(&mut card, |card| self.open_card(card));
+            self.database.commit(&self.rows[0]);
+            talk.with(&mut card, |card| self.debit(card, &state));
+            std::hint::black_box(self.keys.entry.sign(&self.rows[1]));
+            self.database.commit(&self.rows[1]);
             card
         });
         card.disconnect(pcsc::Disposition::LeaveCard).map_err(|(_, error)| error).unwrap();
         took
     }
 
-    fn debit(&self, reader: &pcsc::Card) {
+    fn open_card(&self, reader: &pcsc::Card) -> CardState {
         let SelectAnswer::Issued(challenge) = SelectAnswer::decode(&ask(reader, &Command::Select)).unwrap() else {
             panic!("a blank card")
         };
@@ -198,8 +202,10 @@ impl Limit {
         let signed = state.signed_bytes(self.card.card, &ours);
         assert!(verify_p256(&self.card.public_key, &signed, &state.signature));
         ask(reader, &Command::ReadEntitlement);
+        state
+    }
 
-        self.database.commit(&self.rows[0]);
+    fn debit(&self, reader: &pcsc::Card, state: &CardState) {
         let transaction = TransactionId::new(crypto::random().unwrap());
         let order = DebitOrder { slot: CINEMA, season: SEASON, amount: 1, transaction, time: EVENING };
         let signature = self.keys.card.sign(&order.signed_bytes(self.card.card, &state.next_challenge)).unwrap();
@@ -217,10 +223,30 @@ impl Limit {
             transaction,
             time: EVENING,
         };
-        let proof = SignedRecord { record, signature: answer.signature };
-        assert!(verify_p256(&self.card.public_key, &proof.record.signed_bytes(), &proof.signature));
-        std::hint::black_box(self.keys.entry.sign(&self.rows[1]));
-        self.database.commit(&self.rows[1]);
+        assert!(verify_p256(&self.card.public_key, &record.signed_bytes(), &answer.signature));
+    }
+}
+
+/// How the limit speaks to its card.
+#[derive(Clone, Copy)]
+enum Talk {
+    /// The commands alone: any other program may come between them.
+    Bare,
+    /// As a program must that shares its readers: each piece of the conversation in a PC/SC transaction.
+    InTransactions,
+}
+
+impl Talk {
+    fn with<R>(self, card: &mut pcsc::Card, talk: impl FnOnce(&pcsc::Card) -> R) -> R {
+        match self {
+            Self::Bare => talk(card),
+            Self::InTransactions => {
+                let transaction = card.transaction().unwrap();
+                let result = talk(&transaction);
+                transaction.end(pcsc::Disposition::LeaveCard).map_err(|(_, error)| error).unwrap();
+                result
+            }
+        }
     }
 }
 
