@@ -70,7 +70,7 @@ pub enum Settled {
 impl Session {
     /// How many reversals a card may have recorded before the terminal reads the record itself rather than trying each number of them: DEBIT's
     /// answer does not say how many, and the signature tells which is right.
-    const LINKS_TRIED_MAX: u32 = 4;
+    const LINKS_TRIED_MAX: u32 = 32;
 
     pub(super) const fn new(
         certificate: CardCertificate,
@@ -134,8 +134,8 @@ impl Session {
             time: order.time,
         };
         self.check_change(&answer, consumed)?;
-        // Every change before was at most a reversal.
-        let links = 0..=self.state.counter.get().min(Self::LINKS_TRIED_MAX);
+        // Each reversal takes back a debit of its own, so at most every other change was one.
+        let links = 0..=(self.state.counter.get() / 2).min(Self::LINKS_TRIED_MAX);
         let tried = links.map(|link| SignedRecord { record: record(link), signature: answer.signature });
         if let Some(proven) = tried.into_iter().find(|signed| self.record_verifies(signed)) {
             return Ok(proven);
