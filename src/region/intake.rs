@@ -279,11 +279,11 @@ impl<'a> Intake<'a> {
         Ok(benefit.and_then(|benefit| benefit.unit.payable(record.amount)).unwrap_or(Cents::ZERO))
     }
 
-    /// What the terminal had when it wrote the entry at `place`: what it had confirmed in its latest exchange before. An exchange at whose request
-    /// the chain ended with some entry is before every later entry of that line, and no earlier one. The second value is what was acknowledged then.
+    /// What the terminal had when it wrote the entry at `place`: what it had confirmed at its latest request before, and the newest answer that it can have had. A request at
+    /// which the chain ended with some entry is before every later entry of that line, and no earlier one. The second value is what was acknowledged then.
     fn knowledge(&self, place: Place) -> Result<(Knowledge, Sequence), RegionError> {
         let on_line = |head: &Place| self.chain.leads_to(*head, place);
-        let last = self.tx.last_exchange_before(self.terminal, place.sequence, on_line)?;
+        let last = self.tx.known_before(self.terminal, place.sequence, on_line)?;
         let (position, at, acked) = match last {
             Some(last) => (last.position, last.at, last.acked),
             None => (0, self.enrolled_at, BEGINNING.sequence),

@@ -290,6 +290,39 @@ fn past_the_hard_limit_of_its_policy_a_terminal_is_not_paid() {
 }
 
 #[test]
+fn a_terminal_that_heard_a_late_answer_has_it_counted() {
+    let world = World::new();
+    let mut terminal = world.terminal("cinema");
+    let mut card = world.card();
+    terminal.write_start(hours(1));
+    let request = terminal.request(hours(1));
+    let message = terminal.message(&request);
+    // The answer is lost; the message is carried once more, three days later, by a line or a file that was slow, and that answer arrives.
+    drop(world.region.exchange(&message, hours(1)).unwrap());
+    let answer = world.region.exchange(&message, hours(73)).unwrap();
+    terminal.hear(&answer, &request);
+    terminal.sell(&mut card, CINEMA, 1, hours(74));
+    terminal.exchange(&world.region, hours(75));
+    assert_eq!(world.last_verdict(&terminal), Verdict::Payable, "the region itself said that it was there at 73 h");
+}
+
+#[test]
+fn an_older_request_that_arrives_later_is_an_exchange_too() {
+    let world = World::new();
+    let mut terminal = world.terminal("cinema");
+    let mut card = world.card();
+    let slow = terminal.request(hours(1));
+    terminal.write_start(hours(2));
+    terminal.exchange(&world.region, hours(2));
+    // The first request went by file.
+    let answer = world.region.exchange(&terminal.message(&slow), hours(60)).unwrap();
+    terminal.hear(&answer, &slow);
+    terminal.sell(&mut card, CINEMA, 1, hours(80));
+    terminal.exchange(&world.region, hours(81));
+    assert_eq!(world.last_verdict(&terminal), Verdict::Payable);
+}
+
+#[test]
 fn a_card_of_another_region_and_a_proof_of_another_card_are_not_paid() {
     let (world, elsewhere) = (World::new(), World::new());
     let mut terminal = world.terminal("cinema");

@@ -260,18 +260,33 @@ impl Tx<'_> {
         rows.map(|card| Ok(card?.0)).collect()
     }
 
-    /// Exchanges whose head lies before `sequence`, the latest head first, and of one head the best informed first: who may have known
-    /// what when it wrote that entry. `on_line` says whether a head lies on the line of the entry.
-    pub fn last_exchange_before(
+    /// What the exchanges whose head lies before `sequence` prove that a terminal may have had when it wrote that entry: what it had confirmed of the
+    /// feed at the latest head, and when it was answered last, whatever head it had asked with. `on_line` says whether a head lies on
+    /// the line of the entry. A request that was slow, or came twice, was answered when it came: the terminal may have had that answer.
+    pub fn known_before(
         &self,
         terminal: TerminalId,
         sequence: Sequence,
         on_line: impl Fn(&Place) -> bool,
     ) -> Stored<Option<KnownExchange>> {
-        let mut sql = self.sql(
-            "SELECT head_sequence, head_hash, feed_position, received_at, acked_sequence FROM exchange
-             WHERE terminal_id = :terminal AND head_sequence < :sequence ORDER BY head_sequence DESC, feed_position DESC",
-        )?;
+        let columns = "SELECT head_sequence, head_hash, feed_position, received_at, acked_sequence FROM exchange
+             WHERE terminal_id = :terminal AND head_sequence < :sequence";
+        let furthest = format!("{columns} ORDER BY head_sequence DESC, feed_position DESC");
+        let newest = format!("{columns} ORDER BY number DESC");
+        let Some(furthest) = self.first_exchange(&furthest, terminal, sequence, &on_line)? else { return Ok(None) };
+        let newest = self.first_exchange(&newest, terminal, sequence, &on_line)?;
+        Ok(newest.map(|newest| KnownExchange { position: furthest.position, ..newest }))
+    }
+
+    /// The first exchange that `sql` gives whose head is on the line.
+    fn first_exchange(
+        &self,
+        sql: &str,
+        terminal: TerminalId,
+        sequence: Sequence,
+        on_line: &impl Fn(&Place) -> bool,
+    ) -> Stored<Option<KnownExchange>> {
+        let mut sql = self.sql(sql)?;
         let mut rows = sql.query(named_params! { ":terminal": Column(terminal), ":sequence": Column(sequence) })?;
         while let Some(row) = rows.next()? {
             let head = Head { sequence: row.get::<_, Column<_>>(0)?.0, hash: row.get::<_, Column<_>>(1)?.0 };
@@ -312,14 +327,15 @@ impl Tx<'_> {
         Ok(sql.query_row(parameters, |row| row.get::<_, Column<_>>(0))?.0)
     }
 
-    /// Keeps an exchange, once for each request id: one that is played again tells nothing new.
+    /// Keeps an exchange, once for each request id: of one that is played again, when it was answered last.
     pub fn add_exchange(&self, exchange: &ExchangeRow<'_>, now: Timestamp) -> Stored<()> {
         let mut sql = self.sql(
             "INSERT INTO exchange (terminal_id, number, request_id, received_at, terminal_time, head_sequence, head_hash,
                                    feed_position, acked_sequence, version, disk_free)
              VALUES (:terminal, (SELECT coalesce(max(number), 0) + 1 FROM exchange WHERE terminal_id = :terminal), :request,
                      :now, :time, :sequence, :hash, :position, :acked, :version, :disk)
-             ON CONFLICT (terminal_id, request_id) DO NOTHING",
+             ON CONFLICT (terminal_id, request_id) DO UPDATE
+             SET number = excluded.number, received_at = excluded.received_at, acked_sequence = excluded.acked_sequence",
         )?;
         sql.execute(named_params! {
             ":terminal": Column(exchange.terminal),
@@ -393,14 +409,14 @@ impl Tx<'_> {
     }
 }
 
-/// What an exchange proves of its terminal.
+/// What exchanges prove of their terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownExchange {
-    /// The feed position that the terminal had then.
+    /// The feed position that the terminal had confirmed.
     pub position: Position,
-    /// When it was.
+    /// When it was answered last.
     pub at: Timestamp,
-    /// What it was told to be committed.
+    /// What it was told then to be committed.
     pub acked: Sequence,
 }
 
