@@ -26,9 +26,14 @@ pub struct Ledger {
     pub(super) view: View,
     pub(super) key: Ed25519Key,
     pub(super) head_file: HeadFile,
+    /// Commits since the write-ahead log was last copied here.
+    pub(super) uncopied: u32,
     /// Held as long as the ledger is open.
     pub(super) lock: File,
 }
+
+/// How many commits gather in the write-ahead log before it is worth copying: some fifty sales.
+const COMMITS_TO_COPY: u32 = 100;
 
 /// One transaction under way: the connection inside it, and the chain's end as it would be after it.
 pub(super) struct Draft<'a> {
@@ -168,6 +173,17 @@ impl Ledger {
         })
     }
 
+    /// Copies the write-ahead log into the database, once enough has gathered in it. For a moment when nobody waits: the
+    /// longer the chain, the more places it goes to, and SQLite would do it in the middle of a sale (see `schema`).
+    pub fn copy_log(&mut self) {
+        if self.uncopied < COMMITS_TO_COPY {
+            return;
+        }
+        self.uncopied = 0;
+        // What cannot be copied now is durable where it is, and is copied later.
+        let _later = self.view.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    }
+
     /// Whether the card did an undo must be known before the region is asked for the same.
     fn not_being_undone(&self, card: CardNumber, debit: Sequence) -> Result<(), LedgerError> {
         match self.view.open_intent(card)?.map(|open| open.intent.purpose) {
@@ -188,6 +204,7 @@ impl Ledger {
         let result = work(&mut draft)?;
         let Draft { tip, fresh, .. } = draft;
         transaction.commit().map_err(LedgerError::from)?;
+        self.uncopied = self.uncopied.saturating_add(1);
         if let Some(fresh) = fresh {
             *facts = fresh;
         }

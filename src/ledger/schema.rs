@@ -24,8 +24,8 @@ pub(super) const SCHEMA_VERSION: u32 = 1;
 const SQLITE_OLDEST: i32 = 3_051_003;
 /// How long a statement waits for another connection: readers and checkpoints are all there is.
 const BUSY_MS: u64 = 5_000;
-/// After how many pages of the write-ahead log it is copied into the database: some hundred sales, 16 MiB. The sale that
-/// meets it waits for it, so it is seldom; and a page that many sales changed is copied once.
+/// After how many pages a commit copies the write-ahead log into the database, and waits for that: some hundred sales
+/// without a quiet moment between them, 16 MiB. In a quiet moment it is copied before (`Ledger::copy_log`).
 const CHECKPOINT_PAGES: u32 = 4_000;
 /// How many prepared statements a connection keeps: more than there are.
 const STATEMENTS_KEPT: usize = 128;

@@ -3,16 +3,21 @@
 //! Callers hand over closures, which run one after the other. Whatever happens to the thread, every caller gets an
 //! answer: a closure that panics takes the thread down, its transaction is rolled back, and everybody who waits or
 //! comes later is told [`LedgerGone`].
+//!
+//! When nobody has asked for anything for a while, the thread copies the write-ahead log, so that no sale has to.
 
 use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::append::Ledger;
+
+/// After so long without work, nobody is being served.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// The ledger's thread has ended: by a panic, or because it was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -139,7 +144,12 @@ impl<R, F: FnOnce(Result<R, LedgerGone>)> Drop for Reply<R, F> {
 }
 
 fn work(mut ledger: Ledger, jobs: &Receiver<Message>, beating: &Beating) {
-    while let Ok(Message::Run(job)) = jobs.recv() {
+    loop {
+        let job: Job = match jobs.recv_timeout(QUIET) {
+            Ok(Message::Run(job)) => job,
+            Err(RecvTimeoutError::Timeout) => Box::new(Ledger::copy_log),
+            Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+        };
         beating.0.begin();
         job(&mut ledger);
         beating.0.end();

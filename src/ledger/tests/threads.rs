@@ -75,3 +75,19 @@ fn a_call_that_takes_long_is_seen() {
     hold.send(()).unwrap();
     thread.stop().unwrap();
 }
+
+#[test]
+fn the_log_is_copied_in_a_quiet_moment_once_enough_has_gathered() {
+    let (world, mut ledger) = World::new();
+    let size = || std::fs::metadata(world.database()).unwrap().len();
+    let made = size();
+    ledger.append(NOW, started(), None).unwrap();
+    ledger.copy_log();
+    assert_eq!(size(), made, "one commit is not worth it");
+    for _ in 0..100 {
+        ledger.append(NOW, started(), None).unwrap();
+    }
+    assert_eq!(size(), made, "no commit had to wait for it");
+    ledger.copy_log();
+    assert!(size() > made);
+}
