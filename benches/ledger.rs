@@ -12,9 +12,9 @@ use common::bare::{BareDatabase, bytes_of_a_sale};
 use common::measure::{Aim, Comparison, Plan, compare, report, timed};
 use common::terminal::{Card, Terminal, grown, sell};
 use common::world::EVENING;
+use pass::domain::TransactionId;
 use pass::domain::entry::Tender;
 use pass::domain::quote::QuoteRequest;
-use pass::domain::{RequestId, TransactionId};
 use pass::ledger::Ledger;
 use pass::machine::sale::{ClientRequest, Command as Sale};
 use pass::terminal::lookup::look_up;
@@ -72,7 +72,7 @@ impl Shop {
         let (intent, body) = card.sale(self.ledger.view().floor());
         let request = QuoteRequest::default();
         let client = ClientRequest {
-            id: RequestId::new(*intent.transaction.as_bytes()),
+            id: intent.request(),
             command: Sale::Redeem { request, tender: Tender::Cash, confirmed: None },
             wait: Duration::ZERO,
         };

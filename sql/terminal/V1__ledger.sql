@@ -28,16 +28,17 @@ CREATE TABLE identity (
     enrolled_at     INTEGER NOT NULL CHECK (enrolled_at BETWEEN 0 AND 4294967295)
 ) STRICT;
 
--- Certificates of cards that entries and intents name by their hash.
+-- Certificates of cards that entries and intents name by their hash. This table and the next keep their row numbers: rows
+-- of this size in the tree of the key itself would make it deep, and a sale in a long ledger slower than in a short one.
 CREATE TABLE card_certificate (
     -- SHA-256 of the bytes.
-    hash  BLOB PRIMARY KEY CHECK (length(hash) = 32),
+    hash  BLOB NOT NULL PRIMARY KEY CHECK (length(hash) = 32),
     bytes BLOB NOT NULL CHECK (length(bytes) = 163)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- What was made durable before a card was asked to change its purse. It stays open until an entry says how it ended.
 CREATE TABLE intent (
-    transaction_id BLOB PRIMARY KEY CHECK (length(transaction_id) = 16),
+    transaction_id BLOB NOT NULL PRIMARY KEY CHECK (length(transaction_id) = 16),
     card           INTEGER NOT NULL,
     -- The client's request.
     request        BLOB NOT NULL CHECK (length(request) = 16),
@@ -52,7 +53,7 @@ CREATE TABLE intent (
     settled_by     INTEGER REFERENCES entry (sequence) CHECK (settled_by > coalesce(abandoned_by, head)),
     -- Whether a client was told the end: 0 only for one that came out of a doubt and waits for somebody to hear it.
     delivered      INTEGER NOT NULL DEFAULT 1 CHECK (delivered IN (0, 1))
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- One open intent a card. It is also the way to the open intent of a request: there are few, and an index of their
 -- requests would be one more page to write in both commits of every sale.
