@@ -1,0 +1,112 @@
+//! Each ledger by itself: money, doubts, what it verifies to, what it knows of denied cards.
+
+use pass::domain::card::CardStatus;
+use pass::domain::entry::{Body, Learnt};
+use pass::domain::{CardNumber, Timestamp};
+use pass::ledger::{TenderTotal, verify};
+use pass::wire::exchange::TerminalStanding;
+
+use super::Records;
+use crate::reader::Nature;
+use crate::run::World;
+
+impl World {
+    /// What a ledger says that it collected and gave back is the sum over its entries, and no more goes back than came in.
+    pub(super) fn money_adds_up(&mut self, records: &Records) {
+        for t in 0..self.terminals.len() {
+            let (mut collected, mut returned, mut given_up) = (0, 0, 0);
+            for stored in &records.chains[t] {
+                match &stored.entry.body {
+                    Body::Debit(debit) => collected += debit.collected.get(),
+                    Body::Reversal(reversal) => returned += reversal.returned.get(),
+                    Body::UndoRequest(request) => returned += request.returned.get(),
+                    Body::NotDone(end) => given_up += end.returned.get(),
+                    Body::Abandoned(end) => given_up += end.returned.get(),
+                    Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => (),
+                }
+            }
+            let totals = self.terminals[t].know(|view| view.totals(Timestamp::EPOCH, Timestamp::new(u32::MAX)));
+            let totals = totals.unwrap();
+            let sum = |of: fn(&TenderTotal) -> u64| totals.tenders.iter().map(of).sum::<u64>();
+            let said = (sum(|t| t.collected.get()), sum(|t| t.returned.get()), sum(|t| t.given_up.get()));
+            if said != (collected, returned, given_up) {
+                self.wrong(format!("T{t} says {said:?}, its entries say {:?}", (collected, returned, given_up)));
+            }
+            if returned > collected {
+                self.wrong(format!("T{t} gave back {returned} of {collected}"));
+            }
+        }
+    }
+
+    /// No doubt is left once every card has come back. A card of which there are two chips may not be the one that it was.
+    pub(super) fn no_doubt_is_left(&mut self) {
+        for t in 0..self.terminals.len() {
+            let open = self.terminals[t].know(|view| view.open_intents()).unwrap();
+            for open in open {
+                if !self.is_copied(open.intent.card) {
+                    let card = self.card_name(open.intent.card);
+                    self.wrong(format!("T{t} still has a doubt about {card}"));
+                }
+            }
+        }
+    }
+
+    /// The holder of a sale that was given up and done has the right back, as long as the card can take it.
+    pub(super) fn what_was_given_up_is_taken_back(&mut self, records: &Records) {
+        let able = |number: CardNumber| {
+            let card = self.cards.iter().find(|card| card.number == number && card.nature == Nature::Genuine);
+            let memory = card.map(|card| card.memory());
+            memory.filter(|memory| memory.status == CardStatus::InUse && !self.misfortunes.denied.contains(&number))
+        };
+        let mut stuck = Vec::new();
+        for t in 0..self.terminals.len() {
+            let may_sell = self.terminals[t].know(|view| view.standing()) == TerminalStanding::Active;
+            for stored in &records.chains[t] {
+                let Body::Debit(debit) = &stored.entry.body else { continue };
+                let (sequence, record) = (stored.head.sequence, debit.proof.record);
+                let undone = self.terminals[t].know(move |view| view.is_undone(sequence)).unwrap();
+                let in_season = able(record.card).is_some_and(|memory| memory.season() == record.season);
+                if debit.abandoned && !undone && in_season && may_sell && !self.is_copied(record.card) {
+                    stuck.push(format!("entry {sequence} of T{t} was given up, and its right is not back"));
+                }
+            }
+        }
+        stuck.into_iter().for_each(|text| self.wrong(text));
+    }
+
+    /// `verify` finds nothing wrong with any ledger.
+    pub(super) fn ledgers_verify(&mut self) {
+        for t in 0..self.terminals.len() {
+            if let Err(error) = verify(&self.terminals[t].directory(), None, |_, _| ()) {
+                self.wrong(format!("T{t} does not verify: {error}"));
+            }
+        }
+    }
+
+    /// Every terminal knows every denial.
+    pub(super) fn denials_have_arrived(&mut self) {
+        for t in 0..self.terminals.len() {
+            for card in self.misfortunes.denied.clone() {
+                if self.terminals[t].know(move |view| view.denial(card)).unwrap().is_none() {
+                    self.wrong(format!("T{t} has not heard that {} is denied", self.card_name(card)));
+                }
+            }
+        }
+    }
+
+    /// A terminal sells nothing to a card of which it has heard that it is denied. A debit that was in doubt before may be written later.
+    pub(super) fn nothing_is_sold_to_a_card_that_is_known_to_be_denied(&mut self, records: &Records) {
+        for (t, stored, debit) in records.debits() {
+            let card = debit.proof.record.card;
+            let denial = self.bureau.borrow().region().store().read(|tx| tx.denial(card)).unwrap();
+            let known = denial.is_some_and(|denial| denial.position <= stored.entry.context.feed_position);
+            if known && debit.learnt == Learnt::AtOnce {
+                self.wrong(format!(
+                    "T{t} sold entry {} to {}, which is denied",
+                    stored.head.sequence,
+                    self.card_name(card)
+                ));
+            }
+        }
+    }
+}
