@@ -266,6 +266,15 @@ impl Transport for Relay<'_> {
             return replaced;
         }
         let mut answer = self.execute(command)?;
+        if std::env::var("PASS_SIM_APDU").is_ok() {
+            println!(
+                "      {} {} -> {:02X?} ({} bytes)",
+                self.inserted.name,
+                instruction(command),
+                &answer[answer.len() - 2..],
+                answer.len()
+            );
+        }
         let name = [command[0], command[1]];
         let before = self.inserted.answers.insert(name, answer.clone());
         if let Some(before) = before

@@ -67,6 +67,9 @@ impl World {
                 self.visit(t, c);
             }
         }
+        for t in 0..self.terminals.len() {
+            self.exchange_all(t);
+        }
     }
 
     /// The desk lets a terminal go on whose chain forked because a copy was restored; never one that is two machines.

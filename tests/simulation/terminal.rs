@@ -38,7 +38,15 @@ struct Ear {
 }
 
 impl Audience for Ear {
-    fn show(&mut self, _: View) {}
+    fn show(&mut self, view: View) {
+        match view {
+            View::TurnedAway(refused, _) => {
+                self.shared.say(|| format!("{} shows: {}", self.name, refused.refusal.code()));
+            }
+            View::InDoubt { .. } => self.shared.say(|| format!("{} shows: in doubt", self.name)),
+            View::Idle | View::Reading | View::Ready(_) => (),
+        }
+    }
 
     fn reply(&mut self, outcome: Outcome) {
         self.heard.borrow_mut().push(outcome);
