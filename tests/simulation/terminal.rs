@@ -114,6 +114,8 @@ pub(crate) struct Terminal {
     pub(crate) past: Vec<Vec<StoredEntry>>,
     /// The terminal that was made of this one's disk, or of whose disk this one was made.
     pub(crate) twin: Option<usize>,
+    /// What it had of the feed when its chain ended with which entry.
+    heard_of: Vec<(u64, u64)>,
     bureau: Rc<RefCell<Bureau>>,
     shared: Rc<Shared>,
 }
@@ -151,6 +153,7 @@ impl Terminal {
             backups: Vec::new(),
             past: Vec::new(),
             twin: None,
+            heard_of: Vec::new(),
             bureau: Rc::clone(bureau),
             shared: Rc::clone(shared),
         };
@@ -385,6 +388,8 @@ impl Terminal {
         let taken = match wait(self.exchange(self.handle()).apply(request, answer)) {
             Ok(applied) => {
                 self.running.as_ref()?.generation.fetch_add(1, Ordering::AcqRel);
+                let head = self.know(|view| view.head().sequence.get());
+                self.heard_of.push((head, applied.feed_position));
                 Taken::Applied { more: applied.more }
             }
             Err(ExchangeError::Apply(ApplyError::UnknownHead(_) | ApplyError::DenyList(_))) => Taken::Again,
@@ -399,6 +404,11 @@ impl Terminal {
         };
         self.remember_head_file();
         Some(taken)
+    }
+
+    /// Whether it had this position of the feed when it wrote the entry after `sequence`.
+    pub(crate) fn has_heard(&self, position: u64, sequence: u64) -> bool {
+        self.heard_of.iter().any(|(head, heard)| *head <= sequence && *heard >= position)
     }
 
     /// Nobody waits for an answer any more.

@@ -95,7 +95,7 @@ impl World {
         self.money_adds_up(&records);
         self.no_doubt_is_left();
         self.what_was_given_up_is_taken_back(&records);
-        self.ledgers_verify();
+        self.ledgers_verify(&records);
         self.denials_have_arrived();
         self.nothing_is_sold_to_a_card_that_is_known_to_be_denied(&records);
         self.nothing_acknowledged_is_missing(&records);
