@@ -321,6 +321,18 @@ impl View {
         self.one(sql, [card.get()], stored_row)?.map(stored_entry).transpose()
     }
 
+    /// The newest debit of `card` at this terminal whose sale had been given up, and that was not taken back yet.
+    ///
+    /// # Errors
+    /// As [`View::denial`].
+    pub fn abandoned_debit_of(&self, card: CardNumber) -> Result<Option<StoredEntry>, LedgerError> {
+        let sql = "SELECT entry.sequence, hash, cose FROM entry JOIN intent USING (transaction_id) \
+                   WHERE entry.card = ?1 AND kind = 'debit' AND abandoned_by IS NOT NULL \
+                   AND NOT EXISTS (SELECT 1 FROM entry AS undo WHERE undo.takes_back = entry.sequence) \
+                   ORDER BY entry.sequence DESC LIMIT 1";
+        self.one(sql, [card.get()], stored_row)?.map(stored_entry).transpose()
+    }
+
     /// The newest debit that was not taken back.
     ///
     /// # Errors

@@ -99,14 +99,13 @@ fn of_card(view: &View, facts: &mut Facts, card: CardNumber, now: Timestamp) -> 
     let wanted = view.records_wanted(card)?;
     let from = wanted.iter().map(|wanted| wanted.from).min();
     facts.records_wanted = from.zip(wanted.iter().map(|wanted| wanted.to).max());
+    let abandoned = view.abandoned_debit_of(card)?.and_then(as_debit);
+    facts.abandoned_debit = abandoned.map(|(stored, debit)| undo_target(stored.head.sequence, &debit));
     if let Some((stored, debit)) = view.last_debit_of(card)?.and_then(as_debit)
+        && !debit.abandoned
         && !view.is_undone(stored.head.sequence)?
     {
-        if debit.abandoned {
-            facts.abandoned_debit = Some(undo_target(stored.head.sequence, &debit));
-        } else {
-            facts.last_served = Some((stored.head.sequence, stored.entry.time));
-        }
+        facts.last_served = Some((stored.head.sequence, stored.entry.time));
     }
     let midnight = paris(now).midnight;
     let limited = facts.catalogue.iter().flat_map(|catalogue| &catalogue.benefits).filter(|b| b.day_max.is_some());

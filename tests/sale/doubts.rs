@@ -202,6 +202,26 @@ fn a_till_that_asks_again_for_a_sale_that_was_given_up_is_not_told_that_it_was_g
 }
 
 #[test]
+fn what_was_given_up_is_taken_back_also_after_another_sale() {
+    let region = Region::new();
+    let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+    shop.tap_with(&card, vec![Fault::next(Instruction::Debit, Effect::LeaveAfter)]);
+    assert!(matches!(shop.redeem(None), Outcome::Refused(_)));
+    shop.take_away();
+    assert!(matches!(shop.ask(Command::Abandon { card: None }), Outcome::Abandoned { .. }));
+    // The card never gets to see that it should take it back, and the holder buys the next seat meanwhile.
+    shop.tap_with(&card, (0..3).map(|_| Fault::next(Instruction::Reverse, Effect::Garbage)).collect());
+    assert!(matches!(shop.redeem(None), Outcome::Granted(granted) if granted.left == 3));
+    shop.take_away();
+    shop.tap(&card);
+    assert_eq!((consumed(&card, CINEMA), shop.cash()), (1, 100), "{:?}", shop.kinds());
+    let reversals = shop.kinds().iter().filter(|kind| **kind == "reversal").count();
+    shop.take_away();
+    shop.tap(&card);
+    assert_eq!((reversals, shop.kinds().iter().filter(|kind| **kind == "reversal").count()), (1, 1));
+}
+
+#[test]
 fn a_card_that_went_elsewhere_meanwhile_is_settled_by_its_records() {
     let region = Region::new();
     let (mut here, mut there) = (Shop::open(&region, 1, "cinema"), Shop::open(&region, 2, "cinema"));

@@ -22,6 +22,7 @@ mod clock;
 mod invariants;
 mod line;
 mod market;
+mod misfortune;
 mod reader;
 mod run;
 mod settle;
@@ -77,6 +78,17 @@ faults! {
     LongPause 60 "Hours to days pass.",
     Stopped 20 "A terminal's program is stopped as systemd stops it.",
     ClientGone 100 "The till loses its connection while it waits.",
+    DiskFull 15 "A terminal's disk takes nothing more for a while: no entry, no intent, no answer of the region.",
+    // At each turn in which a terminal does not run.
+    BackedUp 2500 "Somebody copies its directory.",
+    Restored 700 "Somebody puts the copy back, with the head file or without.",
+    Cloned 150 "Somebody puts its disk into a second machine, and both go on.",
+    // At each turn: what people do to cards, and the desk of the region.
+    Forged 15 "There is a card with the number of another and the forger's own key.",
+    ChipCopied 8 "There is a second chip with all that a card has, its key too.",
+    Denied 25 "A card is lost: the region denies it, and whoever has it goes on.",
+    Corrected 25 "The region grants a card one seat more.",
+    KeyRotated 10 "The region has a new key.",
 }
 
 use std::sync::Mutex;
@@ -84,7 +96,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use run::{Story, play};
-use template::Template;
+use template::Templates;
 
 /// How many seeds are tried when nothing else is said.
 const SEEDS: u64 = 300;
@@ -106,7 +118,7 @@ fn tell(story: &Story) -> String {
 #[test]
 fn many_seeds() {
     let (from, count) = (setting("PASS_SIM_FROM").unwrap_or(0), setting("PASS_SIM_SEEDS").unwrap_or(SEEDS));
-    let template = Template::make();
+    let templates = Templates::make();
     let next = AtomicU64::new(from);
     let stories = Mutex::new(Vec::new());
     let began = Instant::now();
@@ -119,7 +131,7 @@ fn many_seeds() {
                     if seed >= from + count {
                         return;
                     }
-                    let mut story = play(&template, seed, false);
+                    let mut story = play(&templates, seed, false);
                     if story.wrong.is_empty() {
                         story.trace.clear();
                     }
@@ -149,15 +161,15 @@ fn many_seeds() {
 #[test]
 fn one_seed() {
     let Some(seed) = setting("PASS_SIM_SEED") else { return };
-    let template = Template::make();
-    let story = play(&template, seed, true);
+    let templates = Templates::make();
+    let story = play(&templates, seed, true);
     assert!(story.wrong.is_empty(), "seed {seed}: {}", story.wrong.join("; "));
 }
 
 #[test]
 fn the_same_seed_gives_the_same_history() {
     // Each with keys and card numbers of its own: nothing may depend on them.
-    let (one, other) = (Template::make(), Template::make());
+    let (one, other) = (Templates::make(), Templates::make());
     for seed in 0..6 {
         let (first, second) = (play(&one, seed, false), play(&other, seed, false));
         let differs = first.trace.iter().zip(&second.trace).find(|(first, second)| first != second);

@@ -29,10 +29,11 @@ enum Deed {
     Tick,
 }
 
-impl World<'_> {
+impl World {
     /// One turn at the counter of terminal `t`.
     pub(crate) fn at_counter(&mut self, t: usize) {
         if !self.terminals[t].is_running() {
+            self.while_stopped(t);
             if self.shared.draw(|chance| chance.one_in(3)) {
                 self.terminals[t].start();
             }
@@ -203,7 +204,7 @@ impl World<'_> {
     }
 
     /// A new request.
-    fn ask(&mut self, t: usize, command: Command) {
+    pub(crate) fn ask(&mut self, t: usize, command: Command) {
         let id = RequestId::new(self.shared.draw(crate::chance::Chance::bytes16));
         self.tills[t].asked.push(Asked { id, command, told: Vec::new() });
         self.ask_as(t, self.tills[t].asked.len() - 1);

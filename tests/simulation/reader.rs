@@ -2,23 +2,61 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
+use pass::crypto::P256Key;
 use pass::domain::CardNumber;
+use pass::domain::card::{CardCertificate, SignedRecord};
 use pass::terminal::port::{CardPort, Conversation, PortError};
-use pass::virtual_card::{CardInReader, CardMemory, InProcess, IssuedMemory, MemoryStorage, VirtualCard};
+use pass::virtual_card::{
+    CardInReader, CardMemory, InProcess, IssuedMemory, MemoryStorage, PrivateKey, Storage, VirtualCard,
+};
 use pass::wire::apdu::{Protocol, StatusWord, Transport, TransportError};
 use pass::wire::card::Instruction;
 
 use crate::Fault;
 use crate::shared::Shared;
 
+/// A card's lasting memory, and everything that the chip ever signed.
+#[derive(Clone)]
+struct Chip {
+    memory: MemoryStorage,
+    made: Arc<Mutex<Vec<SignedRecord>>>,
+}
+
+impl Storage for Chip {
+    fn save(&mut self, memory: &CardMemory) -> io::Result<()> {
+        if let CardMemory::Issued(issued) = memory
+            && let Some(newest) = issued.records.first()
+        {
+            let mut made = self.made.lock().unwrap();
+            if made.last() != Some(newest) {
+                made.push(*newest);
+            }
+        }
+        self.memory.save(memory)
+    }
+}
+
+/// What a card is besides genuine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Nature {
+    Genuine,
+    /// The number of the card at this place with a key of the forger's.
+    Forged(usize),
+    /// The very memory of the card at this place, its key too: somebody opened the chip.
+    Copied(usize),
+}
+
 /// A card, wherever it is.
 pub(crate) struct Card {
     /// How the trace calls it.
     pub(crate) name: String,
     pub(crate) number: CardNumber,
-    pub(crate) storage: MemoryStorage,
+    pub(crate) nature: Nature,
+    chip: Chip,
     protocol: Protocol,
     /// The terminal in whose reader it lies.
     pub(crate) at: Option<usize>,
@@ -26,15 +64,46 @@ pub(crate) struct Card {
 
 impl Card {
     pub(crate) fn new(name: String, number: CardNumber, memory: CardMemory, protocol: Protocol) -> Self {
-        Self { name, number, storage: MemoryStorage::new(memory), protocol, at: None }
+        let chip = Chip { memory: MemoryStorage::new(memory), made: Arc::default() };
+        Self { name, number, nature: Nature::Genuine, chip, protocol, at: None }
     }
 
     /// What it remembers.
     pub(crate) fn memory(&self) -> IssuedMemory {
-        match self.storage.load() {
+        match self.chip.memory.load() {
             CardMemory::Issued(issued) => *issued,
             CardMemory::Blank(_) => panic!("{} is blank", self.name),
         }
+    }
+
+    /// Everything that it ever signed, the oldest first.
+    pub(crate) fn made(&self) -> Vec<SignedRecord> {
+        self.chip.made.lock().unwrap().clone()
+    }
+
+    /// A card like this one, at `place`, whose key is the forger's own.
+    pub(crate) fn forged(&self, place: usize) -> Self {
+        let (key, pkcs8) = P256Key::generate().unwrap();
+        let issued = self.memory();
+        let plain = CardCertificate { public_key: key.public_key(), ..issued.certificate };
+        let certificate = CardCertificate { signature: key.sign(&plain.signed_bytes()).unwrap(), ..plain };
+        let memory = IssuedMemory { key: PrivateKey::new(pkcs8), certificate, ..issued };
+        let memory = CardMemory::Issued(Box::new(memory));
+        let name = format!("{} (forged)", self.name);
+        Self { nature: Nature::Forged(place), ..Self::new(name, self.number, memory, self.protocol) }
+    }
+
+    /// A second chip with all that this one, at `place`, has.
+    pub(crate) fn copied(&self, place: usize) -> Self {
+        let name = format!("{} (copied)", self.name);
+        let memory = CardMemory::Issued(Box::new(self.memory()));
+        Self { nature: Nature::Copied(place), ..Self::new(name, self.number, memory, self.protocol) }
+    }
+
+    /// The card, powered.
+    pub(crate) fn power(&self) -> InProcess<CardInReader> {
+        let chip = VirtualCard::new(self.chip.memory.load(), self.chip.clone()).unwrap();
+        InProcess::new(CardInReader::new(chip, self.protocol), self.protocol)
     }
 }
 
@@ -55,11 +124,10 @@ pub(crate) struct Inserted {
 pub(crate) type Slot = Rc<RefCell<Option<Inserted>>>;
 
 pub(crate) fn insert(slot: &Slot, card: &Card) {
-    let chip = VirtualCard::new(card.storage.load(), card.storage.clone()).unwrap();
     let inserted = Inserted {
         name: card.name.clone(),
         number: card.number.get().to_be_bytes(),
-        card: InProcess::new(CardInReader::new(chip, card.protocol), card.protocol),
+        card: card.power(),
         pulled: false,
         changed: false,
         answers: BTreeMap::new(),
@@ -198,6 +266,15 @@ impl Transport for Relay<'_> {
             return replaced;
         }
         let mut answer = self.execute(command)?;
+        if std::env::var("PASS_SIM_APDU").is_ok() {
+            println!(
+                "      {} {} -> {:02X?} ({} bytes)",
+                self.inserted.name,
+                instruction(command),
+                &answer[answer.len() - 2..],
+                answer.len()
+            );
+        }
         let name = [command[0], command[1]];
         let before = self.inserted.answers.insert(name, answer.clone());
         if let Some(before) = before

@@ -1,5 +1,6 @@
 //! One run: a world that goes on by turns, and what came of it.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -8,28 +9,27 @@ use pass::machine::sale::{Command, Outcome};
 use pass::wire::apdu::Protocol;
 use tempfile::TempDir;
 
-use crate::Fault;
 use crate::books::Till;
 use crate::clock::TrueTime;
 use crate::line::{Bureau, Line, Message};
-use crate::reader::Card;
+use crate::misfortune::Misfortunes;
+use crate::reader::{Card, Nature};
 use crate::shared::Shared;
-use crate::template::{EVENING, Template, directory};
+use crate::template::{Template, Templates, directory};
 use crate::terminal::{Taken, Terminal};
 
 /// Everything.
-pub(crate) struct World<'a> {
+pub(crate) struct World {
     pub(crate) shared: Rc<Shared>,
     pub(crate) terminals: Vec<Terminal>,
     pub(crate) tills: Vec<Till>,
     pub(crate) cards: Vec<Card>,
     pub(crate) line: Line,
-    pub(crate) bureau: Bureau,
+    pub(crate) bureau: Rc<RefCell<Bureau>>,
     exchanges: u64,
-    region_down_until: u64,
+    pub(crate) misfortunes: Misfortunes,
     wrong: Vec<String>,
-    _template: &'a Template,
-    _home: TempDir,
+    pub(crate) home: TempDir,
 }
 
 /// What a run came to.
@@ -45,8 +45,9 @@ pub(crate) struct Story {
 }
 
 /// Plays one seed.
-pub(crate) fn play(template: &Template, seed: u64, live: bool) -> Story {
-    let shared = Shared::new(seed, TrueTime::from(EVENING), live);
+pub(crate) fn play(templates: &Templates, seed: u64, live: bool) -> Story {
+    let template = templates.of(seed);
+    let shared = Shared::new(seed, TrueTime::from(template.beginning), live);
     let played = catch_unwind(AssertUnwindSafe(|| {
         let mut world = World::new(template, &shared);
         world.live();
@@ -65,15 +66,18 @@ pub(crate) fn play(template: &Template, seed: u64, live: bool) -> Story {
     Story { seed, trace: shared.trace(), faults: shared.counts(), sales, wrong }
 }
 
-impl<'a> World<'a> {
-    fn new(template: &'a Template, shared: &Rc<Shared>) -> Self {
+impl World {
+    fn new(template: &Template, shared: &Rc<Shared>) -> Self {
         let home = directory();
+        let bureau = Bureau::new(&template.region(), home.path().join("region"), shared);
+        let bureau = Rc::new(RefCell::new(bureau));
         let (terminals, cards) = shared.draw(|chance| (chance.between(2, 4), chance.between(1, 5)));
         let terminals: Vec<Terminal> = (0..terminals as usize)
             .map(|t| {
                 let drift = shared.draw(|chance| chance.weighted(&[(2, 0_i64), (1, 300), (1, -300), (1, 5_000)]));
                 let place = home.path().join(format!("terminal-{t}"));
-                Terminal::new(format!("T{t}"), template.terminals[t], &template.terminal(t), place, drift, shared)
+                let (name, disk) = (format!("T{t}"), template.terminal(t));
+                Terminal::new(name, template.terminals[t], &disk, place, drift, shared, &bureau)
             })
             .collect();
         let cards = template.cards[..cards as usize].iter().enumerate().map(|(c, (number, memory))| {
@@ -86,12 +90,11 @@ impl<'a> World<'a> {
             terminals,
             cards: cards.collect(),
             line: Line::new(shared),
-            bureau: Bureau::new(&template.region(), home.path().join("region"), shared),
+            bureau,
             exchanges: 0,
-            region_down_until: 0,
+            misfortunes: Misfortunes::default(),
             wrong: Vec::new(),
-            _template: template,
-            _home: home,
+            home,
         }
     }
 
@@ -120,35 +123,6 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What happens around the counters.
-    fn around(&mut self) {
-        if self.shared.strikes(Fault::LongPause) {
-            let seconds = self.shared.draw(|chance| chance.weighted(&[(5, 6 * 3600), (3, 30 * 3600), (1, 80 * 3600)]));
-            let seconds = self.shared.draw(|chance| chance.between(60, seconds));
-            self.shared.say(|| format!("{seconds} s pass"));
-            self.shared.time.pass(seconds * 1000);
-        }
-        if self.shared.strikes(Fault::ClockStep) {
-            let t = self.shared.draw(|chance| chance.index(self.terminals.len()));
-            let most = self.shared.draw(|chance| chance.weighted(&[(3, 600), (3, 40_000), (1, 1_000_000)]));
-            let seconds = self.shared.draw(|chance| chance.between(0, 2 * most)) as i64 - most as i64;
-            self.shared.say(|| format!("{} clock is moved by {seconds} s", self.terminals[t].name));
-            self.terminals[t].clock.step(seconds);
-        }
-        if self.shared.strikes(Fault::RegionRestarts) {
-            self.bureau.crash();
-            self.bureau.start();
-        }
-        if self.bureau.is_running() && self.shared.strikes(Fault::RegionDown) {
-            self.bureau.crash();
-            let seconds = self.shared.draw(|chance| chance.between(1, 100));
-            self.region_down_until = self.shared.time.since_beginning_ms() + seconds * 1000;
-        }
-        if !self.bureau.is_running() && self.shared.time.since_beginning_ms() >= self.region_down_until {
-            self.bureau.start();
-        }
-    }
-
     /// Terminal `t` sends a request.
     pub(crate) fn exchange(&mut self, t: usize) {
         self.exchanges += 1;
@@ -161,7 +135,7 @@ impl<'a> World<'a> {
     /// A message arrives.
     pub(crate) fn deliver(&mut self, message: Message) {
         match message {
-            Message::Request { from, name, bytes } => match self.bureau.answer(&bytes) {
+            Message::Request { from, name, bytes } => match self.bureau.borrow_mut().answer(&bytes) {
                 Some(bytes) => {
                     self.shared.say(|| format!("region answers request {name}"));
                     self.line.send(Message::Answer { to: from, name, bytes });
@@ -183,7 +157,7 @@ impl<'a> World<'a> {
 
     /// The card's name in the trace.
     pub(crate) fn card_name(&self, number: CardNumber) -> String {
-        let known = self.cards.iter().find(|card| card.number == number);
+        let known = self.cards.iter().find(|card| card.number == number && card.nature == Nature::Genuine);
         known.map_or_else(|| "a card that is not here".to_owned(), |card| card.name.clone())
     }
 

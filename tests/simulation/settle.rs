@@ -1,22 +1,30 @@
-//! The end of a run, without any fault: every doubt gets its card back, every terminal its line.
+//! The end of a run, without any fault: every doubt gets its card back, every terminal its line, and the region's desk does its work.
 
-use pass::domain::CardNumber;
-use pass::domain::entry::Body;
-use pass::machine::sale::Event;
+use pass::domain::card::CardStatus;
+use pass::domain::entry::{Body, Tender};
+use pass::domain::quote::QuoteRequest;
+use pass::domain::{CardNumber, Cents};
+use pass::machine::sale::{Command, Event};
+use pass::wire::exchange::TerminalStanding;
 
+use crate::line::Message;
+use crate::reader::Nature;
 use crate::run::World;
 use crate::terminal::Taken;
 
 /// More rounds than any history needs.
-const ROUNDS_MAX: u32 = 8;
+const ROUNDS_MAX: u32 = 10;
+/// Longer than the region waits before it asks for records that nobody has reported.
+const PATIENCE_MS: u64 = 97 * 3_600_000;
 
-impl World<'_> {
+impl World {
     pub(crate) fn settle(&mut self) {
         self.shared.say(|| "--- all is brought home ---".to_owned());
         self.shared.calm();
-        if !self.bureau.is_running() {
-            self.bureau.start();
+        if !self.bureau.borrow().is_running() {
+            self.bureau.borrow_mut().start();
         }
+        self.clear_disks();
         for t in 0..self.terminals.len() {
             self.terminals[t].clock.correct();
             if !self.terminals[t].is_running() {
@@ -30,6 +38,23 @@ impl World<'_> {
         for message in self.line.rest() {
             self.deliver(message);
         }
+        self.settle_doubts();
+        self.look_at_the_suspended();
+        if self.terminals.iter().any(|terminal| !terminal.has_one_history()) {
+            // What went with a disk is asked for at last, at the cards.
+            self.shared.time.pass(PATIENCE_MS);
+            for (t, c) in
+                (0..self.terminals.len()).flat_map(|t| (0..self.cards.len()).map(move |c| (t, c))).collect::<Vec<_>>()
+            {
+                if self.cards[c].nature == Nature::Genuine && self.cards[c].memory().counter().get() > 0 {
+                    self.buy(t, c);
+                }
+            }
+            self.settle_doubts();
+        }
+    }
+
+    fn settle_doubts(&mut self) {
         for _ in 0..ROUNDS_MAX {
             for t in 0..self.terminals.len() {
                 self.exchange_all(t);
@@ -38,11 +63,25 @@ impl World<'_> {
             if visits.is_empty() {
                 return;
             }
-            for (t, card) in visits {
-                self.visit(t, card);
+            for (t, c) in visits {
+                self.visit(t, c);
             }
         }
-        self.wrong("it does not settle".to_owned());
+        for t in 0..self.terminals.len() {
+            self.exchange_all(t);
+        }
+    }
+
+    /// The desk lets a terminal go on whose chain forked because a copy was restored; never one that is two machines.
+    fn look_at_the_suspended(&mut self) {
+        for t in 0..self.terminals.len() {
+            let standing = self.terminals[t].know(|view| view.standing());
+            if standing == TerminalStanding::Suspended && self.terminals[t].twin.is_none() {
+                self.shared.say(|| format!("the desk looks at {}", self.terminals[t].name));
+                self.bureau.borrow().region().resume_terminal(self.terminals[t].id, self.now()).unwrap();
+                self.exchange_all(t);
+            }
+        }
     }
 
     /// Everything that is begun comes to its end: the client's patience, and the tries with a card that did not answer.
@@ -59,10 +98,11 @@ impl World<'_> {
         while self.terminals[t].step() {}
     }
 
-    /// Exchanges until there is nothing more.
+    /// Exchanges until there is nothing more. Two machines with one chain never come to that.
     fn exchange_all(&mut self, t: usize) {
         self.terminals[t].forget_requests();
-        for _ in 0..20 {
+        let (rounds, two_machines) = if self.terminals[t].twin.is_some() { (3, true) } else { (20, false) };
+        for _ in 0..rounds {
             self.exchange(t);
             let mut last = None;
             for _ in 0..2 {
@@ -78,11 +118,12 @@ impl World<'_> {
                 }
             }
         }
-        self.wrong(format!("{} does not come to the end of its exchanges", self.terminals[t].name));
+        if !two_machines {
+            self.wrong(format!("{} does not come to the end of its exchanges", self.terminals[t].name));
+        }
     }
 
-    fn deliver_at_once(&mut self, message: crate::line::Message) -> Option<Taken> {
-        use crate::line::Message;
+    fn deliver_at_once(&mut self, message: Message) -> Option<Taken> {
         match message {
             Message::Answer { to, name, bytes } => {
                 let taken = self.terminals[to].hear_region(name, bytes);
@@ -97,35 +138,43 @@ impl World<'_> {
     }
 
     /// The cards that terminal `t` would do something with.
-    fn cards_wanted_at(&self, t: usize) -> Vec<(usize, CardNumber)> {
-        let numbers: Vec<CardNumber> = self.cards.iter().map(|card| card.number).collect();
-        let mut wanted: Vec<CardNumber> = self.terminals[t].know(move |view| {
-            let open = view.open_intents().unwrap();
-            let mut wanted: Vec<_> = open.into_iter().map(|open| open.intent.card).collect();
-            wanted.extend(numbers.into_iter().filter(|card| !view.records_wanted(*card).unwrap().is_empty()));
+    fn cards_wanted_at(&self, t: usize) -> Vec<(usize, usize)> {
+        let of_card = |card: &crate::reader::Card| (card.number, card.memory().status, card.memory().season());
+        let cards: Vec<(CardNumber, CardStatus, _)> = self.cards.iter().map(of_card).collect();
+        let wanted = self.terminals[t].know(move |view| {
+            let mut wanted: Vec<_> = view.open_intents().unwrap().into_iter().map(|open| open.intent.card).collect();
+            for (card, status, season) in cards {
+                if !view.records_wanted(card).unwrap().is_empty() {
+                    wanted.push(card);
+                }
+                if let Some(stored) = view.last_debit_of(card).unwrap()
+                    && let Body::Debit(debit) = &stored.entry.body
+                    && debit.abandoned
+                    && status == CardStatus::InUse
+                    && debit.proof.record.season == season
+                    && !view.is_undone(stored.head.sequence).unwrap()
+                {
+                    wanted.push(card);
+                }
+            }
             wanted
         });
-        let memories: Vec<_> = self.cards.iter().map(|card| (card.number, card.memory())).collect();
-        let abandoned = self.terminals[t].know(move |view| {
-            let newest: Vec<_> = memories
-                .into_iter()
-                .filter_map(|(card, memory)| Some((view.last_debit_of(card).unwrap()?, memory)))
-                .collect();
-            let stuck = newest.into_iter().filter(|(stored, _)| {
-                let Body::Debit(debit) = &stored.entry.body else { return false };
-                debit.abandoned && !view.is_undone(stored.head.sequence).unwrap()
-            });
-            stuck.map(|(_, memory)| memory.certificate.card).collect::<Vec<_>>()
-        });
-        wanted.extend(abandoned);
-        wanted.sort();
-        wanted.dedup();
-        wanted.into_iter().map(|card| (t, card)).collect()
+        let genuine = |c: &usize| self.cards[*c].nature == Nature::Genuine && wanted.contains(&self.cards[*c].number);
+        (0..self.cards.len()).filter(genuine).map(|c| (t, c)).collect()
+    }
+
+    /// The holder buys something small: the region hears of the card.
+    fn buy(&mut self, t: usize, c: usize) {
+        self.insert(t, c);
+        let request = QuoteRequest { price: Some(Cents::from_u32(1)), ..QuoteRequest::default() };
+        self.ask(t, Command::Redeem { request, tender: Tender::Cash, confirmed: None });
+        self.finish(t);
+        self.take_away(t);
+        self.finish(t);
     }
 
     /// The card lies in the reader for a while.
-    fn visit(&mut self, t: usize, number: CardNumber) {
-        let c = self.cards.iter().position(|card| card.number == number).unwrap();
+    fn visit(&mut self, t: usize, c: usize) {
         self.insert(t, c);
         self.finish(t);
         self.take_away(t);

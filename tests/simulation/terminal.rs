@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pass::crypto::Ed25519Key;
 use pass::domain::entry::{Body, TechnicalEvent};
 use pass::domain::{CardNumber, Sequence, TerminalId};
-use pass::ledger::{ApplyError, Ledger, LedgerHandle, LedgerThread, StoredEntry, TerminalKeys, View as LedgerView};
+use pass::ledger::{
+    ApplyError, Ledger, LedgerError, LedgerHandle, LedgerThread, StoredEntry, TerminalKeys, View as LedgerView,
+};
 use pass::machine::sale::{Event, Outcome, View};
 use pass::terminal::clock::Clock;
 use pass::terminal::counter::{Audience, Counter};
@@ -20,24 +22,51 @@ use pass::wire::exchange::ExchangeRequest;
 
 use crate::Fault;
 use crate::clock::TerminalClock;
+use crate::line::Bureau;
 use crate::reader::{Card, Port, Slot, insert};
 use crate::shared::Shared;
 use crate::template::copy;
 
-/// Hears what the counter answers.
-struct Ear(Rc<RefCell<Vec<Outcome>>>);
+/// Hears what the counter answers, and asks the region for it when the line is up.
+struct Ear {
+    heard: Rc<RefCell<Vec<Outcome>>>,
+    exchange: Exchange,
+    generation: Arc<AtomicU64>,
+    bureau: Rc<RefCell<Bureau>>,
+    shared: Rc<Shared>,
+    name: String,
+}
 
 impl Audience for Ear {
-    fn show(&mut self, _: View) {}
+    fn show(&mut self, view: View) {
+        match view {
+            View::TurnedAway(refused, _) => {
+                self.shared.say(|| format!("{} shows: {}", self.name, refused.refusal.code()));
+            }
+            View::InDoubt { .. } => self.shared.say(|| format!("{} shows: in doubt", self.name)),
+            View::Idle | View::Reading | View::Ready(_) => (),
+        }
+    }
 
     fn reply(&mut self, outcome: Outcome) {
-        self.0.borrow_mut().push(outcome);
+        self.heard.borrow_mut().push(outcome);
     }
 
     fn appended(&mut self) {}
 
-    fn ask_region(&mut self, _: CardNumber) -> bool {
-        false
+    fn ask_region(&mut self, card: CardNumber) -> bool {
+        if self.shared.draw(|chance| chance.one_in(2)) || self.shared.strikes(Fault::Lost) {
+            return false;
+        }
+        let Ok((request, bytes)) = wait(self.exchange.request(vec![card])) else { return false };
+        let Some(answer) = self.bureau.borrow_mut().answer(&bytes) else { return false };
+        if self.shared.strikes(Fault::Lost) {
+            return false;
+        }
+        let applied = wait(self.exchange.apply(request, answer)).is_ok();
+        self.generation.fetch_add(u64::from(applied), Ordering::AcqRel);
+        self.shared.say(|| format!("{} asks the region about a card: {applied}", self.name));
+        applied
     }
 }
 
@@ -57,6 +86,7 @@ pub(crate) enum Taken {
     /// It is to be exchanged again at once.
     Again,
     NotBelieved,
+    NotWritten,
 }
 
 pub(crate) struct Terminal {
@@ -78,6 +108,15 @@ pub(crate) struct Terminal {
     outstanding: Vec<(u64, ExchangeRequest)>,
     /// What the head file has said.
     head_files: Vec<Vec<u8>>,
+    /// Copies of its directory, made while it was stopped.
+    backups: Vec<PathBuf>,
+    /// The chains that a restored copy has replaced.
+    pub(crate) past: Vec<Vec<StoredEntry>>,
+    /// The terminal that was made of this one's disk, or of whose disk this one was made.
+    pub(crate) twin: Option<usize>,
+    /// What it had of the feed when its chain ended with which entry.
+    heard_of: Vec<(u64, u64)>,
+    bureau: Rc<RefCell<Bureau>>,
     shared: Rc<Shared>,
 }
 
@@ -94,6 +133,7 @@ impl Terminal {
         home: PathBuf,
         drift_ppm: i64,
         shared: &Rc<Shared>,
+        bureau: &Rc<RefCell<Bureau>>,
     ) -> Self {
         let entry_key = fs::read(template.join("keys").join("entry.pk8")).unwrap();
         let terminal = Self {
@@ -110,6 +150,11 @@ impl Terminal {
             pending: false,
             outstanding: Vec::new(),
             head_files: Vec::new(),
+            backups: Vec::new(),
+            past: Vec::new(),
+            twin: None,
+            heard_of: Vec::new(),
+            bureau: Rc::clone(bureau),
             shared: Rc::clone(shared),
         };
         copy(template, &terminal.directory());
@@ -140,28 +185,34 @@ impl Terminal {
         self.know(move |view| view.journal(all, u32::MAX)).unwrap()
     }
 
-    /// Starts the program, as its daemon does.
-    pub(crate) fn start(&mut self) {
+    /// Starts the program, as its daemon does; whether it could.
+    pub(crate) fn start(&mut self) -> bool {
         let key = Ed25519Key::from_pkcs8(&self.entry_key).unwrap();
         let mut ledger = Ledger::open(&self.directory(), key).unwrap();
         let started = TechnicalEvent::Started { version: "simulation".to_owned() };
-        ledger.append(self.clock.now(), Body::Event(started), None).unwrap();
+        if ledger.append(self.clock.now(), Body::Event(started), None).is_err() {
+            self.shared.say(|| format!("{} cannot start", self.name));
+            return false;
+        }
         let thread = LedgerThread::spawn(ledger).unwrap();
         let generation = Arc::new(AtomicU64::new(0));
         let port = Port { slot: Rc::clone(&self.slot), shared: Rc::clone(&self.shared), name: self.name.clone() };
-        let counter = Counter::new(
-            thread.handle(),
-            port,
-            Ear(Rc::clone(&self.heard)),
-            Arc::clone(&self.keys),
-            Arc::clone(&self.clock) as Arc<_>,
-            Arc::clone(&generation),
-        );
-        self.running = Some(Running { counter: counter.unwrap(), thread, generation });
+        let ear = Ear {
+            heard: Rc::clone(&self.heard),
+            exchange: self.exchange(thread.handle()),
+            generation: Arc::clone(&generation),
+            bureau: Rc::clone(&self.bureau),
+            shared: Rc::clone(&self.shared),
+            name: self.name.clone(),
+        };
+        let (keys, clock) = (Arc::clone(&self.keys), Arc::clone(&self.clock) as Arc<_>);
+        let counter = Counter::new(thread.handle(), port, ear, keys, clock, Arc::clone(&generation)).unwrap();
+        self.running = Some(Running { counter, thread, generation });
         self.shared.say(|| format!("{} starts", self.name));
         if self.has_card() {
             self.begin(Event::CardPresent);
         }
+        true
     }
 
     /// Ends the program as systemd does: what is begun is finished.
@@ -169,9 +220,68 @@ impl Terminal {
         while self.step() {}
         let now = self.clock.now();
         let stopped = move |ledger: &mut Ledger| ledger.append(now, Body::Event(TechnicalEvent::Stopped), None);
-        self.handle().call(stopped).unwrap().unwrap();
+        // Without room on the disk it ends without a word.
+        let _unwritten = self.handle().call(stopped).unwrap();
         self.end();
         self.shared.say(|| format!("{} stops", self.name));
+    }
+
+    /// Somebody copies the directory of a terminal that does not run.
+    pub(crate) fn back_up(&mut self) {
+        let place = self.home.join(format!("backup-{}", self.lives));
+        if !place.exists() {
+            copy(&self.directory(), &place);
+            self.shared.say(|| format!("{} is copied: backup {}", self.name, self.backups.len()));
+            self.backups.push(place);
+        }
+    }
+
+    pub(crate) fn has_backup(&self) -> bool {
+        !self.backups.is_empty()
+    }
+
+    /// Puts the newest copy back. The head file is the copy's, or stays when it lay beside.
+    pub(crate) fn restore(&mut self, head_file_stays: bool) {
+        let Some(backup) = self.backups.last().cloned() else { return };
+        let before = self.directory();
+        let all = Sequence::new(1)..=Sequence::new(u64::from(u32::MAX));
+        self.past.push(LedgerView::open(&before).unwrap().journal(all, u32::MAX).unwrap());
+        self.lives += 1;
+        copy(&backup, &self.directory());
+        if head_file_stays {
+            fs::copy(before.join("head"), self.directory().join("head")).unwrap();
+        }
+        fs::remove_dir_all(before).unwrap();
+        self.head_files.clear();
+        self.shared.say(|| format!("{} has its newest backup again, head file kept: {head_file_stays}", self.name));
+    }
+
+    /// A second machine with this one's disk, which does not run.
+    pub(crate) fn cloned(&self, home: PathBuf) -> Self {
+        let name = format!("{}'", self.name);
+        let clone = Self::new(name, self.id, &self.directory(), home, 0, &self.shared, &self.bureau);
+        self.shared.say(|| format!("{} has the disk of {}", clone.name, self.name));
+        clone
+    }
+
+    /// Whether the copy on its disk was the only one, always.
+    pub(crate) fn has_one_history(&self) -> bool {
+        self.past.is_empty() && self.twin.is_none()
+    }
+
+    /// The disk takes nothing more, or takes again.
+    pub(crate) fn disk_is_full(&self, full: bool) {
+        let disk = rusqlite::Connection::open(self.directory().join("ledger.db")).unwrap();
+        // What SQLite says when the disk is full has another number; what the terminal does about it is the same.
+        let sql = if full {
+            "CREATE TRIGGER full_entry BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
+             CREATE TRIGGER full_intent BEFORE INSERT ON intent BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
+             CREATE TRIGGER full_state BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;"
+        } else {
+            "DROP TRIGGER IF EXISTS full_entry; DROP TRIGGER IF EXISTS full_intent; DROP TRIGGER IF EXISTS full_state;"
+        };
+        disk.execute_batch(sql).unwrap();
+        self.shared.say(|| format!("{} disk full: {full}", self.name));
     }
 
     fn end(&mut self) {
@@ -257,14 +367,14 @@ impl Terminal {
         }
     }
 
-    fn exchange(&self) -> Exchange {
+    fn exchange(&self, ledger: LedgerHandle) -> Exchange {
         let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        Exchange { ledger: self.handle(), uplink: None, clock, data: self.directory() }
+        Exchange { ledger, uplink: None, clock, data: self.directory() }
     }
 
     /// A request to the region, under `name`.
     pub(crate) fn ask_region(&mut self, name: u64) -> Vec<u8> {
-        let (request, bytes) = wait(self.exchange().request(Vec::new())).unwrap();
+        let (request, bytes) = wait(self.exchange(self.handle()).request(Vec::new())).unwrap();
         self.outstanding.push((name, request));
         if self.outstanding.len() > 4 {
             self.outstanding.remove(0);
@@ -275,17 +385,30 @@ impl Terminal {
     /// The region's answer to the request `name`; `None` when nobody waits for it any more.
     pub(crate) fn hear_region(&mut self, name: u64, answer: Vec<u8>) -> Option<Taken> {
         let (_, request) = self.outstanding.iter().find(|(waiting, _)| *waiting == name)?.clone();
-        let taken = match wait(self.exchange().apply(request, answer)) {
+        let taken = match wait(self.exchange(self.handle()).apply(request, answer)) {
             Ok(applied) => {
                 self.running.as_ref()?.generation.fetch_add(1, Ordering::AcqRel);
+                let head = self.know(|view| view.head().sequence.get());
+                self.heard_of.push((head, applied.feed_position));
                 Taken::Applied { more: applied.more }
             }
             Err(ExchangeError::Apply(ApplyError::UnknownHead(_) | ApplyError::DenyList(_))) => Taken::Again,
             Err(ExchangeError::Answer(_) | ExchangeError::Apply(ApplyError::Gap { .. })) => Taken::NotBelieved,
+            Err(ExchangeError::Apply(ApplyError::Ledger(LedgerError::Refused(why))))
+                if why.contains("disk is full") =>
+            {
+                Taken::NotWritten
+            }
+            Err(ExchangeError::Ledger(LedgerError::Refused(why))) if why.contains("disk is full") => Taken::NotWritten,
             Err(other) => panic!("{} cannot take an answer: {other}", self.name),
         };
         self.remember_head_file();
         Some(taken)
+    }
+
+    /// Whether it had this position of the feed when it wrote the entry after `sequence`.
+    pub(crate) fn has_heard(&self, position: u64, sequence: u64) -> bool {
+        self.heard_of.iter().any(|(head, heard)| *head <= sequence && *heard >= position)
     }
 
     /// Nobody waits for an answer any more.

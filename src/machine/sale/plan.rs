@@ -68,11 +68,9 @@ pub fn plan(presented: &Presented, facts: &Facts, tried: Tried) -> Step {
     if let (Some((from, _)), false) = (facts.records_wanted, tried.read) {
         return Step::Read(from);
     }
-    let same_season = presented.state.season == facts.season;
     if let (Some(target), false) = (facts.abandoned_debit, tried.take_back)
         && facts.gate.is_none()
-        && same_season
-        && !presented.blocked()
+        && can_take_back(presented, facts, &target)
     {
         return Step::TakeBack(target);
     }
@@ -88,6 +86,17 @@ pub fn plan(presented: &Presented, facts: &Facts, tried: Tried) -> Step {
         return if next_season { Step::PutNextSeason(entitlement) } else { Step::Put(entitlement) };
     }
     turn_away(presented, facts, tried, None)
+}
+
+/// How many records a card keeps, and with them the debits that it can take back (card profile, REVERSE).
+const RECORDS_KEPT: u32 = 16;
+
+/// Whether the card would do it: one that is in use, in the season of the debit, which is now, and that still has its record. To ask another one would
+/// leave an entry at every tap.
+fn can_take_back(presented: &Presented, facts: &Facts, target: &UndoTarget) -> bool {
+    let kept = presented.state.counter.get().saturating_sub(target.record.counter.get()) < RECORDS_KEPT;
+    let in_season = presented.state.season == facts.season && target.record.season == facts.season;
+    kept && in_season && !presented.blocked()
 }
 
 /// Decision 14: from its season's first instant by trusted time, on a card that is in use and not denied.

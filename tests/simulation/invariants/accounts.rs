@@ -1,0 +1,147 @@
+//! What the region pays.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pass::crypto::entry_hash;
+use pass::domain::card::Operation;
+use pass::domain::entry::{Body, Debit};
+use pass::domain::verdict::{Contest, Verdict};
+use pass::domain::{CardNumber, TerminalId};
+use pass::region::bench::read_entry;
+
+use super::Records;
+use crate::run::World;
+
+/// What was taken back, and by what the region can know it.
+struct TakenBack {
+    /// Debits that a reversal on the chip takes back, where the region has that record.
+    known: BTreeSet<(CardNumber, u32)>,
+    /// All of them.
+    on_chip: BTreeSet<(CardNumber, u32)>,
+    /// Debits that the region was asked to take back.
+    by_region: BTreeSet<(CardNumber, u32)>,
+    /// Sales that a terminal gave up.
+    given_up: BTreeSet<(TerminalId, [u8; 16])>,
+}
+
+impl TakenBack {
+    fn gather(world: &World, records: &Records) -> Self {
+        let reversed = |signed: &&pass::domain::card::SignedRecord| signed.record.operation == Operation::Reversal;
+        let link = |signed: &pass::domain::card::SignedRecord| (signed.record.card, signed.record.link);
+        let on_chip: Vec<_> = world.cards.iter().flat_map(|card| world.made(card.number)).collect();
+        let mut taken = Self {
+            known: records.known.values().flatten().filter(reversed).map(link).collect(),
+            on_chip: on_chip.iter().filter(reversed).map(link).collect(),
+            by_region: BTreeSet::new(),
+            given_up: BTreeSet::new(),
+        };
+        let bureau = world.bureau.borrow();
+        for card in &world.cards {
+            let undone = bureau.region().store().read(|tx| tx.undone(card.number)).unwrap();
+            taken.by_region.extend(undone.iter().map(|undone| (card.number, undone.counter.get())));
+            let given_up = bureau.region().store().read(|tx| tx.abandoned(card.number)).unwrap();
+            taken.given_up.extend(given_up.iter().map(|(terminal, transaction)| (*terminal, *transaction.as_bytes())));
+        }
+        taken
+    }
+
+    fn has(&self, debit: &Debit) -> bool {
+        let key = (debit.proof.record.card, debit.proof.record.counter.get());
+        self.known.contains(&key) || self.by_region.contains(&key)
+    }
+}
+
+impl World {
+    /// The region pays for a debit that the card made at this terminal, once, within the grant; for none that it knows to be taken back or given up; and
+    /// for nothing else, whoever says so.
+    pub(super) fn the_region_pays_for_nothing_else(&mut self, records: &Records) {
+        let taken = TakenBack::gather(self, records);
+        let mut paid: BTreeSet<(CardNumber, u32)> = BTreeSet::new();
+        let mut sums: BTreeMap<(CardNumber, u16, u8), u64> = BTreeMap::new();
+        let mut wrong = Vec::new();
+        for listing in records.listed.values() {
+            let judged = listing.judged;
+            let place = (listing.entry.terminal, listing.entry.place);
+            let Some(judged) = judged.filter(|judged| judged.verdict == Verdict::Payable) else {
+                if judged.is_none_or(|judged| !judged.payable.is_zero()) {
+                    wrong.push(format!("{place:?} is not payable and has {judged:?}"));
+                }
+                continue;
+            };
+            let entry = read_entry(&listing.entry.cose).unwrap();
+            let Body::Debit(debit) = &entry.body else {
+                wrong.push(format!("{place:?} is payable and no debit"));
+                continue;
+            };
+            let record = &debit.proof.record;
+            let made = self.made(record.card).iter().any(|signed| signed.record == *record);
+            if !made || record.terminal != listing.entry.terminal {
+                wrong.push(format!("{place:?} is payable, and no card made it there"));
+            }
+            if !paid.insert((record.card, record.counter.get())) {
+                wrong.push(format!("{place:?} is paid a second time"));
+            }
+            let given_up = taken.given_up.contains(&(record.terminal, *record.transaction.as_bytes()));
+            if taken.has(debit) || given_up || debit.abandoned {
+                wrong.push(format!("{place:?} is payable, and was taken back or given up"));
+            }
+            let each = if record.slot.get() == 0 { 400 } else { 1 };
+            if judged.payable.get() != each * u64::from(record.amount) {
+                wrong.push(format!("{place:?} is paid with {}", judged.payable));
+            }
+            *sums.entry((record.card, record.season.get(), record.slot.get())).or_default() += u64::from(record.amount);
+        }
+        for ((card, season, slot), sum) in sums {
+            let season = pass::domain::Season::new(season);
+            let newest =
+                self.bureau.borrow().region().store().read(|tx| tx.newest_entitlement_of(card, season)).unwrap();
+            let slot = pass::domain::Slot::new(slot).unwrap();
+            let granted = newest.map_or(0, |newest| newest.granted.get(slot).saturating_sub(newest.opening.get(slot)));
+            if sum > u64::from(granted) {
+                wrong.push(format!(
+                    "{sum} of slot {} of {} are paid, {granted} granted",
+                    slot.get(),
+                    self.card_name(card)
+                ));
+            }
+        }
+        wrong.into_iter().for_each(|text| self.wrong(text));
+    }
+
+    /// Every debit of an honest terminal is paid unless it was taken back or given up, and nothing is contested for another reason.
+    pub(super) fn the_region_pays_what_is_due(&mut self, records: &Records) {
+        let taken = TakenBack::gather(self, records);
+        let mut wrong = Vec::new();
+        for (t, stored, debit) in records.debits() {
+            let (place, record) = (stored.head.sequence, &debit.proof.record);
+            if !self.terminals[t].has_one_history() || self.is_copied(record.card) {
+                continue;
+            }
+            let judged = records.listed.get(&stored.head.hash).and_then(|listing| listing.judged);
+            let key = (record.card, record.counter.get());
+            let expected = if taken.has(debit) {
+                Verdict::Contested(Contest::TakenBack)
+            } else if debit.abandoned {
+                Verdict::Contested(Contest::Abandoned)
+            } else {
+                Verdict::Payable
+            };
+            let verdict = judged.map(|judged| judged.verdict);
+            // A reversal that went with a lost history leaves a question as long as nobody has read it.
+            let hidden = taken.on_chip.len() > taken.known.len()
+                && verdict == Some(Verdict::Contested(Contest::MissingReversal));
+            if verdict != Some(expected) && !hidden {
+                wrong.push(format!("entry {place} of T{t}, {key:?}, is {verdict:?}, not {expected:?}"));
+            }
+        }
+        let known: BTreeSet<_> = records.written.iter().map(|(_, stored)| stored.head.hash).collect();
+        let unknown = records.listed.values().filter(|of| {
+            let ours = self.terminals.iter().any(|terminal| terminal.id == of.entry.terminal);
+            ours && !known.contains(&entry_hash(&of.entry.cose))
+        });
+        if unknown.count() > 0 {
+            wrong.push("the region has entries that nobody wrote".to_owned());
+        }
+        wrong.into_iter().for_each(|text| self.wrong(text));
+    }
+}

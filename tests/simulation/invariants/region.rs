@@ -1,0 +1,116 @@
+//! The region against the terminals: what it has, what it acknowledged, whom it suspended.
+
+use pass::crypto::entry_hash;
+use pass::domain::verdict::Verdict;
+use pass::wire::card::RECORDS_MAX;
+use pass::wire::exchange::TerminalStanding;
+
+use super::Records;
+use crate::reader::Nature;
+use crate::run::World;
+
+impl World {
+    /// Whatever a receipt acknowledges, heard or not, is at the region, and at its terminal as long as it has one history.
+    pub(super) fn nothing_acknowledged_is_missing(&mut self, records: &Records) {
+        let receipts = self.bureau.borrow().receipts.clone();
+        for (terminal, receipt) in receipts {
+            if receipt.head.sequence.get() == 0 {
+                continue;
+            }
+            let known = self.terminals.iter().position(|known| known.id == terminal);
+            let Some(t) = known.filter(|t| self.terminals[*t].has_one_history()) else { continue };
+            let here = records.chains[t].iter().any(|stored| stored.head == receipt.head);
+            let there = records.listed.contains_key(&receipt.head.hash);
+            if !(here && there) {
+                self.wrong(format!(
+                    "entry {} of {} was acknowledged; the terminal has it: {here}, the region has it: {there}",
+                    receipt.head.sequence, self.terminals[t].name
+                ));
+            }
+        }
+    }
+
+    /// The region has every entry of every terminal, as it was signed; but for two machines with one disk, which are never done.
+    pub(super) fn the_region_has_everything(&mut self, records: &Records) {
+        for t in 0..self.terminals.len() {
+            if self.terminals[t].twin.is_some() {
+                continue;
+            }
+            let missing = records.chains[t].iter().filter(|stored| !records.listed.contains_key(&stored.head.hash));
+            let missing: Vec<u64> = missing.map(|stored| stored.head.sequence.get()).collect();
+            if !missing.is_empty() {
+                self.wrong(format!("the region does not have entries {missing:?} of T{t}"));
+            }
+        }
+        let written = |hash| records.written.iter().any(|(_, stored)| stored.head.hash == hash);
+        let invented: Vec<_> = records
+            .listed
+            .values()
+            .filter(|listing| self.terminals.iter().any(|terminal| terminal.id == listing.entry.terminal))
+            .filter(|listing| !written(entry_hash(&listing.entry.cose)))
+            .map(|listing| (listing.entry.terminal, listing.entry.place))
+            .collect();
+        for (terminal, place) in invented {
+            self.wrong(format!("the region has {place:?} of terminal {terminal}, who never wrote it"));
+        }
+    }
+
+    /// A terminal knows the region's newest verdict on each of its entries.
+    pub(super) fn verdicts_have_arrived(&mut self, records: &Records) {
+        for t in 0..self.terminals.len() {
+            if self.terminals[t].twin.is_some() {
+                continue;
+            }
+            for stored in &records.chains[t] {
+                let sequence = stored.head.sequence;
+                let known = self.terminals[t].know(move |view| view.verdict(sequence)).unwrap();
+                let there = records.listed.get(&stored.head.hash).and_then(|listing| listing.judged);
+                let same = match (known, there.map(|judged| judged.verdict)) {
+                    (Some(known), Some(there)) => known.verdict == there,
+                    // That an entry is on record the receipt tells.
+                    (None, Some(Verdict::Recorded)) => true,
+                    _ => false,
+                };
+                if !same {
+                    self.wrong(format!("T{t} knows {known:?} of entry {sequence}, the region says {there:?}"));
+                }
+            }
+        }
+    }
+
+    /// What the region asked for it has, as long as the card still has it.
+    pub(super) fn the_region_has_the_records_that_it_wants(&mut self, records: &Records) {
+        for c in 0..self.cards.len() {
+            let (number, newest) = (self.cards[c].number, self.cards[c].memory().counter().get());
+            let wanted = self.bureau.borrow().region().store().read(|tx| tx.records_wanted(number)).unwrap();
+            let Some(wanted) = wanted.filter(|_| self.cards[c].nature == Nature::Genuine && !self.is_copied(number))
+            else {
+                continue;
+            };
+            let kept = (newest + 1).saturating_sub(RECORDS_MAX as u32);
+            let has = |counter: u32| records.known[&number].iter().any(|signed| signed.record.counter.get() == counter);
+            let missing: Vec<u32> =
+                (wanted.from.get()..=wanted.to.get()).filter(|counter| *counter >= kept && !has(*counter)).collect();
+            if !missing.is_empty() {
+                self.wrong(format!("the region wants records {missing:?} of {}, which has them", self.cards[c].name));
+            }
+        }
+    }
+
+    /// An honest terminal is not suspended; one of which a copy was restored is not once the desk has looked at it; two machines with one disk are.
+    pub(super) fn honest_terminals_are_not_suspended_and_two_machines_are(&mut self) {
+        for t in 0..self.terminals.len() {
+            let (id, here) = (self.terminals[t].id, self.terminals[t].know(|view| view.standing()));
+            let there = self.bureau.borrow().region().store().read(|tx| tx.standing(id)).unwrap();
+            let standing = there.map_or(TerminalStanding::Active, |there| there.standing);
+            let expected =
+                if self.terminals[t].twin.is_some() { TerminalStanding::Suspended } else { TerminalStanding::Active };
+            if standing != expected || (here != expected && self.terminals[t].twin.is_none()) {
+                self.wrong(format!("T{t} is {here:?}, at the region {standing:?}, and should be {expected:?}"));
+            }
+            if there.is_some() && self.terminals[t].has_one_history() {
+                self.wrong(format!("T{t} has never done anything wrong, and its standing was {there:?}"));
+            }
+        }
+    }
+}

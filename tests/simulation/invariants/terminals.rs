@@ -1,0 +1,131 @@
+//! Each ledger by itself: money, doubts, what it verifies to, what it knows of denied cards.
+
+use pass::domain::card::CardStatus;
+use pass::domain::entry::{Body, Learnt};
+use pass::domain::{CardNumber, Timestamp};
+use pass::ledger::{TenderTotal, verify};
+use pass::wire::exchange::TerminalStanding;
+
+use super::Records;
+use crate::reader::Nature;
+use crate::run::World;
+
+impl World {
+    /// What a ledger says that it collected and gave back is the sum over its entries, and no more goes back than came in.
+    pub(super) fn money_adds_up(&mut self, records: &Records) {
+        for t in 0..self.terminals.len() {
+            let (mut collected, mut returned, mut given_up) = (0, 0, 0);
+            for stored in &records.chains[t] {
+                match &stored.entry.body {
+                    Body::Debit(debit) => collected += debit.collected.get(),
+                    Body::Reversal(reversal) => returned += reversal.returned.get(),
+                    Body::UndoRequest(request) => returned += request.returned.get(),
+                    Body::NotDone(end) => given_up += end.returned.get(),
+                    Body::Abandoned(end) => given_up += end.returned.get(),
+                    Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => (),
+                }
+            }
+            let totals = self.terminals[t].know(|view| view.totals(Timestamp::EPOCH, Timestamp::new(u32::MAX)));
+            let totals = totals.unwrap();
+            let sum = |of: fn(&TenderTotal) -> u64| totals.tenders.iter().map(of).sum::<u64>();
+            let said = (sum(|t| t.collected.get()), sum(|t| t.returned.get()), sum(|t| t.given_up.get()));
+            if said != (collected, returned, given_up) {
+                self.wrong(format!("T{t} says {said:?}, its entries say {:?}", (collected, returned, given_up)));
+            }
+            if returned > collected {
+                self.wrong(format!("T{t} gave back {returned} of {collected}"));
+            }
+        }
+    }
+
+    /// No doubt is left once every card has come back.
+    ///
+    /// Not so of a card of which there are two chips, which may not be the one that it was; nor of one that was blocked before the region had a new key: it takes no
+    /// PUT KEY any more and opens for no certificate under the new key, so that nobody can ask it (a gap of the card profile).
+    pub(super) fn no_doubt_is_left(&mut self) {
+        for t in 0..self.terminals.len() {
+            let open = self.terminals[t].know(|view| view.open_intents()).unwrap();
+            for open in open {
+                if !self.is_copied(open.intent.card) && !self.is_out_of_reach(open.intent.card) {
+                    let card = self.card_name(open.intent.card);
+                    self.wrong(format!("T{t} still has a doubt about {card}"));
+                }
+            }
+        }
+    }
+
+    /// Whether the card is blocked and holds an older key than the region's.
+    pub(super) fn is_out_of_reach(&self, number: CardNumber) -> bool {
+        let newest = self.bureau.borrow().region().store().read(|tx| tx.region_keys()).unwrap().pop().unwrap().serial;
+        self.cards.iter().filter(|card| card.number == number && card.nature == Nature::Genuine).any(|card| {
+            let memory = card.memory();
+            memory.status == CardStatus::Blocked && memory.authority.region_key.serial < newest
+        })
+    }
+
+    /// The holder of a sale that was given up and done has the right back, as long as the card can take it.
+    pub(super) fn what_was_given_up_is_taken_back(&mut self, records: &Records) {
+        let able = |number: CardNumber| {
+            let card = self.cards.iter().find(|card| card.number == number && card.nature == Nature::Genuine);
+            let memory = card.map(|card| card.memory());
+            memory.filter(|memory| memory.status == CardStatus::InUse && !self.misfortunes.denied.contains(&number))
+        };
+        let mut stuck = Vec::new();
+        for t in 0..self.terminals.len() {
+            let may_sell = self.terminals[t].know(|view| view.standing()) == TerminalStanding::Active;
+            for stored in &records.chains[t] {
+                let Body::Debit(debit) = &stored.entry.body else { continue };
+                let (sequence, record) = (stored.head.sequence, debit.proof.record);
+                let undone = self.terminals[t].know(move |view| view.is_undone(sequence)).unwrap();
+                let in_season = able(record.card).is_some_and(|memory| memory.season() == record.season);
+                if debit.abandoned && !undone && in_season && may_sell && !self.is_copied(record.card) {
+                    stuck.push(format!("entry {sequence} of T{t} was given up, and its right is not back"));
+                }
+            }
+        }
+        stuck.into_iter().for_each(|text| self.wrong(text));
+    }
+
+    /// `verify` finds nothing wrong with any ledger.
+    ///
+    /// Not so of one that served two chips of one card: `verify` takes what the second did for a change of the ledger.
+    pub(super) fn ledgers_verify(&mut self, records: &Records) {
+        for t in 0..self.terminals.len() {
+            let served_two = records.chains[t].iter().filter_map(|stored| stored.entry.body.card());
+            if served_two.into_iter().any(|card| self.is_copied(card)) {
+                continue;
+            }
+            if let Err(error) = verify(&self.terminals[t].directory(), None, |_, _| ()) {
+                self.wrong(format!("T{t} does not verify: {error}"));
+            }
+        }
+    }
+
+    /// Every terminal knows every denial.
+    pub(super) fn denials_have_arrived(&mut self) {
+        for t in 0..self.terminals.len() {
+            for card in self.misfortunes.denied.clone() {
+                if self.terminals[t].know(move |view| view.denial(card)).unwrap().is_none() {
+                    self.wrong(format!("T{t} has not heard that {} is denied", self.card_name(card)));
+                }
+            }
+        }
+    }
+
+    /// A terminal sells nothing to a card of which it has heard that it is denied. A sale that was under way may end, and a debit that was in doubt may be
+    /// written later.
+    pub(super) fn nothing_is_sold_to_a_card_that_is_known_to_be_denied(&mut self, records: &Records) {
+        for (t, stored, debit) in records.debits() {
+            let (card, sequence) = (debit.proof.record.card, stored.head.sequence);
+            let denial = self.bureau.borrow().region().store().read(|tx| tx.denial(card)).unwrap();
+            let Some(denial) = denial.filter(|_| self.terminals[t].has_one_history()) else { continue };
+            let known_before = self.terminals[t].has_heard(denial.position, sequence.get().saturating_sub(UNDER_WAY));
+            if known_before && debit.learnt == Learnt::AtOnce {
+                self.wrong(format!("T{t} sold entry {sequence} to {}, which is denied", self.card_name(card)));
+            }
+        }
+    }
+}
+
+/// How many entries an exchange can write while a sale is under way.
+const UNDER_WAY: u64 = 4;

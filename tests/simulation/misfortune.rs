@@ -1,0 +1,160 @@
+//! What happens around the counters: to clocks, disks, cards, and at the region.
+
+use std::path::PathBuf;
+
+use pass::domain::refusal::DenialReason;
+use pass::domain::{CardNumber, Timestamp};
+use pass::region::desk::{Correction, Corrections};
+
+use crate::Fault;
+use crate::reader::Nature;
+use crate::run::World;
+
+/// What has happened that the end has to know of.
+#[derive(Default)]
+pub(crate) struct Misfortunes {
+    region_down_until: u64,
+    disk_full_until: Vec<(usize, u64)>,
+    pub(crate) denied: Vec<CardNumber>,
+    keys: u32,
+}
+
+impl World {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.shared.time.now()
+    }
+
+    fn any_terminal(&self) -> usize {
+        self.shared.draw(|chance| chance.index(self.terminals.len()))
+    }
+
+    /// What happens around the counters.
+    pub(crate) fn around(&mut self) {
+        self.time_and_clocks();
+        self.region_itself();
+        self.disks();
+        self.cards_of_others();
+        if self.bureau.borrow().is_running() {
+            self.desk();
+        }
+    }
+
+    fn time_and_clocks(&mut self) {
+        if self.shared.strikes(Fault::LongPause) {
+            let most = self.shared.draw(|chance| chance.weighted(&[(5, 6 * 3600), (3, 30 * 3600), (1, 80 * 3600)]));
+            let seconds = self.shared.draw(|chance| chance.between(60, most));
+            self.shared.say(|| format!("{seconds} s pass"));
+            self.shared.time.pass(seconds * 1000);
+        }
+        if self.shared.strikes(Fault::ClockStep) {
+            let t = self.any_terminal();
+            let most = self.shared.draw(|chance| chance.weighted(&[(3, 600), (3, 40_000), (1, 1_000_000)]));
+            let seconds = self.shared.draw(|chance| chance.between(0, 2 * most)) as i64 - most as i64;
+            self.shared.say(|| format!("{} clock is moved by {seconds} s", self.terminals[t].name));
+            self.terminals[t].clock.step(seconds);
+        }
+    }
+
+    fn region_itself(&mut self) {
+        let mut bureau = self.bureau.borrow_mut();
+        if self.shared.strikes(Fault::RegionRestarts) && bureau.is_running() {
+            bureau.crash();
+            bureau.start();
+        }
+        if self.shared.strikes(Fault::RegionDown) && bureau.is_running() {
+            bureau.crash();
+            let seconds = self.shared.draw(|chance| chance.between(1, 100));
+            self.misfortunes.region_down_until = self.shared.time.since_beginning_ms() + seconds * 1000;
+        }
+        if !bureau.is_running() && self.shared.time.since_beginning_ms() >= self.misfortunes.region_down_until {
+            bureau.start();
+        }
+    }
+
+    fn disks(&mut self) {
+        let now = self.shared.time.since_beginning_ms();
+        let (over, still): (Vec<_>, Vec<_>) =
+            self.misfortunes.disk_full_until.iter().copied().partition(|(_, until)| *until <= now);
+        self.misfortunes.disk_full_until = still;
+        for (t, _) in over {
+            self.terminals[t].disk_is_full(false);
+        }
+        if self.shared.strikes(Fault::DiskFull) {
+            let t = self.any_terminal();
+            if self.misfortunes.disk_full_until.iter().all(|(full, _)| *full != t) {
+                let seconds = self.shared.draw(|chance| chance.between(1, 60));
+                self.misfortunes.disk_full_until.push((t, now + seconds * 1000));
+                self.terminals[t].disk_is_full(true);
+            }
+        }
+    }
+
+    /// The disks have room again.
+    pub(crate) fn clear_disks(&mut self) {
+        for terminal in &self.terminals {
+            terminal.disk_is_full(false);
+        }
+    }
+
+    fn cards_of_others(&mut self) {
+        let genuine: Vec<usize> = (0..self.cards.len()).filter(|c| self.cards[*c].nature == Nature::Genuine).collect();
+        let of = genuine[self.shared.draw(|chance| chance.index(genuine.len()))];
+        if self.shared.strikes(Fault::Forged) {
+            let card = self.cards[of].forged(of);
+            self.shared.say(|| format!("there is a {}", card.name));
+            self.cards.push(card);
+        }
+        if self.shared.strikes(Fault::ChipCopied) {
+            let card = self.cards[of].copied(of);
+            self.shared.say(|| format!("there is a {}", card.name));
+            self.cards.push(card);
+        }
+    }
+
+    fn desk(&mut self) {
+        let bureau = self.bureau.borrow();
+        let (region, now) = (bureau.region(), self.shared.time.now());
+        let c = self.shared.draw(|chance| chance.index(self.cards.len()));
+        let (card, name) = (self.cards[c].number, self.cards[c].name.clone());
+        if self.shared.strikes(Fault::Denied) && !self.misfortunes.denied.contains(&card) {
+            region.deny_card(card, DenialReason::Lost, now).unwrap();
+            self.misfortunes.denied.push(card);
+            self.shared.say(|| format!("region denies {name}"));
+        }
+        if self.shared.strikes(Fault::Corrected) {
+            let file = region.card_file(card).unwrap();
+            let newest = file.entitlements.last().unwrap();
+            let granted = newest.granted.get(pass::domain::Slot::new(0).unwrap()) + 1;
+            let granted = vec![Correction::parse(&format!("cinema={granted}")).unwrap()];
+            let corrections = Corrections { granted, opening: Vec::new() };
+            region.entitle_card(card, Some(newest.season), &corrections, now).unwrap();
+            self.shared.say(|| format!("region corrects {name}"));
+        }
+        if self.shared.strikes(Fault::KeyRotated) && self.misfortunes.keys < 3 {
+            self.misfortunes.keys += 1;
+            region.rotate_key(None, now).unwrap();
+            self.shared.say(|| "region has a new key".to_owned());
+        }
+    }
+
+    /// What people do with a terminal that does not run.
+    pub(crate) fn while_stopped(&mut self, t: usize) {
+        if self.shared.strikes(Fault::BackedUp) {
+            self.terminals[t].back_up();
+        }
+        if self.terminals[t].has_backup() && self.terminals[t].past.len() < 2 && self.shared.strikes(Fault::Restored) {
+            let head_file_stays = self.shared.draw(|chance| chance.one_in(2));
+            self.terminals[t].restore(head_file_stays);
+        }
+        if self.terminals[t].twin.is_none() && self.shared.strikes(Fault::Cloned) {
+            let place: PathBuf = self.home.path().join(format!("terminal-{}", self.terminals.len()));
+            let mut clone = self.terminals[t].cloned(place);
+            clone.twin = Some(t);
+            self.terminals[t].twin = Some(self.terminals.len());
+            self.terminals.push(clone);
+            self.tills.push(self.tills[t].clone());
+            let waiting = self.tills.len() - 1;
+            self.tills[waiting].waiting = None;
+        }
+    }
+}
