@@ -274,9 +274,9 @@ impl Terminal {
         let disk = rusqlite::Connection::open(self.directory().join("ledger.db")).unwrap();
         // What SQLite says when the disk is full has another number; what the terminal does about it is the same.
         let sql = if full {
-            "CREATE TRIGGER full_entry BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
-             CREATE TRIGGER full_intent BEFORE INSERT ON intent BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
-             CREATE TRIGGER full_state BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;"
+            "CREATE TRIGGER IF NOT EXISTS full_entry BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
+             CREATE TRIGGER IF NOT EXISTS full_intent BEFORE INSERT ON intent BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
+             CREATE TRIGGER IF NOT EXISTS full_state BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;"
         } else {
             "DROP TRIGGER IF EXISTS full_entry; DROP TRIGGER IF EXISTS full_intent; DROP TRIGGER IF EXISTS full_state;"
         };
