@@ -1,6 +1,7 @@
 //! The region against the terminals: what it has, what it acknowledged, whom it suspended.
 
 use pass::crypto::entry_hash;
+use pass::domain::Sequence;
 use pass::domain::verdict::Verdict;
 use pass::wire::card::RECORDS_MAX;
 use pass::wire::exchange::TerminalStanding;
@@ -61,9 +62,11 @@ impl World {
             if self.terminals[t].twin.is_some() {
                 continue;
             }
-            for stored in &records.chains[t] {
-                let sequence = stored.head.sequence;
-                let known = self.terminals[t].know(move |view| view.verdict(sequence)).unwrap();
+            let chain: Vec<Sequence> = records.chains[t].iter().map(|stored| stored.head.sequence).collect();
+            let known = self.terminals[t].know(move |view| {
+                chain.into_iter().map(|sequence| view.verdict(sequence)).collect::<Result<Vec<_>, _>>()
+            });
+            for (stored, known) in records.chains[t].iter().zip(known.unwrap()) {
                 let there = records.listed.get(&stored.head.hash).and_then(|listing| listing.judged);
                 let same = match (known, there.map(|judged| judged.verdict)) {
                     (Some(known), Some(there)) => known.verdict == there,
@@ -72,6 +75,7 @@ impl World {
                     _ => false,
                 };
                 if !same {
+                    let sequence = stored.head.sequence;
                     self.wrong(format!("T{t} knows {known:?} of entry {sequence}, the region says {there:?}"));
                 }
             }
