@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::crypto::verify_p256;
 use crate::domain::card::{PublicKey, Record};
-use crate::domain::entry::{Body, CardRead, Entry, Learnt};
+use crate::domain::entry::{Body, CardRead, Entry};
 use crate::domain::policy::Policy;
 use crate::domain::verdict::Verdict;
 use crate::domain::{Amounts, CardNumber, Cents, Counter, Season, TerminalId, Timestamp, TransactionId};
@@ -200,9 +200,10 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// What the terminal had when it asked the card. A doubt that was reported tells it better than the entry that ended the doubt later.
+    /// What the terminal had when it asked the card. A doubt that was reported tells it better than the entry that ended the doubt later; a sale that was
+    /// under way during an exchange was reported as one.
     fn knowledge(&self, body: &Body, stored: &StoredEntry) -> Result<Knowledge, RegionError> {
-        Ok(match doubted(body) {
+        Ok(match debited(body) {
             Some(transaction) => self.tx.doubt(stored.terminal, transaction)?.unwrap_or(stored.knowledge),
             None => stored.knowledge,
         })
@@ -278,12 +279,11 @@ fn record_of(body: &Body) -> Option<&Record> {
     }
 }
 
-/// The transaction of a debit that was in doubt first.
-fn doubted(body: &Body) -> Option<TransactionId> {
+/// The transaction of a debit.
+fn debited(body: &Body) -> Option<TransactionId> {
     match body {
-        Body::Debit(debit) if debit.learnt == Learnt::FromRecords => Some(debit.proof.record.transaction),
-        Body::Debit(_)
-        | Body::Reversal(_)
+        Body::Debit(debit) => Some(debit.proof.record.transaction),
+        Body::Reversal(_)
         | Body::NotDone(_)
         | Body::Abandoned(_)
         | Body::UndoRequest(_)

@@ -171,6 +171,13 @@ fn a_suspended_terminal_is_paid_until_it_was_told() {
 
 #[test]
 fn a_sale_in_doubt_is_judged_by_what_was_known_when_it_was_made() {
+    // The card came back and said that it was done; or the sale was just under way while the terminal exchanged.
+    for learnt in [Learnt::FromRecords, Learnt::AtOnce] {
+        sale_in_doubt(learnt);
+    }
+}
+
+fn sale_in_doubt(learnt: Learnt) {
     let world = World::new();
     let mut terminal = world.terminal("cinema");
     let mut card = world.card();
@@ -197,11 +204,10 @@ fn a_sale_in_doubt_is_judged_by_what_was_known_when_it_was_made() {
     world.region.suspend_terminal(terminal.id, hours(3)).unwrap();
     terminal.exchange(&world.region, hours(4));
     terminal.exchange(&world.region, hours(5));
-    // The card comes back and says that it was done.
-    debit.learnt = Learnt::FromRecords;
+    debit.learnt = learnt;
     terminal.write(Body::Debit(debit), hours(6));
     terminal.exchange(&world.region, hours(6));
-    assert_eq!(world.last_verdict(&terminal), Verdict::Payable);
+    assert_eq!(world.last_verdict(&terminal), Verdict::Payable, "{learnt:?}");
 }
 
 #[test]

@@ -16,7 +16,8 @@ pub(crate) struct Misfortunes {
     region_down_until: u64,
     disk_full_until: Vec<(usize, u64)>,
     pub(crate) denied: Vec<CardNumber>,
-    keys: u32,
+    /// How many new keys the region has.
+    pub(crate) keys: u32,
 }
 
 impl World {

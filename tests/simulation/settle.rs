@@ -3,7 +3,7 @@
 use pass::domain::card::CardStatus;
 use pass::domain::entry::{Body, Tender};
 use pass::domain::quote::QuoteRequest;
-use pass::domain::{CardNumber, Cents};
+use pass::domain::{CardNumber, Cents, Season};
 use pass::machine::sale::{Command, Event};
 use pass::wire::exchange::TerminalStanding;
 
@@ -51,6 +51,12 @@ impl World {
                 }
             }
             self.settle_doubts();
+            // Two machines with one disk go on as if nothing were.
+            for _ in 0..3 {
+                for t in (0..self.terminals.len()).filter(|t| self.terminals[*t].twin.is_some()).collect::<Vec<_>>() {
+                    self.exchange_all(t);
+                }
+            }
         }
     }
 
@@ -61,13 +67,14 @@ impl World {
             }
             let visits: Vec<_> = (0..self.terminals.len()).flat_map(|t| self.cards_wanted_at(t)).collect();
             if visits.is_empty() {
-                return;
+                break;
             }
             for (t, c) in visits {
                 self.visit(t, c);
             }
         }
-        for t in 0..self.terminals.len() {
+        // What one brings can change what another is told.
+        for t in (0..self.terminals.len()).chain(0..self.terminals.len()) {
             self.exchange_all(t);
         }
     }
@@ -139,6 +146,7 @@ impl World {
 
     /// The cards that terminal `t` would do something with.
     fn cards_wanted_at(&self, t: usize) -> Vec<(usize, usize)> {
+        let now = Season::at(self.now());
         let of_card = |card: &crate::reader::Card| (card.number, card.memory().status, card.memory().season());
         let cards: Vec<(CardNumber, CardStatus, _)> = self.cards.iter().map(of_card).collect();
         let wanted = self.terminals[t].know(move |view| {
@@ -152,6 +160,7 @@ impl World {
                     && debit.abandoned
                     && status == CardStatus::InUse
                     && debit.proof.record.season == season
+                    && season == now
                     && !view.is_undone(stored.head.sequence).unwrap()
                 {
                     wanted.push(card);

@@ -1,12 +1,15 @@
 //! A terminal: the real counter over the real ledger in a directory, that can end at any moment and be started again.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::Thread;
 
 use pass::crypto::Ed25519Key;
 use pass::domain::entry::{Body, TechnicalEvent};
@@ -33,6 +36,8 @@ struct Ear {
     exchange: Exchange,
     generation: Arc<AtomicU64>,
     bureau: Rc<RefCell<Bureau>>,
+    /// Something was written since the head file was last looked at.
+    appended: Rc<Cell<bool>>,
     shared: Rc<Shared>,
     name: String,
 }
@@ -52,7 +57,9 @@ impl Audience for Ear {
         self.heard.borrow_mut().push(outcome);
     }
 
-    fn appended(&mut self) {}
+    fn appended(&mut self) {
+        self.appended.set(true);
+    }
 
     fn ask_region(&mut self, card: CardNumber) -> bool {
         if self.shared.draw(|chance| chance.one_in(2)) || self.shared.strikes(Fault::Lost) {
@@ -108,6 +115,7 @@ pub(crate) struct Terminal {
     outstanding: Vec<(u64, ExchangeRequest)>,
     /// What the head file has said.
     head_files: Vec<Vec<u8>>,
+    appended: Rc<Cell<bool>>,
     /// Copies of its directory, made while it was stopped.
     backups: Vec<PathBuf>,
     /// The chains that a restored copy has replaced.
@@ -120,9 +128,25 @@ pub(crate) struct Terminal {
     shared: Rc<Shared>,
 }
 
+/// Wakes the thread of a run.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
 /// Runs a future that waits for nothing but the ledger's thread.
 fn wait<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let (mut future, mut context) = (pin!(future), Context::from_waker(&waker));
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
 }
 
 impl Terminal {
@@ -150,6 +174,7 @@ impl Terminal {
             pending: false,
             outstanding: Vec::new(),
             head_files: Vec::new(),
+            appended: Rc::default(),
             backups: Vec::new(),
             past: Vec::new(),
             twin: None,
@@ -202,6 +227,7 @@ impl Terminal {
             exchange: self.exchange(thread.handle()),
             generation: Arc::clone(&generation),
             bureau: Rc::clone(&self.bureau),
+            appended: Rc::clone(&self.appended),
             shared: Rc::clone(&self.shared),
             name: self.name.clone(),
         };
@@ -274,9 +300,9 @@ impl Terminal {
         let disk = rusqlite::Connection::open(self.directory().join("ledger.db")).unwrap();
         // What SQLite says when the disk is full has another number; what the terminal does about it is the same.
         let sql = if full {
-            "CREATE TRIGGER full_entry BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
-             CREATE TRIGGER full_intent BEFORE INSERT ON intent BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
-             CREATE TRIGGER full_state BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;"
+            "CREATE TRIGGER IF NOT EXISTS full_entry BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
+             CREATE TRIGGER IF NOT EXISTS full_intent BEFORE INSERT ON intent BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
+             CREATE TRIGGER IF NOT EXISTS full_state BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;"
         } else {
             "DROP TRIGGER IF EXISTS full_entry; DROP TRIGGER IF EXISTS full_intent; DROP TRIGGER IF EXISTS full_state;"
         };
@@ -317,7 +343,7 @@ impl Terminal {
     pub(crate) fn step(&mut self) -> bool {
         let stepped = self.running.as_mut().unwrap().counter.step();
         self.pending = stepped;
-        if stepped {
+        if self.appended.take() {
             self.remember_head_file();
         }
         stepped

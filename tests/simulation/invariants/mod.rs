@@ -88,6 +88,11 @@ impl World {
     /// Everything that must hold.
     pub(crate) fn check(&mut self) {
         let records = Records::gather(self);
+        for (terminal, chain) in self.terminals.iter().zip(&records.chains) {
+            let kinds: Vec<String> =
+                chain.iter().map(|stored| format!("{} {}", stored.head.sequence, stored.entry.body.kind())).collect();
+            self.shared.say(|| format!("{} has {}", terminal.name, kinds.join(", ")));
+        }
         self.cards_and_ledgers_agree(&records);
         self.no_card_is_beyond_its_grant();
         self.what_was_told_is_there(&records);
@@ -104,12 +109,17 @@ impl World {
         self.the_region_pays_what_is_due(&records);
         self.verdicts_have_arrived(&records);
         self.the_region_has_the_records_that_it_wants(&records);
-        self.honest_terminals_are_not_suspended_and_two_machines_are();
+        self.honest_terminals_are_not_suspended_and_two_machines_are(&records);
     }
 
     /// Whether there is a second chip of this card.
     fn is_copied(&self, card: CardNumber) -> bool {
         self.cards.iter().any(|other| other.number == card && matches!(other.nature, Nature::Copied(_)))
+    }
+
+    /// Whether there is a second chip of any card.
+    fn is_any_copied(&self) -> bool {
+        self.cards.iter().any(|other| matches!(other.nature, Nature::Copied(_)))
     }
 
     /// What the chips of this number ever signed.

@@ -1,6 +1,7 @@
 //! The region against the terminals: what it has, what it acknowledged, whom it suspended.
 
 use pass::crypto::entry_hash;
+use pass::domain::Sequence;
 use pass::domain::verdict::Verdict;
 use pass::wire::card::RECORDS_MAX;
 use pass::wire::exchange::TerminalStanding;
@@ -61,9 +62,11 @@ impl World {
             if self.terminals[t].twin.is_some() {
                 continue;
             }
-            for stored in &records.chains[t] {
-                let sequence = stored.head.sequence;
-                let known = self.terminals[t].know(move |view| view.verdict(sequence)).unwrap();
+            let chain: Vec<Sequence> = records.chains[t].iter().map(|stored| stored.head.sequence).collect();
+            let known = self.terminals[t].know(move |view| {
+                chain.into_iter().map(|sequence| view.verdict(sequence)).collect::<Result<Vec<_>, _>>()
+            });
+            for (stored, known) in records.chains[t].iter().zip(known.unwrap()) {
                 let there = records.listed.get(&stored.head.hash).and_then(|listing| listing.judged);
                 let same = match (known, there.map(|judged| judged.verdict)) {
                     (Some(known), Some(there)) => known.verdict == there,
@@ -72,6 +75,7 @@ impl World {
                     _ => false,
                 };
                 if !same {
+                    let sequence = stored.head.sequence;
                     self.wrong(format!("T{t} knows {known:?} of entry {sequence}, the region says {there:?}"));
                 }
             }
@@ -97,16 +101,35 @@ impl World {
         }
     }
 
-    /// An honest terminal is not suspended; one of which a copy was restored is not once the desk has looked at it; two machines with one disk are.
-    pub(super) fn honest_terminals_are_not_suspended_and_two_machines_are(&mut self) {
+    /// An honest terminal is not suspended; one of which a copy was restored is not once the desk has looked at it; two machines with one disk are, as soon as
+    /// their chains differ. Where a second chip of some card is about, a restored disk may look like two machines.
+    pub(super) fn honest_terminals_are_not_suspended_and_two_machines_are(&mut self, records: &Records) {
         for t in 0..self.terminals.len() {
             let (id, here) = (self.terminals[t].id, self.terminals[t].know(|view| view.standing()));
             let there = self.bureau.borrow().region().store().read(|tx| tx.standing(id)).unwrap();
             let standing = there.map_or(TerminalStanding::Active, |there| there.standing);
-            let expected =
-                if self.terminals[t].twin.is_some() { TerminalStanding::Suspended } else { TerminalStanding::Active };
-            if standing != expected || (here != expected && self.terminals[t].twin.is_none()) {
-                self.wrong(format!("T{t} is {here:?}, at the region {standing:?}, and should be {expected:?}"));
+            match self.terminals[t].twin {
+                Some(twin) => {
+                    let differ =
+                        records.chains[t].iter().zip(&records.chains[twin]).any(|(one, other)| one.head != other.head);
+                    if differ && standing != TerminalStanding::Suspended {
+                        self.wrong(format!("T{t} and T{twin} are two machines with one disk, and are not suspended"));
+                    }
+                }
+                None if self.terminals[t].past.is_empty() || !self.is_any_copied() => {
+                    if standing == TerminalStanding::Active && here == standing {
+                        continue;
+                    }
+                    let chain = self.bureau.borrow().region().store().read(|tx| tx.branches(id)).unwrap();
+                    let chain: Vec<_> = chain
+                        .iter()
+                        .map(|branch| {
+                            (branch.number, branch.parent, branch.fork_sequence.get(), branch.head.sequence.get())
+                        })
+                        .collect();
+                    self.wrong(format!("T{t} is {here:?}, at the region {standing:?}; branches {chain:?}"));
+                }
+                None => (),
             }
             if there.is_some() && self.terminals[t].has_one_history() {
                 self.wrong(format!("T{t} has never done anything wrong, and its standing was {there:?}"));
