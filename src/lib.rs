@@ -4,6 +4,7 @@ pub mod card;
 pub mod card_tool;
 pub mod crypto;
 pub mod domain;
+pub mod file_lock;
 pub mod ledger;
 pub mod machine;
 pub mod reader;

@@ -1,6 +1,6 @@
 //! Making a ledger, once, and opening it.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use crate::crypto::{Ed25519Key, TrustedKeys, chain_beginning_hash};
 use crate::domain::entry::{Body, TechnicalEvent};
 use crate::domain::{TerminalId, Timestamp};
+use crate::file_lock;
 use crate::wire::cbor;
 use crate::wire::exchange::{EnrolmentAnswer, TerminalStanding};
 
@@ -94,11 +95,7 @@ impl Ledger {
 /// Takes `DIR/lock` for this process, or says that another has it.
 fn lock(dir: &Path) -> Result<File, OpenError> {
     let file = File::options().write(true).create(true).truncate(false).open(dir.join(LOCK_FILE))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(dir.to_owned())),
-        Err(TryLockError::Error(error)) => Err(error.into()),
-    }
+    if file_lock::take(&file)? { Ok(file) } else { Err(OpenError::InUse(dir.to_owned())) }
 }
 
 /// What an earlier try left, which nobody has sold with.

@@ -1,6 +1,6 @@
 //! Where a card's memory lasts: nowhere but in the process, or in a file.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::{self, CardFileError};
 use super::memory::CardMemory;
+use crate::file_lock;
 
 /// Keeps a card's memory, whole or not at all.
 pub trait Storage: Send {
@@ -95,10 +96,10 @@ impl Storage for FileStorage {
 fn lock(path: &Path) -> Result<File, CardFileError> {
     let lock = private_file().truncate(false).open(beside(path, ".lock"));
     let lock = lock.map_err(|error| CardFileError::io(path, error))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(CardFileError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(CardFileError::io(path, error)),
+    match file_lock::take(&lock) {
+        Ok(true) => Ok(lock),
+        Ok(false) => Err(CardFileError::InUse { path: path.to_owned() }),
+        Err(error) => Err(CardFileError::io(path, error)),
     }
 }
 

@@ -22,11 +22,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("machine", &["domain"]),
     // Ring 2: what touches the world, each one thing.
     ("crypto", &["domain", "wire"]),
+    ("file_lock", &[]),
     ("card", &["domain", "wire", "crypto"]),
-    ("ledger", &["domain", "wire", "crypto"]),
+    ("ledger", &["domain", "wire", "crypto", "file_lock"]),
     ("reader", &["domain", "wire"]),
     ("uplink", &["domain", "wire"]),
-    ("virtual_card", &["domain", "wire", "crypto"]),
+    ("virtual_card", &["domain", "wire", "crypto", "file_lock"]),
     // Ring 3: what a person or another program meets.
     ("till", &["domain", "machine", "crypto"]),
     ("card_tool", &["domain", "wire", "crypto", "card", "reader", "virtual_card", "ledger"]),
