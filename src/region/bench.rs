@@ -6,13 +6,15 @@
 //! What is judged is also what the holder has consumed: where another card took the place of the judged one, it is charged the difference.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map;
 
 use crate::crypto::verify_p256;
-use crate::domain::card::{PublicKey, Record};
+use crate::domain::card::{PublicKey, Record, TerminalCertificate};
+use crate::domain::catalogue::Catalogue;
 use crate::domain::entry::{Body, CardRead, Entry};
 use crate::domain::policy::Policy;
 use crate::domain::verdict::Verdict;
-use crate::domain::{Amounts, CardNumber, Cents, Counter, Season, TerminalId, Timestamp, TransactionId};
+use crate::domain::{Amounts, CardNumber, Counter, Season, TerminalId, Timestamp, TransactionId};
 use crate::wire::cose::{Algorithm, Content, Sign1};
 use crate::wire::entry::decode_entry;
 use crate::wire::exchange::TerminalStanding;
@@ -23,7 +25,10 @@ use super::error::RegionError;
 use super::judge::{CardFacts, EntryFacts, Judgement, consumed, gap, judge, past_policy};
 use super::rights::carry;
 use super::signing::Signer;
-use super::store::{Audience, CardRow, DenialRow, EntryId, Knowledge, Place, StoreError, StoredEntry, Tx};
+use super::store::{
+    Audience, CardRow, DenialRow, EntryKey, FeedPoint, Judged, Knowledge, NewVerdict, PolicyRow, StoreError,
+    StoredEntry, Tx,
+};
 
 /// After so long without the records that would fill a gap in a card's counters they are asked for: by then every terminal
 /// within its policy has reported.
@@ -35,6 +40,10 @@ pub struct Bench<'a> {
     signer: &'a Signer,
     now: Timestamp,
     chains: BTreeMap<TerminalId, Chain>,
+    certificates: BTreeMap<(TerminalId, Season), Vec<TerminalCertificate>>,
+    catalogues: BTreeMap<Season, Option<Catalogue>>,
+    enrolled: BTreeMap<TerminalId, Option<Timestamp>>,
+    policies: Option<Vec<PolicyRow>>,
 }
 
 /// The chain of `terminal`.
@@ -63,7 +72,16 @@ pub fn read_is_proven(read: &CardRead, key: &PublicKey) -> bool {
 impl<'a> Bench<'a> {
     /// A bench for this transaction.
     pub fn new(tx: &'a Tx<'a>, signer: &'a Signer, now: Timestamp) -> Self {
-        Self { tx, signer, now, chains: BTreeMap::new() }
+        Self {
+            tx,
+            signer,
+            now,
+            chains: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            catalogues: BTreeMap::new(),
+            enrolled: BTreeMap::new(),
+            policies: None,
+        }
     }
 
     /// Judges every entry about `card`, asks for the records that are missing, and carries over to the card in its place what came late.
@@ -74,9 +92,12 @@ impl<'a> Bench<'a> {
         let about = self.tx.entries_about(card)?;
         let facts = self.facts(card, &about)?;
         let judgement = judge(&facts);
-        for (stored, (verdict, payable)) in about.iter().zip(&judgement.verdicts) {
-            self.give(stored.id, stored.terminal, stored.place, *verdict, *payable)?;
-        }
+        let verdicts: Vec<NewVerdict> = about
+            .iter()
+            .zip(&judgement.verdicts)
+            .map(|(stored, (verdict, payable))| NewVerdict { entry: stored.key, verdict: *verdict, payable: *payable })
+            .collect();
+        self.give(&verdicts)?;
         if facts.certificate.is_some() {
             self.ask_for_records(card, &facts, &judgement)?;
         }
@@ -98,41 +119,67 @@ impl<'a> Bench<'a> {
         Ok(consumed(&self.facts(card, &about)?, season))
     }
 
-    /// Keeps the verdict on one entry when it is new or changed, and tells it to a terminal that has the entry.
+    /// Keeps those verdicts that are new or changed, and tells them to the terminals that have the entries.
     ///
     /// # Errors
     /// The store's.
-    pub fn give(
-        &mut self,
-        entry: EntryId,
-        terminal: TerminalId,
-        place: Place,
-        verdict: Verdict,
-        payable: Cents,
-    ) -> Result<(), RegionError> {
-        let before = self.tx.judged(entry)?;
-        if before.is_some_and(|before| before.verdict == verdict && before.payable == payable) {
-            return Ok(());
+    pub fn give(&mut self, verdicts: &[NewVerdict]) -> Result<(), RegionError> {
+        let entries: Vec<EntryKey> = verdicts.iter().map(|new| new.entry).collect();
+        let before = self.tx.judged(&entries)?;
+        let is_new = |(new, before): &(&NewVerdict, &Option<Judged>)| {
+            before.is_none_or(|before| before.verdict != new.verdict || before.payable != new.payable)
+        };
+        let (changed, before): (Vec<NewVerdict>, Vec<Option<Judged>>) =
+            verdicts.iter().zip(&before).filter(is_new).unzip();
+        let versions = self.tx.add_verdicts(&changed, self.now)?;
+        let mut told: BTreeMap<TerminalId, Vec<Item>> = BTreeMap::new();
+        for ((new, before), version) in changed.iter().zip(before).zip(versions) {
+            let NewVerdict { entry: EntryKey { terminal, place }, verdict, .. } = *new;
+            // That an entry is on record the receipt tells already.
+            let news = verdict != Verdict::Recorded || before.is_some();
+            if news && self.chain(terminal)?.is_live(place) {
+                let item = Item::Verdict(EntryVerdict { sequence: place.sequence, version, verdict });
+                told.entry(terminal).or_default().push(item);
+            }
         }
-        let version = self.tx.add_verdict(entry, terminal, place.sequence, verdict, payable, self.now)?;
-        // That an entry is on record the receipt tells already.
-        let news = verdict != Verdict::Recorded || before.is_some();
-        if news && self.chain(terminal)?.is_live(place) {
-            self.tell(terminal, place, version, verdict)?;
+        for (terminal, items) in told {
+            self.tx.tell_all(Audience::One(terminal), &items, self.signer.serial().get())?;
         }
         Ok(())
     }
 
-    fn tell(&self, terminal: TerminalId, place: Place, version: u32, verdict: Verdict) -> Result<(), RegionError> {
-        let item = Item::Verdict(EntryVerdict { sequence: place.sequence, version, verdict });
-        self.tx.tell(Audience::One(terminal), &item, self.signer.serial().get())?;
-        Ok(())
-    }
-
-    fn chain(&mut self, terminal: TerminalId) -> Result<&Chain, RegionError> {
+    /// The chain of `terminal`.
+    ///
+    /// # Errors
+    /// As [`load_chain`].
+    pub fn chain(&mut self, terminal: TerminalId) -> Result<&Chain, RegionError> {
         match self.chains.entry(terminal) {
-            std::collections::btree_map::Entry::Occupied(known) => Ok(known.into_mut()),
-            std::collections::btree_map::Entry::Vacant(unknown) => Ok(unknown.insert(load_chain(self.tx, terminal)?)),
+            btree_map::Entry::Occupied(known) => Ok(known.into_mut()),
+            btree_map::Entry::Vacant(unknown) => Ok(unknown.insert(load_chain(self.tx, terminal)?)),
+        }
+    }
+
+    fn certificates(&mut self, terminal: TerminalId, season: Season) -> Result<&[TerminalCertificate], RegionError> {
+        match self.certificates.entry((terminal, season)) {
+            btree_map::Entry::Occupied(known) => Ok(known.into_mut()),
+            btree_map::Entry::Vacant(unknown) => Ok(unknown.insert(self.tx.terminal_certificates(terminal, season)?)),
+        }
+    }
+
+    fn catalogue(&mut self, season: Season) -> Result<Option<&Catalogue>, RegionError> {
+        match self.catalogues.entry(season) {
+            btree_map::Entry::Occupied(known) => Ok(known.into_mut().as_ref()),
+            btree_map::Entry::Vacant(unknown) => Ok(unknown.insert(self.tx.catalogue(season)?).as_ref()),
+        }
+    }
+
+    fn enrolled_at(&mut self, terminal: TerminalId) -> Result<Option<Timestamp>, RegionError> {
+        match self.enrolled.entry(terminal) {
+            btree_map::Entry::Occupied(known) => Ok(*known.get()),
+            btree_map::Entry::Vacant(unknown) => {
+                let keys = self.tx.terminal(terminal)?.and_then(|row| row.keys);
+                Ok(*unknown.insert(keys.map(|keys| keys.enrolled_at)))
+            }
         }
     }
 
@@ -152,7 +199,10 @@ impl<'a> Bench<'a> {
         seasons.extend(records.iter().map(|record| record.season));
         seasons.sort();
         seasons.dedup();
-        let catalogues = seasons.into_iter().map(|season| self.tx.catalogue(season));
+        let mut catalogues = Vec::with_capacity(seasons.len());
+        for season in seasons {
+            catalogues.extend(self.catalogue(season)?.cloned());
+        }
         Ok(CardFacts {
             certificate: certificate.map(|certificate| crate::crypto::sha256(&certificate.encode())),
             entitlements: self.tx.entitlements(card)?,
@@ -160,7 +210,7 @@ impl<'a> Bench<'a> {
             abandoned: self.tx.abandoned(card)?,
             undone: self.tx.undone(card)?,
             late_charges: self.tx.late_charges(card)?,
-            catalogues: catalogues.filter_map(Result::transpose).collect::<Result<_, _>>()?,
+            catalogues,
             entries,
         })
     }
@@ -172,14 +222,15 @@ impl<'a> Bench<'a> {
         card: Option<&CardRow>,
         denial: Option<&DenialRow>,
     ) -> Result<EntryFacts, RegionError> {
-        let terminal = stored.terminal;
+        let terminal = stored.key.terminal;
         let record = record_of(&entry.body).copied();
         let knowledge = self.knowledge(&entry.body, stored)?;
         let certificates = match record {
-            Some(record) => self.tx.terminal_certificates(terminal, record.season)?,
+            Some(record) => self.certificates(terminal, record.season)?.to_vec(),
             None => Vec::new(),
         };
-        let told = self.tx.standing_known_at(terminal, knowledge.position)?;
+        let known = FeedPoint::of(knowledge.position);
+        let told = self.tx.standing_known_at(terminal, known.own)?;
         let key = card.and_then(|card| card.certificate).map(|certificate| certificate.public_key);
         let proven = match (&entry.body, key) {
             (Body::CardRead(read), Some(key)) => read_is_proven(read, &key),
@@ -190,9 +241,9 @@ impl<'a> Bench<'a> {
             _ => false,
         };
         Ok(EntryFacts {
-            settled: self.chain(terminal)?.is_settled(stored.place),
+            settled: self.chain(terminal)?.is_settled(stored.key.place),
             certificates,
-            denied: denial.is_some_and(|denial| denial.position <= knowledge.position),
+            denied: denial.is_some_and(|denial| denial.position <= known.all),
             suspended: told.is_some_and(|told| told.standing != TerminalStanding::Active),
             past_policy,
             proven,
@@ -204,18 +255,22 @@ impl<'a> Bench<'a> {
     /// under way during an exchange was reported as one.
     fn knowledge(&self, body: &Body, stored: &StoredEntry) -> Result<Knowledge, RegionError> {
         Ok(match debited(body) {
-            Some(transaction) => self.tx.doubt(stored.terminal, transaction)?.unwrap_or(stored.knowledge),
+            Some(transaction) => self.tx.doubt(stored.key.terminal, transaction)?.unwrap_or(stored.knowledge),
             None => stored.knowledge,
         })
     }
 
     /// The policy that the terminal had: the newest that it has confirmed, or that it was enrolled with.
-    fn policy(&self, terminal: TerminalId, knowledge: &Knowledge) -> Result<Option<Policy>, RegionError> {
-        let enrolled = self.tx.terminal(terminal)?.and_then(|row| row.keys).map(|keys| keys.enrolled_at);
-        let policies = self.tx.policies()?;
-        let had = policies.iter().rfind(|row| {
-            row.position <= knowledge.position || enrolled.is_some_and(|enrolled| row.published_at <= enrolled)
-        });
+    fn policy(&mut self, terminal: TerminalId, knowledge: &Knowledge) -> Result<Option<Policy>, RegionError> {
+        let enrolled = self.enrolled_at(terminal)?;
+        let policies = match &self.policies {
+            Some(known) => known,
+            None => self.policies.insert(self.tx.policies()?),
+        };
+        let known = FeedPoint::of(knowledge.position).all;
+        let had = policies
+            .iter()
+            .rfind(|row| row.position <= known || enrolled.is_some_and(|enrolled| row.published_at <= enrolled));
         Ok(had.or(policies.first()).map(|row| row.policy))
     }
 

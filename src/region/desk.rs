@@ -13,9 +13,7 @@ use crate::wire::code::EnrolmentCode;
 use crate::wire::exchange::TerminalStanding;
 use crate::wire::feed::{Denial, Item, Partner};
 
-use super::Region;
 use super::bench::{Bench, load_chain};
-use super::chain::BEGINNING;
 use super::config::{CatalogueFile, parse_policy};
 use super::error::RegionError;
 use super::keys;
@@ -24,6 +22,7 @@ use super::signing::{Signer, certify};
 use super::store::{
     Audience, CardRow, Cause, DenialRow, NewTerminal, PartnerRow, Standing, StoreError, TerminalRow, Tx, UndoneRow,
 };
+use super::{Judging, Region};
 
 /// How long an enrolment code is good when nothing else is said.
 pub const CODE_HOURS: u32 = 48;
@@ -239,10 +238,14 @@ impl Region {
                 tx.set_standing(id, to, Cause::Desk, now)?;
             }
             if to == TerminalStanding::Active && row.keys.is_some() {
-                settle_chain(tx, &*self.signer(tx)?, id, now)?;
+                settle_chain(tx, id)?;
             }
             Ok(())
-        })
+        })?;
+        if self.judging == Judging::AtOnce {
+            self.settle_accounts(Some(id), now)?;
+        }
+        Ok(())
     }
 
     /// Every terminal.
@@ -384,7 +387,7 @@ impl Region {
         let root = keys::read(&root_path)?;
         self.store().write(|tx| {
             if tx.root_key()? != Some(root.public_key()) {
-                return Err(RegionError::OtherRoot(root_path));
+                return Err(RegionError::OtherRoot(root_path.clone()));
             }
             let newest = tx.region_keys()?.pop().ok_or(StoreError::Inconsistent("no region key"))?;
             let serial = newest.serial.get().checked_add(1).ok_or(StoreError::Inconsistent("no serial left"))?;
@@ -434,19 +437,11 @@ fn tell_denial(
 }
 
 /// Every branch of the chain is judged by what it says from now on.
-fn settle_chain(tx: &Tx<'_>, signer: &Signer, id: TerminalId, now: Timestamp) -> Result<(), RegionError> {
+fn settle_chain(tx: &Tx<'_>, id: TerminalId) -> Result<(), RegionError> {
     let mut chain = load_chain(tx, id)?;
-    let changed = chain.settle();
-    for branch in &changed {
-        tx.update_branch(id, branch)?;
-    }
-    let mut bench = Bench::new(tx, signer, now);
-    for branch in changed {
-        for stored in tx.entries_of_branch(id, branch.number, BEGINNING.sequence)? {
-            if let Some(card) = super::bench::read_entry(&stored.cose).and_then(|entry| entry.body.card()) {
-                bench.judge_card(card)?;
-            }
-        }
+    for branch in chain.settle() {
+        tx.update_branch(id, &branch)?;
+        tx.set_noted(id, branch.number, branch.fork_sequence)?;
     }
     Ok(())
 }

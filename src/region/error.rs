@@ -161,9 +161,9 @@ impl RegionError {
             Self::Store(error) => match error {
                 StoreError::Missing(_) => exit::NO_INPUT,
                 StoreError::Create { .. } => exit::CANNOT_CREATE,
-                StoreError::Newer { .. } | StoreError::OldLibrary(_) => exit::CONFIG,
-                StoreError::Busy => exit::AGAIN_LATER,
-                StoreError::Migration(_) | StoreError::Sqlite(_) => exit::IO,
+                StoreError::Newer { .. } | StoreError::OldLibrary(_) | StoreError::Address(_) => exit::CONFIG,
+                StoreError::Busy | StoreError::Conflict => exit::AGAIN_LATER,
+                StoreError::Migration(_) | StoreError::Sqlite(_) | StoreError::Postgres(_) => exit::IO,
                 StoreError::Inconsistent(_) => exit::SOFTWARE,
             },
             Self::Crypto(_) | Self::Key(KeyError::Crypto(_)) | Self::System(_) => exit::SOFTWARE,

@@ -1,19 +1,22 @@
 //! One exchange with a terminal: entries in, receipt, verdicts and everything else that is new out.
 //!
-//! Everything that one request brings is one transaction, and the receipt is made inside it: what is acknowledged is committed before the
-//! answer leaves, and a request that is played again, because its answer was lost, finds everything done and is acknowledged the same.
+//! What one request brings to the evidence is one transaction, about that terminal alone, and the receipt is made inside it: what is acknowledged is
+//! committed before the answer leaves, and a request that is played again, because its answer was lost, finds everything done and is acknowledged
+//! the same. What follows for cards is settled then ([`accounts`](super::accounts)), here or in the server's own time; the answer tells what is
+//! settled by the time that it is written.
 
 use crate::crypto::verify_sign1_ed25519;
 use crate::domain::card::Entitlement;
-use crate::domain::{CardNumber, Timestamp};
+use crate::domain::entry::Intent;
+use crate::domain::{CardNumber, TerminalId, Timestamp};
 use crate::wire::cbor::{Opaque, decode};
 use crate::wire::cose::{Algorithm, Content, Sign1};
 use crate::wire::exchange::{
     ExchangeAnswer, ExchangeRequest, PROTOCOL_VERSION, REQUEST_BYTES_MAX, REQUEST_CARDS_MAX, REQUEST_DOUBTS_MAX,
     REQUEST_ENTRIES_MAX, Receipt, TerminalStanding,
 };
+use crate::wire::feed::Item;
 
-use super::Region;
 use super::certificates::renew;
 use super::error::RegionError;
 use super::feed::pages;
@@ -21,7 +24,8 @@ use super::intake::{Halt, Incoming, Intake, Taken, read_entries};
 use super::message::Refused;
 use super::rights::newest;
 use super::signing::Signer;
-use super::store::{ExchangeRow, TerminalKeys, TerminalRow, Tx};
+use super::store::{Audience, ExchangeRow, TerminalKeys, TerminalRow, Tx};
+use super::{Judging, Region};
 
 /// A request that its terminal has signed.
 struct Request {
@@ -39,10 +43,17 @@ impl Region {
     /// [`Refused`]; nothing was changed then.
     pub fn exchange(&self, body: &[u8], now: Timestamp) -> Result<Vec<u8>, Refused> {
         let request = self.authentic(body)?;
-        let (answer, signer, taken) = self.store().write(|tx| {
+        let (taken, receipt) = self.store().write(|tx| take(tx, &*self.signer(tx)?, &request, now))?;
+        if self.judging == Judging::AtOnce
+            && let Err(error) = self.settle_accounts(Some(request.terminal.id), now)
+        {
+            // The entries are committed; the next exchange finds what is left.
+            tracing::error!(%error, terminal = %request.terminal.id, "accounts could not be settled");
+        }
+        let (answer, signer) = self.store().write(|tx| {
             let signer = self.signer(tx)?;
-            let (answer, taken) = answer(tx, &signer, &request, now)?;
-            Ok::<_, RegionError>((answer, signer, taken))
+            let answer = answer(tx, &signer, &request, taken, Opaque(receipt.clone()), now)?;
+            Ok::<_, RegionError>((answer, signer))
         })?;
         tracing::info!(
             terminal = %answer.terminal,
@@ -65,7 +76,7 @@ impl Region {
         }
         let envelope =
             Sign1::decode(body, Algorithm::EdDsa, Content::ExchangeRequest).map_err(|_| Refused::Malformed)?;
-        let id = crate::domain::TerminalId::new(envelope.key);
+        let id = TerminalId::new(envelope.key);
         let terminal = self.store().read(|tx| tx.terminal(id))?.ok_or(Refused::NotAuthentic)?;
         let keys = terminal.keys.ok_or(Refused::NotAuthentic)?;
         if !verify_sign1_ed25519(&envelope, &keys.entry) {
@@ -90,52 +101,70 @@ impl Region {
     }
 }
 
+/// Keeps what the request brings, and makes the receipt of it.
+fn take(tx: &Tx<'_>, signer: &Signer, request: &Request, now: Timestamp) -> Result<(Taken, Vec<u8>), RegionError> {
+    let Request { terminal, keys, message, entries, halt } = request;
+    let mut intake = Intake::open(tx, terminal.id, keys, now)?;
+    intake.note_doubts(message.head, &message.in_doubt)?;
+    let taken = intake.take(entries, *halt)?;
+    renew(tx, signer, terminal, keys.card, now)?;
+    let receipt = Receipt { terminal: terminal.id, head: taken.head, time: now, request: message.request };
+    let receipt = signer.message(Content::Receipt, &receipt)?;
+    tx.add_receipt(terminal.id, taken.head.sequence, &receipt)?;
+    let exchange = ExchangeRow {
+        terminal: terminal.id,
+        request: message.request,
+        terminal_time: message.time,
+        head: message.head,
+        feed_position: message.feed_position,
+        acked: taken.head.sequence,
+        health: &message.health,
+    };
+    tx.add_exchange(&exchange, now)?;
+    Ok((taken, receipt))
+}
+
 fn answer(
     tx: &Tx<'_>,
     signer: &Signer,
     request: &Request,
+    taken: Taken,
+    receipt: Opaque,
     now: Timestamp,
-) -> Result<(ExchangeAnswer, Taken), RegionError> {
-    let Request { terminal, keys, message, entries, halt } = request;
-    let intake = Intake::open(tx, signer, terminal.id, keys, now)?;
-    intake.note_doubts(message.head, &message.in_doubt)?;
-    let taken = intake.take(entries, *halt)?;
-    renew(tx, signer, terminal, keys.card, now)?;
+) -> Result<ExchangeAnswer, RegionError> {
+    let Request { terminal, message, .. } = request;
+    for doubt in &message.in_doubt {
+        tell_what_ends(tx, signer, terminal.id, doubt)?;
+    }
     let standing = tx.standing(terminal.id)?.map_or(TerminalStanding::Active, |standing| standing.standing);
     let entitlements = match standing {
         TerminalStanding::Active => asked_for(tx, signer, &message.cards, now)?,
         TerminalStanding::Suspended | TerminalStanding::Retired => Vec::new(),
     };
-    let receipt = Receipt { terminal: terminal.id, head: taken.head, time: now, request: message.request };
-    let receipt = signer.message(Content::Receipt, &receipt)?;
-    tx.add_receipt(terminal.id, taken.head.sequence, &receipt)?;
-    tx.add_exchange(
-        &ExchangeRow {
-            terminal: terminal.id,
-            request: message.request,
-            terminal_time: message.time,
-            head: message.head,
-            feed_position: message.feed_position,
-            acked: taken.head.sequence,
-            health: &message.health,
-        },
-        now,
-    )?;
     let pages = pages(tx, signer, terminal, message.feed_position, now)?;
     // What was halted will not go better at once.
     let more_entries = taken.halt.is_none() && !taken.forked && taken.head.sequence < message.head.sequence;
-    let answer = ExchangeAnswer {
+    Ok(ExchangeAnswer {
         protocol: PROTOCOL_VERSION,
         terminal: terminal.id,
         request: message.request,
         time: now,
-        receipt: Opaque(receipt),
+        receipt,
         pages: pages.pages,
         more: pages.more || more_entries,
         standing,
         entitlements,
-    };
-    Ok((answer, taken))
+    })
+}
+
+/// The record that a doubt is about, where another terminal has brought it: whatever it says, the doubt is over.
+fn tell_what_ends(tx: &Tx<'_>, signer: &Signer, terminal: TerminalId, doubt: &Intent) -> Result<(), RegionError> {
+    let counter = doubt.counter_before.next();
+    let known = tx.records(doubt.card)?.into_iter().find(|(signed, _)| Some(signed.record.counter) == counter);
+    if let Some((signed, _)) = known {
+        tx.tell(Audience::One(terminal), &Item::Record(signed), signer.serial().get())?;
+    }
+    Ok(())
 }
 
 fn asked_for(

@@ -8,7 +8,7 @@ use crate::wire::feed::{FeedPage, Item, PAGE_ITEMS_MAX, Position, denied_bytes};
 
 use super::error::RegionError;
 use super::signing::Signer;
-use super::store::{FeedRow, TerminalRow, Tx};
+use super::store::{Audience, FeedPoint, FeedRow, TerminalRow, Tx};
 
 /// The most pages in one answer; together with the bytes of a page it keeps an answer under its limit.
 pub const ANSWER_PAGES_MAX: usize = 4;
@@ -41,21 +41,21 @@ pub fn pages(
     from: Position,
     now: Timestamp,
 ) -> Result<Pages, RegionError> {
-    let newest = catch_up(tx, terminal, from)?;
+    let mut at = FeedPoint::of(from);
+    let end = catch_up(tx, terminal, at)?;
     let mut pages = Vec::new();
-    let mut at = from;
     loop {
-        let rows = tx.feed_after(terminal.id, terminal.all_entitlements, at, PAGE_ITEMS_MAX)?;
+        let rows = tx.feed_after(terminal.id, terminal.all_entitlements, at, end, PAGE_ITEMS_MAX)?;
         let (rows, whole) = fitting(rows);
         let to = match rows.last() {
-            Some(last) if !whole => last.position,
-            _ => newest,
+            Some(last) if !whole => last.point,
+            _ => end,
         };
-        let denied = tx.denied_at(to)?;
+        let denied = tx.denied_at(to.all)?;
         let page = FeedPage {
             terminal: terminal.id,
-            from: at,
-            to,
+            from: at.position(),
+            to: to.position(),
             made_at: now,
             denied_count: denied.len() as u64,
             denied_digest: sha256(&denied_bytes(denied.into_iter())),
@@ -64,23 +64,27 @@ pub fn pages(
         pages.push(Opaque(signer.message(Content::FeedPage, &page)?));
         at = to;
         if whole || pages.len() >= ANSWER_PAGES_MAX {
-            return Ok(Pages { pages, more: !whole, to });
+            return Ok(Pages { pages, more: !whole, to: to.position() });
         }
     }
 }
 
-/// The newest position. Only a region that was restored from a copy is behind its terminals: it goes on after the furthest that one has, so that
+/// The end of what the terminal is told. Only a region that was restored from a copy is behind its terminals: it goes on after the furthest that one has, so that
 /// nothing new is told where a terminal has been already. What the copy lacks of the deny list a terminal finds by the digest.
-fn catch_up(tx: &Tx<'_>, terminal: &TerminalRow, from: Position) -> Result<Position, RegionError> {
-    let newest = tx.feed_position()?;
-    if from <= newest {
-        return Ok(newest);
+fn catch_up(tx: &Tx<'_>, terminal: &TerminalRow, from: FeedPoint) -> Result<FeedPoint, RegionError> {
+    let newest = tx.feed_end(terminal.id)?;
+    for (audience, from, newest) in
+        [(Audience::Everyone, from.all, newest.all), (Audience::One(terminal.id), from.own, newest.own)]
+    {
+        if from <= newest {
+            continue;
+        }
+        tracing::error!(terminal = %terminal.id, from, newest, "a terminal has a feed position that this store never gave");
+        if from - newest <= LOST_POSITIONS_MAX {
+            tx.pass_positions(audience, from)?;
+        }
     }
-    tracing::error!(terminal = %terminal.id, from, newest, "a terminal has a feed position that this store never gave");
-    if from - newest <= LOST_POSITIONS_MAX {
-        tx.pass_positions(from)?;
-    }
-    Ok(from)
+    Ok(FeedPoint { all: newest.all.max(from.all), own: newest.own.max(from.own) })
 }
 
 /// As many rows as a page holds, and whether these are all that there are.

@@ -224,7 +224,7 @@ impl Region {
         card: &mut dyn Transport,
         number: CardNumber,
         now: Timestamp,
-        grant: impl FnOnce(&Tx<'_>, &Signer) -> Result<(), RegionError>,
+        grant: impl Fn(&Tx<'_>, &Signer) -> Result<(), RegionError>,
     ) -> Result<CardCertificate, RegionError> {
         let public_key = run(card, &Command::GenerateKey)?;
         let public_key = PublicKey(public_key.try_into().map_err(|_| CardTrouble::Wrong("its key"))?);

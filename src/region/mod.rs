@@ -10,6 +10,7 @@
 //!
 //! Settlement, holders and orders are elsewhere, and so is everything that a terminal decides.
 
+pub mod accounts;
 pub mod bench;
 pub mod certificates;
 pub mod chain;
@@ -31,8 +32,7 @@ pub mod server;
 pub mod signing;
 pub mod store;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::{KeySerial, Season, Timestamp};
@@ -43,19 +43,30 @@ pub use error::RegionError;
 use keys::{KeyDirectory, make_private_directory};
 pub use message::Refused;
 use signing::{Signer, certify};
-use store::{Audience, Store, StoreError, Tx};
+use store::{Audience, Location, Store, StoreError, Tx};
+
+/// When what terminals bring is settled for the cards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judging {
+    /// With the exchange that brings it: its answer has the verdicts.
+    AtOnce,
+    /// When somebody calls [`Region::settle_accounts`]: an exchange waits for no other terminal, and verdicts come with the next one.
+    Apart,
+}
 
 /// The region in one directory: its store and its keys. Any number of programs may have it open.
 #[derive(Debug)]
 pub struct Region {
     store: Store,
     keys: KeyDirectory,
+    judging: Judging,
     /// The key in use; another program may have made a newer one meanwhile.
     signer: Mutex<Option<Arc<Signer>>>,
 }
 
-fn store_path(data: &Path) -> PathBuf {
-    data.join("region.db")
+/// Where the store of the region in `data` is when nothing else is said: in a file beside the keys.
+pub fn embedded(data: &Path) -> Location {
+    Location::Sqlite(data.join("region.db"))
 }
 
 impl Region {
@@ -65,12 +76,27 @@ impl Region {
     /// # Errors
     /// [`RegionError::AlreadyThere`], [`RegionError::CannotCreate`], and what keys and store say.
     pub fn create(data: &Path, catalogue: &CatalogueFile, season: Season, now: Timestamp) -> Result<Self, RegionError> {
+        Self::create_on(data, &embedded(data), catalogue, season, now)
+    }
+
+    /// As [`Region::create`], with its store at `location`.
+    ///
+    /// # Errors
+    /// As [`Region::create`].
+    pub fn create_on(
+        data: &Path,
+        location: &Location,
+        catalogue: &CatalogueFile,
+        season: Season,
+        now: Timestamp,
+    ) -> Result<Self, RegionError> {
         let in_catalogue = |error| RegionError::Config { file: "catalogue".to_owned(), error };
         let catalogue = catalogue.catalogue(season, 1).map_err(in_catalogue)?;
         let policy = parse_policy(SHIPPED_POLICY, 1)
             .map_err(|error| RegionError::Config { file: "policy".to_owned(), error })?;
         make_private_directory(data).map_err(|error| RegionError::CannotCreate { path: data.to_owned(), error })?;
-        if fs::exists(store_path(data)).unwrap_or(false) && Self::is_founded(data)? {
+        let store = Store::create(location)?;
+        if store.read(|tx| tx.root_key())?.is_some() {
             return Err(RegionError::AlreadyThere(data.to_owned()));
         }
         let keys = KeyDirectory::of(data);
@@ -78,7 +104,6 @@ impl Region {
         let (root, first) = (keys.make_root()?, KeySerial::new(1));
         let key = keys.make_region_key(first)?;
         let certificate = certify(&root, first, &key)?;
-        let store = Store::create(&store_path(data))?;
         store.write(|tx| {
             tx.found(&root.public_key(), now)?;
             tx.add_region_key(&certificate, now)?;
@@ -89,11 +114,7 @@ impl Region {
             tx.add_policy(&policy, position, now)
         })?;
         let signer = Mutex::new(Some(Arc::new(Signer::new(key, certificate))));
-        Ok(Self { store, keys, signer })
-    }
-
-    fn is_founded(data: &Path) -> Result<bool, RegionError> {
-        Ok(Store::open(&store_path(data))?.read(|tx| tx.root_key())?.is_some())
+        Ok(Self { store, keys, judging: Judging::AtOnce, signer })
     }
 
     /// Opens the region in `data`.
@@ -101,14 +122,27 @@ impl Region {
     /// # Errors
     /// [`RegionError::NotARegion`], and what the store says.
     pub fn open(data: &Path) -> Result<Self, RegionError> {
-        let store = match Store::open(&store_path(data)) {
+        Self::open_on(data, &embedded(data))
+    }
+
+    /// As [`Region::open`], with its store at `location`.
+    ///
+    /// # Errors
+    /// As [`Region::open`].
+    pub fn open_on(data: &Path, location: &Location) -> Result<Self, RegionError> {
+        let store = match Store::open(location) {
             Err(StoreError::Missing(_)) => return Err(RegionError::NotARegion(data.to_owned())),
             store => store?,
         };
         if store.read(|tx| tx.root_key())?.is_none() {
             return Err(RegionError::NotARegion(data.to_owned()));
         }
-        Ok(Self { store, keys: KeyDirectory::of(data), signer: Mutex::new(None) })
+        Ok(Self { store, keys: KeyDirectory::of(data), judging: Judging::AtOnce, signer: Mutex::new(None) })
+    }
+
+    /// From now on what terminals bring is settled when `judging` says.
+    pub fn set_judging(&mut self, judging: Judging) {
+        self.judging = judging;
     }
 
     /// Its store.

@@ -25,6 +25,7 @@ use super::Region;
 use super::enrolment::ENROLMENT_BYTES_MAX;
 use super::error::RegionError;
 use super::message::Refused;
+use super::store::Audience;
 use crate::domain::Timestamp;
 use crate::wire::exchange::REQUEST_BYTES_MAX;
 
@@ -221,7 +222,9 @@ fn problem(status: StatusCode, code: &str, sentence: &str) -> Response {
 }
 
 async fn health(State(service): State<Arc<Service>>) -> Response {
-    let asked = tokio::task::spawn_blocking(move || service.region.store().read(|tx| tx.feed_position())).await;
+    let asked =
+        tokio::task::spawn_blocking(move || service.region.store().read(|tx| tx.feed_position(Audience::Everyone)))
+            .await;
     match asked {
         Ok(Ok(_)) => "ok\n".into_response(),
         Ok(Err(_)) | Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "store", "The store does not answer."),

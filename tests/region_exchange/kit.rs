@@ -103,7 +103,7 @@ impl World {
         let listed: Result<(), RegionError> = self.region.store().read(|tx| {
             tx.list_entries(Some(terminal.id), |listing| {
                 let judged = listing.judged.unwrap();
-                verdicts.push((listing.entry.place.sequence.get(), judged.verdict, judged.payable.get()));
+                verdicts.push((listing.entry.key.place.sequence.get(), judged.verdict, judged.payable.get()));
                 Ok(())
             })
         });

@@ -2,8 +2,9 @@
 --
 -- Instants are Unix seconds; amounts are in the unit of their slot (euro cents or seats); hashes are SHA-256; "body" columns hold the
 -- bytes of the wire, exactly as they were signed. Entries, records, verdicts, receipts and certificates are evidence: they are
--- inserted and never changed, and triggers at the end say so. Every table has a primary key without a database sequence, so that the
--- same schema serves PostgreSQL.
+-- inserted and never changed, and triggers at the end say so. The tables are those of `sql/region/postgres`, and the same statements run on
+-- both. There every table has a column that it can be spread by, which is in all of its keys: evidence and what a terminal is told by the
+-- terminal (`terminal_id`, `audience`), rights and consumption by the card. Hence no sequences and no keys across the two.
 
 -- One row: the region exists from this row on.
 CREATE TABLE region (
@@ -68,7 +69,8 @@ CREATE TABLE terminal (
     CHECK ((entry_key IS NULL) = (card_key IS NULL) AND (entry_key IS NULL) = (enrolled_at IS NULL))
 ) STRICT;
 
--- Every change of a terminal's standing. It holds from the moment it is written; the terminal was told once it has confirmed the position.
+-- Every change of a terminal's standing. It holds from the moment it is written; the terminal was told once it has confirmed the position in its
+-- own feed.
 CREATE TABLE terminal_standing (
     terminal_id INTEGER NOT NULL REFERENCES terminal,
     position    INTEGER NOT NULL,
@@ -106,9 +108,7 @@ CREATE TABLE branch (
 
 -- Every authentic entry, as it was signed.
 CREATE TABLE entry (
-    -- In the order of arrival.
-    entry_id         INTEGER PRIMARY KEY,
-    terminal_id      INTEGER NOT NULL REFERENCES terminal,
+    terminal_id      INTEGER NOT NULL,
     branch           INTEGER NOT NULL,
     sequence         INTEGER NOT NULL CHECK (sequence >= 1),
     hash             BLOB    NOT NULL CHECK (length(hash) = 32),
@@ -127,23 +127,34 @@ CREATE TABLE entry (
     known_at         INTEGER NOT NULL,
     waiting_entries  INTEGER NOT NULL,
     waiting_cents    INTEGER NOT NULL,
+    PRIMARY KEY (terminal_id, branch, sequence),
     UNIQUE (terminal_id, hash),
-    UNIQUE (terminal_id, branch, sequence),
-    UNIQUE (terminal_id, branch, previous),
     FOREIGN KEY (terminal_id, branch) REFERENCES branch
 ) STRICT;
-CREATE INDEX entry_by_card ON entry (card, entry_id) WHERE card IS NOT NULL;
+
+-- How far the cards' side has dealt with a branch: what its entries say of cards is noted, and the cards are judged, after the exchange that brought them.
+-- To have entries looked at again, it is set back.
+CREATE TABLE noted (
+    terminal_id INTEGER NOT NULL,
+    branch      INTEGER NOT NULL,
+    sequence    INTEGER NOT NULL,
+    PRIMARY KEY (terminal_id, branch),
+    FOREIGN KEY (terminal_id, branch) REFERENCES branch
+) STRICT;
 
 -- What the region says of an entry; the greatest version counts. Versions grow with the sequence, over all branches, because a terminal knows
 -- an entry by its sequence.
 CREATE TABLE verdict (
-    entry_id      INTEGER NOT NULL REFERENCES entry,
+    terminal_id   INTEGER NOT NULL,
+    sequence      INTEGER NOT NULL,
     version       INTEGER NOT NULL CHECK (version >= 1),
+    branch        INTEGER NOT NULL,
     -- NULL for payable, 0 for recorded, else the reason's number.
     contest       INTEGER,
     payable_cents INTEGER NOT NULL CHECK (payable_cents >= 0),
     judged_at     INTEGER NOT NULL,
-    PRIMARY KEY (entry_id, version)
+    PRIMARY KEY (terminal_id, sequence, version),
+    FOREIGN KEY (terminal_id, branch, sequence) REFERENCES entry
 ) STRICT;
 
 -- Every exchange, once per request id: what the terminal said that it had, and what it was answered.
@@ -196,12 +207,21 @@ CREATE TABLE card (
     reserved_at      INTEGER NOT NULL,
     -- Its certificate and the SHA-256 of it, from the moment before the card is given it.
     certificate      BLOB    CHECK (length(certificate) = 163),
-    certificate_hash BLOB    UNIQUE CHECK (length(certificate_hash) = 32),
+    certificate_hash BLOB    CHECK (length(certificate_hash) = 32),
     -- When the card had everything and was checked.
     issued_at        INTEGER,
     -- The greatest entitlement serial that the card is known to hold.
     holds_serial     INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (holder, issue)
+    -- The card in whose place it is (R6).
+    replaces         INTEGER CHECK (replaces <> card)
+) STRICT;
+
+-- Which of a holder's cards has which number: one number an issue.
+CREATE TABLE holder_card (
+    holder BLOB    NOT NULL CHECK (length(holder) = 16),
+    issue  INTEGER NOT NULL,
+    card   INTEGER NOT NULL,
+    PRIMARY KEY (holder, issue)
 ) STRICT;
 
 CREATE TABLE entitlement (
@@ -216,7 +236,7 @@ CREATE TABLE entitlement (
 -- A card in the place of another (R6), from the moment before it is given its certificate. A card is replaced at most once.
 CREATE TABLE replacement (
     replaced  INTEGER PRIMARY KEY REFERENCES card,
-    card      INTEGER NOT NULL UNIQUE REFERENCES card CHECK (card <> replaced),
+    card      INTEGER NOT NULL CHECK (card <> replaced),
     -- The season whose consumption the new card takes over.
     season    INTEGER NOT NULL,
     -- The code of the benefit that the fee was taken from; NULL when it was waived, or taken when the making was begun before.
@@ -228,16 +248,16 @@ CREATE TABLE replacement (
 -- over a replaced card's slot is what was carried over so far. A card's first entitlement charges what was known when it was made, later ones
 -- what came late.
 CREATE TABLE carried (
-    replaced INTEGER NOT NULL REFERENCES replacement,
+    replaced INTEGER NOT NULL,
     card     INTEGER NOT NULL,
     serial   INTEGER NOT NULL,
     slot     INTEGER NOT NULL CHECK (slot BETWEEN 0 AND 15),
     -- Less than 0: given back.
     amount   INTEGER NOT NULL CHECK (amount <> 0),
-    PRIMARY KEY (replaced, card, serial, slot),
+    PRIMARY KEY (card, serial, replaced, slot),
     FOREIGN KEY (card, serial) REFERENCES entitlement
 ) STRICT;
-CREATE INDEX carried_by_card ON carried (card, serial);
+CREATE INDEX carried_by_replaced ON carried (replaced, slot);
 
 -- The deny list. Denials are final.
 CREATE TABLE denial (
@@ -254,33 +274,39 @@ CREATE TABLE card_record (
     counter     INTEGER NOT NULL CHECK (counter >= 1),
     record      BLOB    NOT NULL CHECK (length(record) = 52),
     signature   BLOB    NOT NULL CHECK (length(signature) = 64),
-    -- The entry that first brought it.
-    entry_id    INTEGER NOT NULL REFERENCES entry,
     learnt_at   INTEGER NOT NULL,
     PRIMARY KEY (card, counter, record)
+) STRICT;
+
+-- Where the entries about a card are, in the order in which they came.
+CREATE TABLE card_entry (
+    card        INTEGER NOT NULL,
+    terminal_id INTEGER NOT NULL,
+    branch      INTEGER NOT NULL,
+    sequence    INTEGER NOT NULL,
+    received_at INTEGER NOT NULL,
+    PRIMARY KEY (card, received_at, terminal_id, branch, sequence)
 ) STRICT;
 
 -- Which terminals have shown an entry of a card: they are sent its entitlements and the records wanted of it.
 CREATE TABLE card_seen (
     card        INTEGER NOT NULL,
-    terminal_id INTEGER NOT NULL REFERENCES terminal,
+    terminal_id INTEGER NOT NULL,
     PRIMARY KEY (card, terminal_id)
 ) STRICT;
 
 -- Sales that a cashier gave up: never payable.
 CREATE TABLE abandoned (
-    terminal_id    INTEGER NOT NULL REFERENCES terminal,
+    terminal_id    INTEGER NOT NULL,
     transaction_id BLOB    NOT NULL CHECK (length(transaction_id) = 16),
     card           INTEGER NOT NULL,
-    PRIMARY KEY (terminal_id, transaction_id)
+    PRIMARY KEY (card, terminal_id, transaction_id)
 ) STRICT;
-CREATE INDEX abandoned_by_card ON abandoned (card);
 
 -- Debits that the region was asked to take back, with the entitlement that gave the right back.
 CREATE TABLE undone (
     card               INTEGER NOT NULL REFERENCES card,
     counter            INTEGER NOT NULL,
-    entry_id           INTEGER NOT NULL REFERENCES entry,
     -- NULL when the season was over or nothing could be given back.
     entitlement_serial INTEGER,
     PRIMARY KEY (card, counter)
@@ -293,24 +319,25 @@ CREATE TABLE records_wanted (
     to_counter   INTEGER NOT NULL
 ) STRICT;
 
--- The newest position of the feed. One row: taking a position is changing it, so positions are committed in their order.
+-- The newest position of each feed: that of all terminals (audience 0), and each terminal's own. Taking a position is changing the row, so that positions are
+-- committed in their order.
 CREATE TABLE feed_head (
-    id       INTEGER PRIMARY KEY CHECK (id = 1),
-    position INTEGER NOT NULL
+    audience INTEGER PRIMARY KEY CHECK (audience >= 0),
+    position INTEGER NOT NULL CHECK (position >= 0)
 ) STRICT;
-INSERT INTO feed_head (id, position) VALUES (1, 0);
+INSERT INTO feed_head (audience, position) VALUES (0, 0);
 
 -- The feed as it has to be told to somebody who knows nothing: what is superseded is gone. Denials are never superseded.
 CREATE TABLE feed_item (
-    position INTEGER PRIMARY KEY,
-    -- 0: every terminal; -1: those that hold all entitlements; else this terminal.
+    -- 0: every terminal; -1: those that hold all entitlements, with positions of feed 0; else this terminal.
     audience INTEGER NOT NULL CHECK (audience >= -1),
+    position INTEGER NOT NULL,
     -- What it is about; a newer item of the same audience and subject takes its place.
     subject  TEXT    NOT NULL,
     body     BLOB    NOT NULL,
+    PRIMARY KEY (audience, position),
     UNIQUE (audience, subject)
 ) STRICT;
-CREATE INDEX feed_item_by_audience ON feed_item (audience, position);
 
 CREATE TRIGGER region_key_is_kept BEFORE DELETE ON region_key BEGIN SELECT RAISE(ABORT, 'region keys are kept'); END;
 CREATE TRIGGER entry_is_kept BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entries are kept'); END;

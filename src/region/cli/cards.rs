@@ -339,9 +339,9 @@ fn entry_json(
     let verdict = listing.judged.map(|judged| judged.verdict);
     let payable = listing.judged.map_or(Cents::ZERO, |judged| judged.payable);
     json!({
-        "terminal": stored.terminal.get(),
-        "sequence": stored.place.sequence.get(),
-        "branch": stored.place.branch,
+        "terminal": stored.key.terminal.get(),
+        "sequence": stored.key.place.sequence.get(),
+        "branch": stored.key.place.branch,
         "kind": body.map_or("unreadable", Body::kind),
         "card": body.and_then(Body::card).map(CardNumber::masked),
         "benefit": benefit.map(|benefit| benefit.code.as_str()),

@@ -1,16 +1,10 @@
 //! Chains: branches, entries, what a terminal knew when it wrote them, exchanges, receipts, sales in doubt.
 
-use rusqlite::{OptionalExtension, Row, named_params};
-
-use super::rows::Column;
-use super::{Stored, Tx};
+use super::engine::{Kind, Lock, Table, values};
+use super::{Row, Stored, Tx};
 use crate::domain::{CardNumber, Cents, EntryHash, RequestId, Sequence, TerminalId, Timestamp, TransactionId};
 use crate::wire::exchange::{Head, Health};
 use crate::wire::feed::Position;
-
-/// An entry's number at the region, in the order of arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EntryId(pub(super) i64);
 
 /// Which branch of a terminal's chain; 0 is the first.
 pub type BranchNumber = u32;
@@ -32,13 +26,33 @@ pub struct Branch {
     pub closed: Option<Sequence>,
 }
 
-/// Where a known entry stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a known entry stands in its terminal's chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Its branch.
     pub branch: BranchNumber,
     /// Its sequence.
     pub sequence: Sequence,
+}
+
+/// Which entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EntryKey {
+    /// Whose chain.
+    pub terminal: TerminalId,
+    /// Where.
+    pub place: Place,
+}
+
+/// A branch with entries that the cards' side has not dealt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// Whose chain.
+    pub terminal: TerminalId,
+    /// Which branch.
+    pub branch: BranchNumber,
+    /// The last entry that was dealt with.
+    pub noted: Sequence,
 }
 
 /// What a terminal had when it wrote an entry, as the log of exchanges proves it.
@@ -57,12 +71,8 @@ pub struct Knowledge {
 /// An entry to be kept.
 #[derive(Clone, Copy, Debug)]
 pub struct NewEntry<'a> {
-    /// Whose chain.
-    pub terminal: TerminalId,
-    /// Which branch.
-    pub branch: BranchNumber,
-    /// Its place.
-    pub sequence: Sequence,
+    /// Which.
+    pub key: EntryKey,
     /// SHA-256 of `cose`.
     pub hash: EntryHash,
     /// The entry before.
@@ -82,12 +92,8 @@ pub struct NewEntry<'a> {
 /// An entry that was kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredEntry {
-    /// Its number.
-    pub id: EntryId,
-    /// Whose chain.
-    pub terminal: TerminalId,
-    /// Where.
-    pub place: Place,
+    /// Which.
+    pub key: EntryKey,
     /// The entry as it was signed.
     pub cose: Vec<u8>,
     /// What the terminal had.
@@ -115,6 +121,34 @@ pub struct ExchangeRow<'a> {
     pub health: &'a Health,
 }
 
+const ENTRIES: Table = Table {
+    name: "entry",
+    columns: &[
+        ("terminal_id", Kind::Integer),
+        ("branch", Kind::Integer),
+        ("sequence", Kind::Integer),
+        ("hash", Kind::Blob),
+        ("previous", Kind::Blob),
+        ("cose", Kind::Blob),
+        ("received_at", Kind::Integer),
+        ("kind", Kind::Text),
+        ("card", Kind::Integer),
+        ("worth_cents", Kind::Integer),
+        ("known_position", Kind::Integer),
+        ("known_at", Kind::Integer),
+        ("waiting_entries", Kind::Integer),
+        ("waiting_cents", Kind::Integer),
+    ],
+    conflict: "",
+};
+
+/// The columns that [`stored_entry`] reads.
+pub(super) const ENTRY_COLUMNS: &str =
+    "terminal_id, branch, sequence, cose, received_at, known_position, known_at, waiting_entries, waiting_cents";
+
+/// How many exchanges are looked at together, from the newest back.
+const EXCHANGES_AT_ONCE: i64 = 16;
+
 impl Tx<'_> {
     /// The chain of `terminal` begins.
     pub fn open_chain(&self, terminal: TerminalId, beginning: EntryHash) -> Stored<()> {
@@ -128,136 +162,162 @@ impl Tx<'_> {
 
     /// A new branch, without entries yet.
     pub fn add_branch(&self, terminal: TerminalId, branch: &Branch) -> Stored<()> {
-        let mut sql = self.sql(
+        self.execute(
             "INSERT INTO branch (terminal_id, branch, parent, fork_sequence, head_sequence, head_hash, settled, closed_sequence)
-             VALUES (:terminal, :branch, :parent, :fork, :sequence, :hash, :settled, :closed)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            &values![
+                terminal,
+                branch.number,
+                branch.parent,
+                branch.fork_sequence,
+                branch.head.sequence,
+                branch.head.hash,
+                branch.settled,
+                branch.closed
+            ],
         )?;
-        sql.execute(named_params! {
-            ":terminal": Column(terminal),
-            ":branch": branch.number,
-            ":parent": branch.parent,
-            ":fork": Column(branch.fork_sequence),
-            ":sequence": Column(branch.head.sequence),
-            ":hash": Column(branch.head.hash),
-            ":settled": branch.settled,
-            ":closed": branch.closed.map(Column),
-        })?;
+        self.execute(
+            "INSERT INTO noted (terminal_id, branch, sequence) VALUES ($1, $2, $3)",
+            &values![terminal, branch.number, branch.fork_sequence],
+        )?;
         Ok(())
     }
 
     /// Head, settlement and end of a branch are now as in `branch`.
     pub fn update_branch(&self, terminal: TerminalId, branch: &Branch) -> Stored<()> {
-        let mut sql = self.sql(
-            "UPDATE branch SET head_sequence = :sequence, head_hash = :hash, settled = :settled, closed_sequence = :closed
-             WHERE terminal_id = :terminal AND branch = :branch",
+        self.execute(
+            "UPDATE branch SET head_sequence = $3, head_hash = $4, settled = $5, closed_sequence = $6
+             WHERE terminal_id = $1 AND branch = $2",
+            &values![terminal, branch.number, branch.head.sequence, branch.head.hash, branch.settled, branch.closed],
         )?;
-        sql.execute(named_params! {
-            ":terminal": Column(terminal),
-            ":branch": branch.number,
-            ":sequence": Column(branch.head.sequence),
-            ":hash": Column(branch.head.hash),
-            ":settled": branch.settled,
-            ":closed": branch.closed.map(Column),
-        })?;
         Ok(())
     }
 
     /// Every branch of `terminal`, in order; none before its enrolment.
     pub fn branches(&self, terminal: TerminalId) -> Stored<Vec<Branch>> {
-        let mut sql = self.sql("SELECT * FROM branch WHERE terminal_id = :terminal ORDER BY branch")?;
-        let rows = sql.query_map(named_params! { ":terminal": Column(terminal) }, |row| {
+        let rows = self.rows(
+            "SELECT branch, parent, fork_sequence, head_sequence, head_hash, settled, closed_sequence FROM branch
+             WHERE terminal_id = $1 ORDER BY branch",
+            &values![terminal],
+        )?;
+        let branches = rows.iter().map(|row| {
             Ok(Branch {
-                number: row.get("branch")?,
-                parent: row.get("parent")?,
-                fork_sequence: row.get::<_, Column<_>>("fork_sequence")?.0,
-                head: Head {
-                    sequence: row.get::<_, Column<_>>("head_sequence")?.0,
-                    hash: row.get::<_, Column<_>>("head_hash")?.0,
-                },
-                settled: row.get("settled")?,
-                closed: row.get::<_, Option<Column<_>>>("closed_sequence")?.map(|column| column.0),
+                number: row.get(0)?,
+                parent: row.get(1)?,
+                fork_sequence: row.get(2)?,
+                head: Head { sequence: row.get(3)?, hash: row.get(4)? },
+                settled: row.get(5)?,
+                closed: row.get(6)?,
             })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        });
+        branches.collect()
     }
 
     /// The branch whose head is acknowledged.
     pub fn live_branch(&self, terminal: TerminalId) -> Stored<BranchNumber> {
-        let mut sql = self.sql("SELECT live_branch FROM terminal WHERE terminal_id = :terminal")?;
-        Ok(sql.query_row(named_params! { ":terminal": Column(terminal) }, |row| row.get(0))?)
+        self.one("SELECT live_branch FROM terminal WHERE terminal_id = $1", &values![terminal])?.get(0)
+    }
+
+    /// The branch whose head is acknowledged. Until this transaction ends no other takes entries of the terminal.
+    pub fn lock_chain(&self, terminal: TerminalId) -> Stored<BranchNumber> {
+        let sql = format!("SELECT live_branch FROM terminal WHERE terminal_id = $1{}", self.locking(Lock::Wait));
+        self.one(&sql, &values![terminal])?.get(0)
     }
 
     /// From now on the head of `branch` is acknowledged.
     pub fn set_live_branch(&self, terminal: TerminalId, branch: BranchNumber) -> Stored<()> {
-        let mut sql = self.sql("UPDATE terminal SET live_branch = :branch WHERE terminal_id = :terminal")?;
-        sql.execute(named_params! { ":terminal": Column(terminal), ":branch": branch })?;
+        self.execute("UPDATE terminal SET live_branch = $2 WHERE terminal_id = $1", &values![terminal, branch])?;
         Ok(())
     }
 
     /// Where the entry with this hash stands.
     pub fn place_of(&self, terminal: TerminalId, hash: EntryHash) -> Stored<Option<Place>> {
-        let mut sql = self.sql("SELECT branch, sequence FROM entry WHERE terminal_id = :terminal AND hash = :hash")?;
-        let parameters = named_params! { ":terminal": Column(terminal), ":hash": Column(hash) };
-        let place =
-            sql.query_row(parameters, |row| Ok(Place { branch: row.get(0)?, sequence: row.get::<_, Column<_>>(1)?.0 }));
-        Ok(place.optional()?)
+        let sql = "SELECT branch, sequence FROM entry WHERE terminal_id = $1 AND hash = $2";
+        let row = self.row(sql, &values![terminal, hash])?;
+        row.map(|row| Ok(Place { branch: row.get(0)?, sequence: row.get(1)? })).transpose()
     }
 
-    /// Keeps an entry.
-    pub fn add_entry(&self, entry: &NewEntry<'_>, now: Timestamp) -> Stored<EntryId> {
-        let mut sql = self.sql(
-            "INSERT INTO entry (terminal_id, branch, sequence, hash, previous, cose, received_at, kind, card, worth_cents,
-                                known_position, known_at, waiting_entries, waiting_cents)
-             VALUES (:terminal, :branch, :sequence, :hash, :previous, :cose, :now, :kind, :card, :worth,
-                     :position, :at, :entries, :cents)
-             RETURNING entry_id",
+    /// Keeps entries.
+    pub fn add_entries(&self, entries: &[NewEntry<'_>], now: Timestamp) -> Stored<()> {
+        let rows = entries.iter().map(|entry| {
+            values![
+                entry.key.terminal,
+                entry.key.place.branch,
+                entry.key.place.sequence,
+                entry.hash,
+                entry.previous,
+                entry.cose,
+                now,
+                entry.kind,
+                entry.card,
+                entry.worth,
+                entry.knowledge.position,
+                entry.knowledge.at,
+                entry.knowledge.waiting_entries,
+                entry.knowledge.waiting_cents,
+            ]
+            .to_vec()
+        });
+        self.insert(&ENTRIES, rows.collect())
+    }
+
+    /// The branches of `terminal`, or of any, whose entries the cards' side has not all dealt with, up to `limit`. They are this transaction's until it ends; those
+    /// that another one has are left out.
+    pub fn take_pending(&self, terminal: Option<TerminalId>, limit: u32) -> Stored<Vec<Pending>> {
+        let (from, to) = terminal.map_or((0, u32::MAX), |terminal| (terminal.get(), terminal.get()));
+        let sql = format!(
+            "SELECT n.terminal_id, n.branch, n.sequence FROM noted n
+             WHERE n.terminal_id BETWEEN $1 AND $2 AND n.sequence < (SELECT b.head_sequence FROM branch b
+                   WHERE b.terminal_id = n.terminal_id AND b.branch = n.branch)
+             ORDER BY n.terminal_id, n.branch LIMIT $3{}",
+            self.locking(Lock::Skip)
+        );
+        let rows = self.rows(&sql, &values![from, to, limit])?;
+        let pending =
+            rows.iter().map(|row| Ok(Pending { terminal: row.get(0)?, branch: row.get(1)?, noted: row.get(2)? }));
+        pending.collect()
+    }
+
+    /// The cards' side has dealt with this branch up to `sequence`, and not beyond.
+    pub fn set_noted(&self, terminal: TerminalId, branch: BranchNumber, sequence: Sequence) -> Stored<()> {
+        self.execute(
+            "UPDATE noted SET sequence = $3 WHERE terminal_id = $1 AND branch = $2",
+            &values![terminal, branch, sequence],
         )?;
-        let parameters = named_params! {
-            ":terminal": Column(entry.terminal),
-            ":branch": entry.branch,
-            ":sequence": Column(entry.sequence),
-            ":hash": Column(entry.hash),
-            ":previous": Column(entry.previous),
-            ":cose": entry.cose,
-            ":now": Column(now),
-            ":kind": entry.kind,
-            ":card": entry.card.map(Column),
-            ":worth": Column(entry.worth),
-            ":position": Column(entry.knowledge.position),
-            ":at": Column(entry.knowledge.at),
-            ":entries": Column(entry.knowledge.waiting_entries),
-            ":cents": Column(entry.knowledge.waiting_cents),
-        };
-        Ok(sql.query_row(parameters, |row| row.get(0).map(EntryId))?)
+        Ok(())
     }
 
     /// The entries about `card`, in the order of arrival.
     pub fn entries_about(&self, card: CardNumber) -> Stored<Vec<StoredEntry>> {
-        let mut sql = self.sql("SELECT * FROM entry WHERE card = :card ORDER BY entry_id")?;
-        let rows = sql.query_map(named_params! { ":card": Column(card) }, stored_entry)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let places = self.rows(
+            "SELECT terminal_id, branch, sequence FROM card_entry WHERE card = $1
+             ORDER BY received_at, terminal_id, branch, sequence",
+            &values![card],
+        )?;
+        let sql = format!("SELECT {ENTRY_COLUMNS} FROM entry WHERE terminal_id = $1 AND branch = $2 AND sequence = $3");
+        let each: Vec<_> = places.into_iter().map(|row| row.0).collect();
+        self.rows_of_each(&sql, &each)?.iter().flatten().map(stored_entry).collect()
     }
 
-    /// The entries of a branch from `from` on, in order.
+    /// The entries of a branch from `from` on, in order, up to `limit`.
     pub fn entries_of_branch(
         &self,
         terminal: TerminalId,
         branch: BranchNumber,
         from: Sequence,
+        limit: u32,
     ) -> Stored<Vec<StoredEntry>> {
-        let mut sql = self.sql(
-            "SELECT * FROM entry WHERE terminal_id = :terminal AND branch = :branch AND sequence >= :from ORDER BY sequence",
-        )?;
-        let parameters = named_params! { ":terminal": Column(terminal), ":branch": branch, ":from": Column(from) };
-        let rows = sql.query_map(parameters, stored_entry)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let sql = format!(
+            "SELECT {ENTRY_COLUMNS} FROM entry WHERE terminal_id = $1 AND branch = $2 AND sequence >= $3
+             ORDER BY sequence LIMIT $4"
+        );
+        self.rows(&sql, &values![terminal, branch, from, limit])?.iter().map(stored_entry).collect()
     }
 
     /// The cards that the entries of a terminal are about.
     pub fn cards_of_terminal(&self, terminal: TerminalId) -> Stored<Vec<CardNumber>> {
-        let mut sql = self.sql("SELECT card FROM card_seen WHERE terminal_id = :terminal ORDER BY card")?;
-        let rows = sql.query_map(named_params! { ":terminal": Column(terminal) }, |row| row.get::<_, Column<_>>(0))?;
-        rows.map(|card| Ok(card?.0)).collect()
+        let sql = "SELECT DISTINCT card FROM entry WHERE terminal_id = $1 AND card IS NOT NULL ORDER BY card";
+        self.rows(sql, &values![terminal])?.iter().map(|row| row.get(0)).collect()
     }
 
     /// What the exchanges whose head lies before `sequence` prove that a terminal may have had when it wrote that entry: what it had confirmed of the
@@ -269,40 +329,48 @@ impl Tx<'_> {
         sequence: Sequence,
         on_line: impl Fn(&Place) -> bool,
     ) -> Stored<Option<KnownExchange>> {
-        let columns = "SELECT head_sequence, head_hash, feed_position, received_at, acked_sequence FROM exchange
-             WHERE terminal_id = :terminal AND head_sequence < :sequence";
-        let furthest = format!("{columns} ORDER BY head_sequence DESC, feed_position DESC");
-        let newest = format!("{columns} ORDER BY number DESC");
-        let Some(furthest) = self.first_exchange(&furthest, terminal, sequence, &on_line)? else { return Ok(None) };
-        let newest = self.first_exchange(&newest, terminal, sequence, &on_line)?;
+        let furthest = "head_sequence DESC, feed_position DESC";
+        let Some(furthest) = self.first_exchange(furthest, terminal, sequence, &on_line)? else { return Ok(None) };
+        let newest = self.first_exchange("number DESC", terminal, sequence, &on_line)?;
         Ok(newest.map(|newest| KnownExchange { position: furthest.position, ..newest }))
     }
 
-    /// The first exchange that `sql` gives whose head is on the line.
+    /// The first exchange in this order whose head is on the line.
     fn first_exchange(
         &self,
-        sql: &str,
+        order: &str,
         terminal: TerminalId,
         sequence: Sequence,
         on_line: &impl Fn(&Place) -> bool,
     ) -> Stored<Option<KnownExchange>> {
-        let mut sql = self.sql(sql)?;
-        let mut rows = sql.query(named_params! { ":terminal": Column(terminal), ":sequence": Column(sequence) })?;
-        while let Some(row) = rows.next()? {
-            let head = Head { sequence: row.get::<_, Column<_>>(0)?.0, hash: row.get::<_, Column<_>>(1)?.0 };
-            let before = match self.place_of(terminal, head.hash)? {
-                Some(place) => on_line(&place),
-                None => head.sequence.get() == 0,
-            };
-            if before {
-                return Ok(Some(KnownExchange {
-                    position: row.get::<_, Column<_>>(2)?.0,
-                    at: row.get::<_, Column<_>>(3)?.0,
-                    acked: row.get::<_, Column<_>>(4)?.0,
-                }));
+        let sql = format!(
+            "SELECT head_sequence, head_hash, feed_position, received_at, acked_sequence FROM exchange
+             WHERE terminal_id = $1 AND head_sequence < $2 ORDER BY {order} LIMIT $3 OFFSET $4"
+        );
+        let mut seen: i64 = 0;
+        loop {
+            let rows = self.rows(&sql, &values![terminal, sequence, EXCHANGES_AT_ONCE, seen])?;
+            if rows.is_empty() {
+                return Ok(None);
+            }
+            seen += EXCHANGES_AT_ONCE;
+            for row in rows {
+                let head = Head { sequence: row.get(0)?, hash: row.get(1)? };
+                let before = match self.place_of(terminal, head.hash)? {
+                    Some(place) => on_line(&place),
+                    None => head.sequence.get() == 0,
+                };
+                if before {
+                    return Ok(Some(KnownExchange { position: row.get(2)?, at: row.get(3)?, acked: row.get(4)? }));
+                }
             }
         }
-        Ok(None)
+    }
+
+    /// The first sequence from `sequence` on with which the chain of `terminal` ended at an exchange.
+    pub fn next_exchange_head(&self, terminal: TerminalId, sequence: Sequence) -> Stored<Option<Sequence>> {
+        let sql = "SELECT min(head_sequence) FROM exchange WHERE terminal_id = $1 AND head_sequence >= $2";
+        self.one(sql, &values![terminal, sequence])?.get(0)
     }
 
     /// What the entries of a branch between `after` and `before`, both excluded, are worth by their own word.
@@ -313,61 +381,52 @@ impl Tx<'_> {
         after: Sequence,
         before: Sequence,
     ) -> Stored<Cents> {
-        let mut sql = self.sql(
-            "SELECT min(coalesce(sum(worth_cents), 0), :max) FROM entry
-             WHERE terminal_id = :terminal AND branch = :branch AND sequence > :after AND sequence < :before",
+        let row = self.one(
+            "SELECT CAST(coalesce(sum(worth_cents), 0) AS BIGINT) FROM entry
+             WHERE terminal_id = $1 AND branch = $2 AND sequence > $3 AND sequence < $4",
+            &values![terminal, branch, after, before],
         )?;
-        let parameters = named_params! {
-            ":max": Column(Cents::MAX),
-            ":terminal": Column(terminal),
-            ":branch": branch,
-            ":after": Column(after),
-            ":before": Column(before),
-        };
-        Ok(sql.query_row(parameters, |row| row.get::<_, Column<_>>(0))?.0)
+        Ok(Cents::new(row.get(0)?).unwrap_or(Cents::MAX))
     }
 
     /// Keeps an exchange, once for each request id: of one that is played again, when it was answered last.
     pub fn add_exchange(&self, exchange: &ExchangeRow<'_>, now: Timestamp) -> Stored<()> {
-        let mut sql = self.sql(
+        self.execute(
             "INSERT INTO exchange (terminal_id, number, request_id, received_at, terminal_time, head_sequence, head_hash,
                                    feed_position, acked_sequence, version, disk_free)
-             VALUES (:terminal, (SELECT coalesce(max(number), 0) + 1 FROM exchange WHERE terminal_id = :terminal), :request,
-                     :now, :time, :sequence, :hash, :position, :acked, :version, :disk)
+             VALUES ($1, (SELECT coalesce(max(number), 0) + 1 FROM exchange WHERE terminal_id = $1), $2, $3, $4, $5, $6, $7, $8,
+                     $9, $10)
              ON CONFLICT (terminal_id, request_id) DO UPDATE
              SET number = excluded.number, received_at = excluded.received_at, acked_sequence = excluded.acked_sequence",
+            &values![
+                exchange.terminal,
+                exchange.request,
+                now,
+                exchange.terminal_time,
+                exchange.head.sequence,
+                exchange.head.hash,
+                exchange.feed_position,
+                exchange.acked,
+                exchange.health.version.as_str(),
+                // A disk of eight exabytes is free enough.
+                exchange.health.disk_free_bytes,
+            ],
         )?;
-        sql.execute(named_params! {
-            ":terminal": Column(exchange.terminal),
-            ":request": Column(exchange.request),
-            ":now": Column(now),
-            ":time": Column(exchange.terminal_time),
-            ":sequence": Column(exchange.head.sequence),
-            ":hash": Column(exchange.head.hash),
-            ":position": Column(exchange.feed_position),
-            ":acked": Column(exchange.acked),
-            ":version": exchange.health.version,
-            // A disk of eight exabytes is free enough.
-            ":disk": i64::try_from(exchange.health.disk_free_bytes).unwrap_or(i64::MAX),
-        })?;
         Ok(())
     }
 
     /// When the region last heard of `terminal`.
     pub fn last_heard(&self, terminal: TerminalId) -> Stored<Option<Timestamp>> {
-        let mut sql = self.sql("SELECT max(received_at) FROM exchange WHERE terminal_id = :terminal")?;
-        let at =
-            sql.query_row(named_params! { ":terminal": Column(terminal) }, |row| row.get::<_, Option<Column<_>>>(0));
-        Ok(at?.map(|column| column.0))
+        self.one("SELECT max(received_at) FROM exchange WHERE terminal_id = $1", &values![terminal])?.get(0)
     }
 
     /// Keeps a receipt that was signed.
     pub fn add_receipt(&self, terminal: TerminalId, sequence: Sequence, cose: &[u8]) -> Stored<()> {
-        let mut sql = self.sql(
-            "INSERT INTO receipt (terminal_id, number, sequence, cose) VALUES (:terminal,
-             (SELECT coalesce(max(number), 0) + 1 FROM receipt WHERE terminal_id = :terminal), :sequence, :cose)",
+        self.execute(
+            "INSERT INTO receipt (terminal_id, number, sequence, cose) VALUES ($1,
+             (SELECT coalesce(max(number), 0) + 1 FROM receipt WHERE terminal_id = $1), $2, $3)",
+            &values![terminal, sequence, cose],
         )?;
-        sql.execute(named_params! { ":terminal": Column(terminal), ":sequence": Column(sequence), ":cose": cose })?;
         Ok(())
     }
 
@@ -380,32 +439,31 @@ impl Tx<'_> {
         knowledge: &Knowledge,
         now: Timestamp,
     ) -> Stored<()> {
-        let mut sql = self.sql(
+        self.execute(
             "INSERT INTO doubt (terminal_id, transaction_id, card, known_position, known_at, waiting_entries, waiting_cents, reported_at)
-             VALUES (:terminal, :transaction, :card, :position, :at, :entries, :cents, :now)
-             ON CONFLICT (terminal_id, transaction_id) DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (terminal_id, transaction_id) DO NOTHING",
+            &values![
+                terminal,
+                transaction,
+                card,
+                knowledge.position,
+                knowledge.at,
+                knowledge.waiting_entries,
+                knowledge.waiting_cents,
+                now
+            ],
         )?;
-        sql.execute(named_params! {
-            ":terminal": Column(terminal),
-            ":transaction": Column(transaction),
-            ":card": Column(card),
-            ":position": Column(knowledge.position),
-            ":at": Column(knowledge.at),
-            ":entries": Column(knowledge.waiting_entries),
-            ":cents": Column(knowledge.waiting_cents),
-            ":now": Column(now),
-        })?;
         Ok(())
     }
 
     /// What a terminal had when it first reported this transaction to be in doubt.
     pub fn doubt(&self, terminal: TerminalId, transaction: TransactionId) -> Stored<Option<Knowledge>> {
-        let mut sql = self.sql(
+        let row = self.row(
             "SELECT known_position, known_at, waiting_entries, waiting_cents FROM doubt
-             WHERE terminal_id = :terminal AND transaction_id = :transaction",
+             WHERE terminal_id = $1 AND transaction_id = $2",
+            &values![terminal, transaction],
         )?;
-        let parameters = named_params! { ":terminal": Column(terminal), ":transaction": Column(transaction) };
-        Ok(sql.query_row(parameters, knowledge).optional()?)
+        row.map(|row| knowledge(&row, 0)).transpose()
     }
 }
 
@@ -420,22 +478,21 @@ pub struct KnownExchange {
     pub acked: Sequence,
 }
 
-fn knowledge(row: &Row<'_>) -> rusqlite::Result<Knowledge> {
+fn knowledge(row: &Row, first: usize) -> Stored<Knowledge> {
     Ok(Knowledge {
-        position: row.get::<_, Column<_>>("known_position")?.0,
-        at: row.get::<_, Column<_>>("known_at")?.0,
-        waiting_entries: row.get::<_, Column<_>>("waiting_entries")?.0,
-        waiting_cents: row.get::<_, Column<_>>("waiting_cents")?.0,
+        position: row.get(first)?,
+        at: row.get(first + 1)?,
+        waiting_entries: row.get(first + 2)?,
+        waiting_cents: row.get(first + 3)?,
     })
 }
 
-pub(super) fn stored_entry(row: &Row<'_>) -> rusqlite::Result<StoredEntry> {
+/// Reads [`ENTRY_COLUMNS`].
+pub(super) fn stored_entry(row: &Row) -> Stored<StoredEntry> {
     Ok(StoredEntry {
-        id: row.get("entry_id").map(EntryId)?,
-        terminal: row.get::<_, Column<_>>("terminal_id")?.0,
-        place: Place { branch: row.get("branch")?, sequence: row.get::<_, Column<_>>("sequence")?.0 },
-        cose: row.get("cose")?,
-        knowledge: knowledge(row)?,
-        received_at: row.get::<_, Column<_>>("received_at")?.0,
+        key: EntryKey { terminal: row.get(0)?, place: Place { branch: row.get(1)?, sequence: row.get(2)? } },
+        cose: row.get(3)?,
+        received_at: row.get(4)?,
+        knowledge: knowledge(row, 5)?,
     })
 }

@@ -1,8 +1,12 @@
 //! Positions and items of the feed.
+//!
+//! There is one feed that every terminal is told, and one of each terminal's own, so that what is told to one is written beside what else is known of it, and
+//! waits for nobody. A terminal knows one number of both ([`FeedPoint`]), which it takes for what it is: a place that grows.
 
-use rusqlite::named_params;
+use std::collections::BTreeMap;
 
-use super::rows::{Column, body};
+use super::engine::{Kind, Table, values};
+use super::rows::body;
 use super::{Stored, Tx};
 use crate::domain::{CardNumber, Sequence, TerminalId};
 use crate::wire::cbor::encode;
@@ -27,16 +31,51 @@ impl Audience {
             Self::One(terminal) => i64::from(terminal.get()),
         }
     }
+
+    /// The feed that its items have their places in.
+    fn head(self) -> i64 {
+        self.column().max(0)
+    }
+}
+
+/// How many bits of a position are of the terminal's own feed: sixteen million items are more than it is told in its life.
+const OWN_BITS: u32 = 24;
+
+/// How far a terminal is in the feed of all and in its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeedPoint {
+    /// In the feed that every terminal is told.
+    pub all: u64,
+    /// In its own.
+    pub own: u64,
+}
+
+impl FeedPoint {
+    /// The point that a terminal's position stands for.
+    pub const fn of(position: Position) -> Self {
+        Self { all: position >> OWN_BITS, own: position & ((1 << OWN_BITS) - 1) }
+    }
+
+    /// What a terminal is told of it. It grows with each of the two.
+    pub const fn position(self) -> Position {
+        (self.all << OWN_BITS) | self.own
+    }
 }
 
 /// An item and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedRow {
-    /// Its place.
-    pub position: Position,
+    /// How far a terminal is that has it and all before it.
+    pub point: FeedPoint,
     /// What is told.
     pub item: Item,
 }
+
+const ITEMS: Table = Table {
+    name: "feed_item",
+    columns: &[("audience", Kind::Integer), ("position", Kind::Integer), ("subject", Kind::Text), ("body", Kind::Blob)],
+    conflict: "ON CONFLICT (audience, subject) DO UPDATE SET position = excluded.position, body = excluded.body",
+};
 
 /// What an item is about: the next one about the same takes its place. Denials are told again when another key signs their
 /// block, and the first is kept all the same, so that whoever has passed its position has it.
@@ -57,88 +96,125 @@ fn subject(item: &Item, key_serial: u32) -> String {
 }
 
 impl Tx<'_> {
-    /// The newest position.
-    pub fn feed_position(&self) -> Stored<Position> {
-        let mut sql = self.sql("SELECT position FROM feed_head WHERE id = 1")?;
-        Ok(sql.query_row([], |row| row.get::<_, Column<u64>>(0))?.0)
+    /// The newest position of an audience's feed.
+    pub fn feed_position(&self, audience: Audience) -> Stored<u64> {
+        let row = self.row("SELECT position FROM feed_head WHERE audience = $1", &values![audience.head()])?;
+        row.map_or(Ok(0), |row| row.get(0))
     }
 
-    /// The next position, which nobody else gets.
-    pub fn take_position(&self) -> Stored<Position> {
-        let mut sql = self.sql("UPDATE feed_head SET position = position + 1 WHERE id = 1 RETURNING position")?;
-        Ok(sql.query_row([], |row| row.get::<_, Column<u64>>(0))?.0)
+    /// How far a terminal is that was told everything.
+    pub fn feed_end(&self, terminal: TerminalId) -> Stored<FeedPoint> {
+        Ok(FeedPoint {
+            all: self.feed_position(Audience::Everyone)?,
+            own: self.feed_position(Audience::One(terminal))?,
+        })
+    }
+
+    /// The next `count` positions of an audience's feed, which nobody else gets: the last of them.
+    pub fn take_positions(&self, audience: Audience, count: u64) -> Stored<u64> {
+        let row = self.one(
+            "INSERT INTO feed_head (audience, position) VALUES ($1, $2)
+             ON CONFLICT (audience) DO UPDATE SET position = feed_head.position + excluded.position RETURNING position",
+            &values![audience.head(), count],
+        )?;
+        row.get(0)
     }
 
     /// The positions up to `position` are given to nobody.
-    pub fn pass_positions(&self, position: Position) -> Stored<()> {
-        let mut sql = self.sql("UPDATE feed_head SET position = :position WHERE id = 1 AND position < :position")?;
-        sql.execute(named_params! { ":position": Column(position) })?;
+    pub fn pass_positions(&self, audience: Audience, position: u64) -> Stored<()> {
+        self.execute(
+            "INSERT INTO feed_head (audience, position) VALUES ($1, $2)
+             ON CONFLICT (audience) DO UPDATE SET position = excluded.position
+             WHERE feed_head.position < excluded.position",
+            &values![audience.head(), position],
+        )?;
         Ok(())
     }
 
     /// Tells `item` from the position that is returned, in the place of an older one about the same. `key_serial` is that of the key
     /// which signs now.
-    pub fn tell(&self, audience: Audience, item: &Item, key_serial: u32) -> Stored<Position> {
-        let position = self.take_position()?;
-        let mut sql = self.sql(
-            "INSERT INTO feed_item (position, audience, subject, body) VALUES (:position, :audience, :subject, :body)
-             ON CONFLICT (audience, subject) DO UPDATE SET position = :position, body = :body",
-        )?;
-        sql.execute(named_params! {
-            ":position": Column(position),
-            ":audience": audience.column(),
-            ":subject": subject(item, key_serial),
-            ":body": encode(item),
-        })?;
-        Ok(position)
+    pub fn tell(&self, audience: Audience, item: &Item, key_serial: u32) -> Stored<u64> {
+        self.tell_all(audience, std::slice::from_ref(item), key_serial)
     }
 
-    /// The first `limit` items after `from` that `terminal` is told, in order.
+    /// Tells `items` in their order; the last position. Of two about the same the later one is told.
+    pub fn tell_all(&self, audience: Audience, items: &[Item], key_serial: u32) -> Stored<u64> {
+        let last = self.take_positions(audience, items.len() as u64)?;
+        let first = (last + 1).saturating_sub(items.len() as u64);
+        let places: BTreeMap<String, (u64, &Item)> =
+            (first..).zip(items).map(|(position, item)| (subject(item, key_serial), (position, item))).collect();
+        let rows = places
+            .into_iter()
+            .map(|(subject, (position, item))| values![audience.column(), position, subject, encode(item)].to_vec());
+        self.insert(&ITEMS, rows.collect())?;
+        Ok(last)
+    }
+
+    /// The first `limit` items that `terminal` has not been told at `from`, up to `end`, in order: what all are told first, because a terminal's own items may be
+    /// signed with a key that all are told.
     pub fn feed_after(
         &self,
         terminal: TerminalId,
         holds_all: bool,
-        from: Position,
+        from: FeedPoint,
+        end: FeedPoint,
         limit: usize,
     ) -> Stored<Vec<FeedRow>> {
-        // Three walks along the index, merged: the items of other terminals are never looked at.
-        let mut sql = self.sql(
-            "SELECT position, body FROM feed_item WHERE audience = 0 AND position > :from
-             UNION ALL SELECT position, body FROM feed_item WHERE audience = :terminal AND position > :from
-             UNION ALL SELECT position, body FROM feed_item WHERE audience = -1 AND :all AND position > :from
-             ORDER BY position LIMIT :limit",
-        )?;
-        let parameters = named_params! {
-            ":from": Column(from),
-            ":terminal": Audience::One(terminal).column(),
-            ":all": holds_all,
-            ":limit": i64::try_from(limit).unwrap_or(i64::MAX),
+        const SQL: &str = "SELECT position, body FROM feed_item
+             WHERE audience = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4";
+        let rows = |audience: Audience, from: u64, end: u64, limit: usize| -> Stored<Vec<(u64, Item)>> {
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let rows = self.rows(SQL, &values![audience.column(), from, end, limit])?;
+            let items = rows.iter().map(|row| Ok((row.get(0)?, body(&row.get::<Vec<u8>>(1)?, "an item of the feed")?)));
+            items.collect()
         };
-        let rows = sql.query_map(parameters, |row| Ok((row.get::<_, Column<u64>>(0)?.0, row.get::<_, Vec<u8>>(1)?)))?;
-        let items = rows.map(|row| {
-            let (position, bytes) = row?;
-            Ok(FeedRow { position, item: body(&bytes, "an item of the feed")? })
-        });
-        items.collect()
+        let mut of_all = rows(Audience::Everyone, from.all, end.all, limit)?;
+        if holds_all {
+            of_all.extend(rows(Audience::HoldersOfAll, from.all, end.all, limit)?);
+            of_all.sort_by_key(|(position, _)| *position);
+            of_all.truncate(limit);
+        }
+        let room = limit - of_all.len();
+        let own = if room == 0 { Vec::new() } else { rows(Audience::One(terminal), from.own, end.own, room)? };
+        let of_all = of_all.into_iter().map(|(all, item)| FeedRow { point: FeedPoint { all, own: from.own }, item });
+        let own = own.into_iter().map(|(own, item)| FeedRow { point: FeedPoint { all: end.all, own }, item });
+        Ok(of_all.chain(own).collect())
     }
 
     /// What `terminal` was told of these entries is of a branch that it does not have any more.
     pub fn untell_verdicts(&self, terminal: TerminalId, sequences: impl Iterator<Item = Sequence>) -> Stored<()> {
-        let mut sql = self.sql("DELETE FROM feed_item WHERE audience = :terminal AND subject = :subject")?;
-        for sequence in sequences {
-            let subject = format!("verdict/{sequence}");
-            sql.execute(named_params! { ":terminal": Audience::One(terminal).column(), ":subject": subject })?;
-        }
-        Ok(())
+        let subjects = sequences.map(|sequence| (terminal, format!("verdict/{sequence}")));
+        self.untell(subjects.collect())
     }
 
     /// The records of `card` were found: nobody needs to be told any more that they are wanted.
     pub fn untell_records_wanted(&self, card: CardNumber) -> Stored<()> {
-        let mut sql = self.sql("DELETE FROM feed_item WHERE audience = :terminal AND subject = :subject")?;
         let subject = format!("records/{}", card.digits());
-        for terminal in self.terminals_that_saw(card)? {
-            sql.execute(named_params! { ":terminal": Audience::One(terminal).column(), ":subject": subject })?;
-        }
+        let told = self.terminals_that_saw(card)?;
+        self.untell(told.into_iter().map(|terminal| (terminal, subject.clone())).collect())
+    }
+
+    fn untell(&self, subjects: Vec<(TerminalId, String)>) -> Stored<()> {
+        let each =
+            subjects.into_iter().map(|(terminal, subject)| values![Audience::One(terminal).column(), subject].to_vec());
+        self.rows_of_each("DELETE FROM feed_item WHERE audience = $1 AND subject = $2", &each.collect::<Vec<_>>())?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_grows_with_either_feed() {
+        let point = |all, own| FeedPoint { all, own };
+        let growing = [point(0, 0), point(0, 1), point(1, 1), point(1, 2), point(7, 2), point(8, (1 << OWN_BITS) - 1)];
+        for pair in growing.windows(2) {
+            assert!(pair[0].position() < pair[1].position(), "{pair:?}");
+        }
+        for point in growing {
+            assert_eq!(FeedPoint::of(point.position()), point);
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! Verdicts, and the debits that the region took back.
 
-use rusqlite::{OptionalExtension, Row, named_params};
+use std::collections::BTreeMap;
 
-use super::chain::{EntryId, StoredEntry, stored_entry};
-use super::rows::Column;
-use super::{StoreError, Stored, Tx};
+use super::chain::{ENTRY_COLUMNS, EntryKey, Place, StoredEntry, stored_entry};
+use super::engine::{Kind, Table, values};
+use super::{Row, StoreError, Stored, Tx};
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{CardNumber, Cents, Counter, EntitlementSerial, Sequence, TerminalId, Timestamp};
+
+/// How many entries are listed at once.
+const LISTED_AT_ONCE: i64 = 500;
 
 /// The newest verdict on an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,76 +59,100 @@ fn verdict_of(column: Option<u8>) -> Stored<Verdict> {
     }
 }
 
-fn listing(row: &Row<'_>) -> Stored<EntryListing> {
-    let entry = stored_entry(row)?;
-    let Some(version) = row.get("version")? else { return Ok(EntryListing { entry, judged: None }) };
-    let judged = Judged {
-        version,
-        verdict: verdict_of(row.get("contest")?)?,
-        payable: row.get::<_, Column<_>>("payable_cents")?.0,
-    };
-    Ok(EntryListing { entry, judged: Some(judged) })
+fn judged(row: &Row) -> Stored<Judged> {
+    Ok(Judged { version: row.get(0)?, verdict: verdict_of(row.get(1)?)?, payable: row.get(2)? })
 }
 
+/// A verdict to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewVerdict {
+    /// On which entry.
+    pub entry: EntryKey,
+    /// The judgement.
+    pub verdict: Verdict,
+    /// What the region pays for it.
+    pub payable: Cents,
+}
+
+const VERDICTS: Table = Table {
+    name: "verdict",
+    columns: &[
+        ("terminal_id", Kind::Integer),
+        ("sequence", Kind::Integer),
+        ("version", Kind::Integer),
+        ("branch", Kind::Integer),
+        ("contest", Kind::Integer),
+        ("payable_cents", Kind::Integer),
+        ("judged_at", Kind::Integer),
+    ],
+    conflict: "",
+};
+
 impl Tx<'_> {
-    /// The newest verdict on an entry.
-    pub fn judged(&self, entry: EntryId) -> Stored<Option<Judged>> {
-        let mut sql = self.sql(
-            "SELECT version, contest, payable_cents FROM verdict WHERE entry_id = :entry ORDER BY version DESC LIMIT 1",
+    /// The newest verdict on each of these entries, in their order.
+    pub fn judged(&self, entries: &[EntryKey]) -> Stored<Vec<Option<Judged>>> {
+        let each =
+            entries.iter().map(|entry| values![entry.terminal, entry.place.sequence, entry.place.branch].to_vec());
+        let found = self.rows_of_each(
+            "SELECT version, contest, payable_cents FROM verdict
+             WHERE terminal_id = $1 AND sequence = $2 AND branch = $3 ORDER BY version DESC LIMIT 1",
+            &each.collect::<Vec<_>>(),
         )?;
-        let row = sql.query_row(named_params! { ":entry": entry.0 }, |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get::<_, Column<_>>(2)?.0))
-        });
-        let Some((version, contest, payable)) = row.optional()? else { return Ok(None) };
-        Ok(Some(Judged { version, verdict: verdict_of(contest)?, payable }))
+        found.iter().map(|rows| rows.first().map(judged).transpose()).collect()
     }
 
-    /// Keeps a verdict; its version, greater than any that was given on this sequence of the terminal, on whatever branch.
-    pub fn add_verdict(
-        &self,
-        entry: EntryId,
-        terminal: TerminalId,
-        sequence: Sequence,
-        verdict: Verdict,
-        payable: Cents,
-        now: Timestamp,
-    ) -> Stored<u32> {
-        let mut sql = self.sql(
-            "INSERT INTO verdict (entry_id, version, contest, payable_cents, judged_at) VALUES (:entry,
-             (SELECT coalesce(max(version), 0) + 1 FROM entry e LEFT JOIN verdict v ON v.entry_id = e.entry_id
-              WHERE e.terminal_id = :terminal AND e.branch IN (SELECT branch FROM branch WHERE terminal_id = :terminal)
-              AND e.sequence = :sequence),
-             :contest, :payable, :now) RETURNING version",
+    /// Keeps verdicts; the version of each, greater than any that was given on this sequence of the terminal, on whatever branch.
+    pub fn add_verdicts(&self, verdicts: &[NewVerdict], now: Timestamp) -> Stored<Vec<u32>> {
+        let places: Vec<(TerminalId, Sequence)> =
+            verdicts.iter().map(|new| (new.entry.terminal, new.entry.place.sequence)).collect();
+        let each: Vec<_> = places.iter().map(|(terminal, sequence)| values![*terminal, *sequence].to_vec()).collect();
+        let found = self.rows_of_each(
+            "SELECT coalesce(max(version), 0) FROM verdict WHERE terminal_id = $1 AND sequence = $2",
+            &each,
         )?;
-        let parameters = named_params! {
-            ":entry": entry.0,
-            ":terminal": Column(terminal),
-            ":sequence": Column(sequence),
-            ":contest": contest_column(verdict),
-            ":payable": Column(payable),
-            ":now": Column(now),
-        };
-        Ok(sql.query_row(parameters, |row| row.get(0))?)
+        let mut newest: BTreeMap<(TerminalId, Sequence), u32> = BTreeMap::new();
+        for (place, rows) in places.iter().zip(&found) {
+            newest.insert(*place, rows.first().map_or(Ok(0), |row| row.get(0))?);
+        }
+        let mut versions = Vec::with_capacity(verdicts.len());
+        let mut rows = Vec::with_capacity(verdicts.len());
+        for (new, place) in verdicts.iter().zip(&places) {
+            let version = newest.entry(*place).or_default();
+            *version = version.checked_add(1).ok_or(StoreError::Inconsistent("no version left"))?;
+            versions.push(*version);
+            let branch = new.entry.place.branch;
+            let contest = contest_column(new.verdict);
+            rows.push(values![place.0, place.1, *version, branch, contest, new.payable, now].to_vec());
+        }
+        self.insert(&VERDICTS, rows)?;
+        Ok(versions)
     }
 
-    /// Every entry with its newest verdict, in the order of arrival, given to `show` one after the other.
+    /// Every entry with its newest verdict, terminal by terminal, in the order of the chain, given to `show` one after the other.
     pub fn list_entries<E: From<StoreError>>(
         &self,
         terminal: Option<TerminalId>,
         mut show: impl FnMut(EntryListing) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut sql = self.sql(
-            "SELECT e.*, v.version, v.contest, v.payable_cents FROM entry e
-             LEFT JOIN verdict v ON v.entry_id = e.entry_id
-                  AND v.version = (SELECT max(version) FROM verdict WHERE entry_id = e.entry_id)
-             WHERE :terminal IS NULL OR e.terminal_id = :terminal ORDER BY e.entry_id",
-        )?;
-        let parameters = named_params! { ":terminal": terminal.map(Column) };
-        let mut rows = sql.query(parameters).map_err(StoreError::from)?;
-        while let Some(row) = rows.next().map_err(StoreError::from)? {
-            show(listing(row)?)?;
+        let sql = format!(
+            "SELECT {ENTRY_COLUMNS} FROM entry WHERE (terminal_id, branch, sequence) > ($1, $2, $3) AND terminal_id <= $4
+             ORDER BY terminal_id, branch, sequence LIMIT $5"
+        );
+        let before_all =
+            EntryKey { terminal: TerminalId::new(0), place: Place { branch: 0, sequence: Sequence::new(0) } };
+        let mut after = terminal.map_or(before_all, |terminal| EntryKey { terminal, ..before_all });
+        let last = terminal.unwrap_or(TerminalId::new(u32::MAX));
+        loop {
+            let from = values![after.terminal, after.place.branch, after.place.sequence, last, LISTED_AT_ONCE];
+            let rows = self.rows(&sql, &from)?;
+            let entries: Vec<StoredEntry> = rows.iter().map(stored_entry).collect::<Stored<_>>()?;
+            let keys: Vec<EntryKey> = entries.iter().map(|entry| entry.key).collect();
+            let Some(end) = keys.last() else { return Ok(()) };
+            after = *end;
+            for (entry, judged) in entries.into_iter().zip(self.judged(&keys)?) {
+                show(EntryListing { entry, judged })?;
+            }
         }
-        Ok(())
     }
 
     /// Keeps that the region took a debit back; `false` when it had done so before.
@@ -133,31 +160,19 @@ impl Tx<'_> {
         &self,
         card: CardNumber,
         counter: Counter,
-        entry: EntryId,
         given_back: Option<EntitlementSerial>,
     ) -> Stored<bool> {
-        let mut sql = self.sql(
-            "INSERT INTO undone (card, counter, entry_id, entitlement_serial) VALUES (:card, :counter, :entry, :serial)
-             ON CONFLICT DO NOTHING",
+        let added = self.execute(
+            "INSERT INTO undone (card, counter, entitlement_serial) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            &values![card, counter, given_back],
         )?;
-        let added = sql.execute(named_params! {
-            ":card": Column(card),
-            ":counter": Column(counter),
-            ":entry": entry.0,
-            ":serial": given_back.map(Column),
-        })?;
         Ok(added == 1)
     }
 
     /// The debits of `card` that the region took back.
     pub fn undone(&self, card: CardNumber) -> Stored<Vec<UndoneRow>> {
-        let mut sql = self.sql("SELECT counter, entitlement_serial FROM undone WHERE card = :card ORDER BY counter")?;
-        let rows = sql.query_map(named_params! { ":card": Column(card) }, |row| {
-            Ok(UndoneRow {
-                counter: row.get::<_, Column<_>>(0)?.0,
-                given_back: row.get::<_, Option<Column<_>>>(1)?.map(|column| column.0),
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let rows = self
+            .rows("SELECT counter, entitlement_serial FROM undone WHERE card = $1 ORDER BY counter", &values![card])?;
+        rows.iter().map(|row| Ok(UndoneRow { counter: row.get(0)?, given_back: row.get(1)? })).collect()
     }
 }

@@ -1,9 +1,9 @@
 //! The region itself, its keys, catalogues and policies; partners, terminals, their standing and certificates.
 
-use rusqlite::{OptionalExtension, Row, named_params};
-
-use super::rows::{Column, body};
-use super::{StoreError, Stored, Tx};
+use super::engine::values;
+use super::feed::Audience;
+use super::rows::body;
+use super::{Row, StoreError, Stored, Tx};
 use crate::crypto::Ed25519PublicKey;
 use crate::domain::card::{KeyCertificate, PublicKey, TerminalCertificate};
 use crate::domain::catalogue::{Catalogue, Code};
@@ -12,7 +12,7 @@ use crate::domain::{PartnerId, Season, TerminalId, Timestamp};
 use crate::wire::cbor::encode;
 use crate::wire::code::EnrolmentCode;
 use crate::wire::exchange::TerminalStanding;
-use crate::wire::feed::{Partner, Position};
+use crate::wire::feed::Partner;
 
 /// A partner, as the desk sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,226 +124,197 @@ fn standing_of(code: &str) -> Stored<TerminalStanding> {
 pub struct PolicyRow {
     /// The policy.
     pub policy: Policy,
-    /// Whoever has confirmed this position knows it.
-    pub position: Position,
+    /// Whoever has confirmed this position of the feed of all knows it.
+    pub position: u64,
     /// When it was published.
     pub published_at: Timestamp,
 }
 
+const TERMINAL_COLUMNS: &str = "terminal_id, partner_id, replaces, all_entitlements, code_secret, code_expires_at, \
+     entry_key, card_key, enrolled_at";
+
 impl Tx<'_> {
     /// The root's public key; `None` as long as the region was not made.
     pub fn root_key(&self) -> Stored<Option<PublicKey>> {
-        let mut sql = self.sql("SELECT root_key FROM region WHERE id = 1")?;
-        Ok(sql.query_row([], |row| row.get(0).map(PublicKey)).optional()?)
+        let row = self.row("SELECT root_key FROM region WHERE id = 1", &[])?;
+        row.map(|row| row.get(0).map(PublicKey)).transpose()
     }
 
     /// The region exists from now on.
     pub fn found(&self, root: &PublicKey, now: Timestamp) -> Stored<()> {
-        let mut sql = self.sql("INSERT INTO region (id, root_key, created_at) VALUES (1, :root, :now)")?;
-        sql.execute(named_params! { ":root": root.0, ":now": Column(now) })?;
+        self.execute("INSERT INTO region (id, root_key, created_at) VALUES (1, $1, $2)", &values![root.0, now])?;
         Ok(())
     }
 
     /// Keeps a region key's certificate.
     pub fn add_region_key(&self, certificate: &KeyCertificate, now: Timestamp) -> Stored<()> {
-        let mut sql = self.sql("INSERT INTO region_key (serial, body, made_at) VALUES (:serial, :body, :now)")?;
-        let body = certificate.encode();
-        sql.execute(named_params! { ":serial": Column(certificate.serial), ":body": body, ":now": Column(now) })?;
+        self.execute(
+            "INSERT INTO region_key (serial, body, made_at) VALUES ($1, $2, $3)",
+            &values![certificate.serial, certificate.encode(), now],
+        )?;
         Ok(())
     }
 
     /// Every region key, the newest last.
     pub fn region_keys(&self) -> Stored<Vec<KeyCertificate>> {
-        let mut sql = self.sql("SELECT body FROM region_key ORDER BY serial")?;
-        let bodies = sql.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
-        let keys = bodies.map(|body| {
-            KeyCertificate::decode(&body?).map_err(|_| StoreError::Inconsistent("a region key's certificate"))
+        let rows = self.rows("SELECT body FROM region_key ORDER BY serial", &[])?;
+        let keys = rows.iter().map(|row| {
+            KeyCertificate::decode(&row.get::<Vec<u8>>(0)?)
+                .map_err(|_| StoreError::Inconsistent("a region key's certificate"))
         });
         keys.collect()
     }
 
     /// The version that the next catalogue of `season` has.
     pub fn next_catalogue_version(&self, season: Season) -> Stored<u32> {
-        let mut sql = self.sql("SELECT coalesce(max(version), 0) + 1 FROM catalogue WHERE season = :season")?;
-        Ok(sql.query_row(named_params! { ":season": Column(season) }, |row| row.get(0))?)
+        self.one("SELECT coalesce(max(version), 0) + 1 FROM catalogue WHERE season = $1", &values![season])?.get(0)
     }
 
     /// Keeps a version of a season's catalogue.
     pub fn add_catalogue(&self, catalogue: &Catalogue, now: Timestamp) -> Stored<()> {
-        let mut sql = self.sql(
-            "INSERT INTO catalogue (season, version, body, published_at) VALUES (:season, :version, :body, :now)",
+        self.execute(
+            "INSERT INTO catalogue (season, version, body, published_at) VALUES ($1, $2, $3, $4)",
+            &values![catalogue.season, catalogue.version, encode(catalogue), now],
         )?;
-        sql.execute(named_params! {
-            ":season": Column(catalogue.season),
-            ":version": catalogue.version,
-            ":body": encode(catalogue),
-            ":now": Column(now),
-        })?;
         Ok(())
     }
 
     /// The newest catalogue of `season`.
     pub fn catalogue(&self, season: Season) -> Stored<Option<Catalogue>> {
-        let mut sql = self.sql("SELECT body FROM catalogue WHERE season = :season ORDER BY version DESC LIMIT 1")?;
-        let bytes = sql.query_row(named_params! { ":season": Column(season) }, |row| row.get::<_, Vec<u8>>(0));
-        bytes.optional()?.map(|bytes| body(&bytes, "a catalogue")).transpose()
+        let sql = "SELECT body FROM catalogue WHERE season = $1 ORDER BY version DESC LIMIT 1";
+        let row = self.row(sql, &values![season])?;
+        row.map(|row| body(&row.get::<Vec<u8>>(0)?, "a catalogue")).transpose()
     }
 
     /// The newest catalogue of each season from `season` on.
     pub fn catalogues_from(&self, season: Season) -> Stored<Vec<Catalogue>> {
-        let mut sql = self.sql(
-            "SELECT body FROM catalogue c WHERE season >= :season
+        let rows = self.rows(
+            "SELECT body FROM catalogue c WHERE season >= $1
              AND version = (SELECT max(version) FROM catalogue WHERE season = c.season) ORDER BY season",
+            &values![season],
         )?;
-        let bodies = sql.query_map(named_params! { ":season": Column(season) }, |row| row.get::<_, Vec<u8>>(0))?;
-        bodies.map(|bytes| body(&bytes?, "a catalogue")).collect()
+        rows.iter().map(|row| body(&row.get::<Vec<u8>>(0)?, "a catalogue")).collect()
     }
 
-    /// Keeps a version of the offline policy that is told at `position`.
-    pub fn add_policy(&self, policy: &Policy, position: Position, now: Timestamp) -> Stored<()> {
-        let mut sql = self.sql(
-            "INSERT INTO policy (version, position, body, published_at) VALUES (:version, :position, :body, :now)",
+    /// Keeps a version of the offline policy that is told at `position` of the feed of all.
+    pub fn add_policy(&self, policy: &Policy, position: u64, now: Timestamp) -> Stored<()> {
+        self.execute(
+            "INSERT INTO policy (version, position, body, published_at) VALUES ($1, $2, $3, $4)",
+            &values![policy.version, position, encode(policy), now],
         )?;
-        sql.execute(named_params! {
-            ":version": policy.version,
-            ":position": Column(position),
-            ":body": encode(policy),
-            ":now": Column(now),
-        })?;
         Ok(())
     }
 
     /// Every policy there was, the newest last.
     pub fn policies(&self) -> Stored<Vec<PolicyRow>> {
-        let mut sql = self.sql("SELECT body, position, published_at FROM policy ORDER BY version")?;
-        let rows = sql.query_map([], |row| {
-            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Column<_>>(1)?.0, row.get::<_, Column<_>>(2)?.0))
-        })?;
-        let policies = rows.map(|row| {
-            let (bytes, position, published_at) = row?;
-            Ok(PolicyRow { policy: body(&bytes, "a policy")?, position, published_at })
+        let rows = self.rows("SELECT body, position, published_at FROM policy ORDER BY version", &[])?;
+        let policies = rows.iter().map(|row| {
+            let policy = body(&row.get::<Vec<u8>>(0)?, "a policy")?;
+            Ok(PolicyRow { policy, position: row.get(1)?, published_at: row.get(2)? })
         });
         policies.collect()
     }
 
     /// Adds a partner; its id.
     pub fn add_partner(&self, partner: &Partner, now: Timestamp) -> Stored<PartnerId> {
-        let mut sql = self.sql(
+        let row = self.one(
             "INSERT INTO partner (partner_id, name, added_at)
-             VALUES ((SELECT coalesce(max(partner_id), 0) + 1 FROM partner), :name, :now) RETURNING partner_id",
+             VALUES ((SELECT coalesce(max(partner_id), 0) + 1 FROM partner), $1, $2) RETURNING partner_id",
+            &values![partner.name.as_str(), now],
         )?;
-        let parameters = named_params! { ":name": partner.name, ":now": Column(now) };
-        let id: PartnerId = sql.query_row(parameters, |row| row.get::<_, Column<_>>(0))?.0;
-        let mut sql = self.sql("INSERT INTO partner_activity (partner_id, activity) VALUES (:partner, :activity)")?;
+        let id: PartnerId = row.get(0)?;
         for activity in &partner.activities {
-            sql.execute(named_params! { ":partner": Column(id), ":activity": Column(activity) })?;
+            self.execute(
+                "INSERT INTO partner_activity (partner_id, activity) VALUES ($1, $2)",
+                &values![id, activity],
+            )?;
         }
         Ok(id)
     }
 
     /// The partner with this id.
     pub fn partner(&self, id: PartnerId) -> Stored<Option<Partner>> {
-        let mut sql = self.sql("SELECT name FROM partner WHERE partner_id = :partner")?;
-        let name = sql.query_row(named_params! { ":partner": Column(id) }, |row| row.get(0)).optional()?;
-        name.map(|name| Ok(Partner { name, activities: self.activities(id)? })).transpose()
+        let row = self.row("SELECT name FROM partner WHERE partner_id = $1", &values![id])?;
+        row.map(|row| Ok(Partner { name: row.get(0)?, activities: self.activities(id)? })).transpose()
     }
 
     fn activities(&self, partner: PartnerId) -> Stored<Vec<Code>> {
-        let mut sql =
-            self.sql("SELECT activity FROM partner_activity WHERE partner_id = :partner ORDER BY activity")?;
-        let codes =
-            sql.query_map(named_params! { ":partner": Column(partner) }, |row| row.get::<_, Column<Code>>(0))?;
-        codes.map(|code| Ok(code?.0)).collect()
+        let sql = "SELECT activity FROM partner_activity WHERE partner_id = $1 ORDER BY activity";
+        self.rows(sql, &values![partner])?.iter().map(|row| row.get(0)).collect()
     }
 
     /// Every partner.
     pub fn partners(&self) -> Stored<Vec<PartnerRow>> {
-        let mut sql = self.sql("SELECT partner_id, name FROM partner ORDER BY partner_id")?;
-        let rows = sql.query_map([], |row| Ok((row.get::<_, Column<PartnerId>>(0)?.0, row.get(1)?)))?;
-        let partners = rows.map(|row| {
-            let (id, name) = row?;
-            Ok(PartnerRow { id, partner: Partner { name, activities: self.activities(id)? } })
+        let rows = self.rows("SELECT partner_id, name FROM partner ORDER BY partner_id", &[])?;
+        let partners = rows.iter().map(|row| {
+            let id = row.get(0)?;
+            Ok(PartnerRow { id, partner: Partner { name: row.get(1)?, activities: self.activities(id)? } })
         });
         partners.collect()
     }
 
     /// Adds a terminal that may be enrolled; its id.
     pub fn add_terminal(&self, new: &NewTerminal, now: Timestamp) -> Stored<TerminalId> {
-        let mut sql = self.sql(
+        let row = self.one(
             "INSERT INTO terminal (terminal_id, partner_id, replaces, all_entitlements, added_at, code_secret, code_expires_at)
-             VALUES ((SELECT coalesce(max(terminal_id), 0) + 1 FROM terminal), :partner, :replaces, :all, :now, :secret, :expires)
+             VALUES ((SELECT coalesce(max(terminal_id), 0) + 1 FROM terminal), $1, $2, $3, $4, $5, $6)
              RETURNING terminal_id",
+            &values![new.partner, new.replaces, new.all_entitlements, now, new.secret, new.code_expires_at],
         )?;
-        let parameters = named_params! {
-            ":partner": Column(new.partner),
-            ":replaces": new.replaces.map(Column),
-            ":all": new.all_entitlements,
-            ":now": Column(now),
-            ":secret": new.secret,
-            ":expires": Column(new.code_expires_at),
-        };
-        let id = sql.query_row(parameters, |row| row.get::<_, Column<_>>(0))?.0;
-        Ok(id)
+        row.get(0)
     }
 
     /// The terminal with this id.
     pub fn terminal(&self, id: TerminalId) -> Stored<Option<TerminalRow>> {
-        let mut sql = self.sql("SELECT * FROM terminal WHERE terminal_id = :terminal")?;
-        Ok(sql.query_row(named_params! { ":terminal": Column(id) }, terminal_row).optional()?)
+        let sql = format!("SELECT {TERMINAL_COLUMNS} FROM terminal WHERE terminal_id = $1");
+        self.row(&sql, &values![id])?.as_ref().map(terminal_row).transpose()
     }
 
     /// Every terminal.
     pub fn terminals(&self) -> Stored<Vec<TerminalRow>> {
-        let mut sql = self.sql("SELECT * FROM terminal ORDER BY terminal_id")?;
-        let rows = sql.query_map([], terminal_row)?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let sql = format!("SELECT {TERMINAL_COLUMNS} FROM terminal ORDER BY terminal_id");
+        self.rows(&sql, &[])?.iter().map(terminal_row).collect()
     }
 
     /// Takes the keys that a terminal made.
     pub fn enrol(&self, id: TerminalId, keys: &TerminalKeys) -> Stored<()> {
-        let mut sql = self.sql(
-            "UPDATE terminal SET entry_key = :entry, card_key = :card, enrolled_at = :at
-             WHERE terminal_id = :terminal AND entry_key IS NULL",
+        let changed = self.execute(
+            "UPDATE terminal SET entry_key = $2, card_key = $3, enrolled_at = $4
+             WHERE terminal_id = $1 AND entry_key IS NULL",
+            &values![id, keys.entry.0, keys.card.0, keys.enrolled_at],
         )?;
-        let changed = sql.execute(named_params! {
-            ":entry": keys.entry.0,
-            ":card": keys.card.0,
-            ":at": Column(keys.enrolled_at),
-            ":terminal": Column(id),
-        })?;
         if changed == 1 { Ok(()) } else { Err(StoreError::Inconsistent("a terminal enrolled twice")) }
     }
 
     /// Forgets the codes whose time is over.
     pub fn forget_expired_codes(&self, now: Timestamp) -> Stored<()> {
-        let mut sql = self
-            .sql("UPDATE terminal SET code_secret = NULL WHERE code_expires_at < :now AND code_secret IS NOT NULL")?;
-        sql.execute(named_params! { ":now": Column(now) })?;
+        self.execute(
+            "UPDATE terminal SET code_secret = NULL WHERE code_expires_at < $1 AND code_secret IS NOT NULL",
+            &values![now],
+        )?;
         Ok(())
     }
 
     /// The terminal's standing now; a terminal begins as active.
     pub fn standing(&self, terminal: TerminalId) -> Stored<Option<Standing>> {
-        self.standing_known_at(terminal, Position::MAX >> 1)
+        self.standing_known_at(terminal, u64::MAX >> 1)
     }
 
-    /// The terminal's standing as a terminal that has confirmed `position` was told.
-    pub fn standing_known_at(&self, terminal: TerminalId, position: Position) -> Stored<Option<Standing>> {
-        let mut sql = self.sql(
+    /// The terminal's standing as a terminal that has confirmed `position` of its own feed was told.
+    pub fn standing_known_at(&self, terminal: TerminalId, position: u64) -> Stored<Option<Standing>> {
+        let row = self.row(
             "SELECT standing, cause, changed_at FROM terminal_standing
-             WHERE terminal_id = :terminal AND position <= :position ORDER BY position DESC LIMIT 1",
+             WHERE terminal_id = $1 AND position <= $2 ORDER BY position DESC LIMIT 1",
+            &values![terminal, position],
         )?;
-        let parameters = named_params! { ":terminal": Column(terminal), ":position": Column(position) };
-        let row = sql.query_row(parameters, |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Column<Timestamp>>(2)?.0))
-        });
-        let Some((standing, cause, since)) = row.optional()? else { return Ok(None) };
-        let cause = Cause::ALL.into_iter().find(|candidate| candidate.code() == cause);
+        let Some(row) = row else { return Ok(None) };
+        let code: String = row.get(1)?;
+        let cause = Cause::ALL.into_iter().find(|candidate| candidate.code() == code);
         let cause = cause.ok_or(StoreError::Inconsistent("the cause of a terminal's standing"))?;
-        Ok(Some(Standing { standing: standing_of(&standing)?, cause, since }))
+        Ok(Some(Standing { standing: standing_of(&row.get::<String>(0)?)?, cause, since: row.get(2)? }))
     }
 
-    /// The standing changes now. It takes a position of the feed for itself, so that the region knows when the terminal was told.
+    /// The standing changes now. It takes a position of the terminal's own feed, so that the region knows when the terminal was told.
     pub fn set_standing(
         &self,
         terminal: TerminalId,
@@ -351,67 +322,54 @@ impl Tx<'_> {
         cause: Cause,
         now: Timestamp,
     ) -> Stored<()> {
-        let position = self.take_position()?;
-        let mut sql = self.sql(
+        let position = self.take_positions(Audience::One(terminal), 1)?;
+        self.execute(
             "INSERT INTO terminal_standing (terminal_id, position, standing, cause, changed_at)
-             VALUES (:terminal, :position, :standing, :cause, :now)",
+             VALUES ($1, $2, $3, $4, $5)",
+            &values![terminal, position, standing_code(standing), cause.code(), now],
         )?;
-        sql.execute(named_params! {
-            ":terminal": Column(terminal),
-            ":position": Column(position),
-            ":standing": standing_code(standing),
-            ":cause": cause.code(),
-            ":now": Column(now),
-        })?;
         Ok(())
     }
 
     /// Keeps a certificate that was made for a terminal.
     pub fn add_terminal_certificate(&self, certificate: &TerminalCertificate) -> Stored<()> {
-        let mut sql = self.sql(
-            "INSERT INTO terminal_certificate (terminal_id, season, number, body) VALUES (:terminal, :season,
-             (SELECT coalesce(max(number), 0) + 1 FROM terminal_certificate WHERE terminal_id = :terminal AND season = :season),
-             :body)",
+        self.execute(
+            "INSERT INTO terminal_certificate (terminal_id, season, number, body) VALUES ($1, $2,
+             (SELECT coalesce(max(number), 0) + 1 FROM terminal_certificate WHERE terminal_id = $1 AND season = $2), $3)",
+            &values![certificate.terminal, certificate.season, certificate.encode()],
         )?;
-        sql.execute(named_params! {
-            ":terminal": Column(certificate.terminal),
-            ":season": Column(certificate.season),
-            ":body": certificate.encode(),
-        })?;
         Ok(())
     }
 
     /// Every certificate that was made for a terminal and a season, the newest last.
     pub fn terminal_certificates(&self, terminal: TerminalId, season: Season) -> Stored<Vec<TerminalCertificate>> {
-        let mut sql = self.sql(
-            "SELECT body FROM terminal_certificate WHERE terminal_id = :terminal AND season = :season ORDER BY number",
+        let rows = self.rows(
+            "SELECT body FROM terminal_certificate WHERE terminal_id = $1 AND season = $2 ORDER BY number",
+            &values![terminal, season],
         )?;
-        let parameters = named_params! { ":terminal": Column(terminal), ":season": Column(season) };
-        let bodies = sql.query_map(parameters, |row| row.get::<_, Vec<u8>>(0))?;
-        let certificates = bodies.map(|body| {
-            TerminalCertificate::decode(&body?).map_err(|_| StoreError::Inconsistent("a terminal's certificate"))
+        let certificates = rows.iter().map(|row| {
+            TerminalCertificate::decode(&row.get::<Vec<u8>>(0)?)
+                .map_err(|_| StoreError::Inconsistent("a terminal's certificate"))
         });
         certificates.collect()
     }
 }
 
-fn terminal_row(row: &Row<'_>) -> rusqlite::Result<TerminalRow> {
-    let entry: Option<[u8; 32]> = row.get("entry_key")?;
-    let card: Option<[u8; 65]> = row.get("card_key")?;
-    let enrolled_at: Option<Column<Timestamp>> = row.get("enrolled_at")?;
-    let keys = match (entry, card, enrolled_at) {
+/// Reads [`TERMINAL_COLUMNS`].
+fn terminal_row(row: &Row) -> Stored<TerminalRow> {
+    let keys = match (row.get(6)?, row.get(7)?, row.get(8)?) {
         (Some(entry), Some(card), Some(enrolled_at)) => {
-            Some(TerminalKeys { entry: Ed25519PublicKey(entry), card: PublicKey(card), enrolled_at: enrolled_at.0 })
+            Some(TerminalKeys { entry: Ed25519PublicKey(entry), card: PublicKey(card), enrolled_at })
         }
         _ => None,
     };
     Ok(TerminalRow {
-        id: row.get::<_, Column<_>>("terminal_id")?.0,
-        partner: row.get::<_, Column<_>>("partner_id")?.0,
-        replaces: row.get::<_, Option<Column<_>>>("replaces")?.map(|column| column.0),
-        all_entitlements: row.get("all_entitlements")?,
-        code_secret: row.get("code_secret")?,
-        code_expires_at: row.get::<_, Column<_>>("code_expires_at")?.0,
+        id: row.get(0)?,
+        partner: row.get(1)?,
+        replaces: row.get(2)?,
+        all_entitlements: row.get(3)?,
+        code_secret: row.get(4)?,
+        code_expires_at: row.get(5)?,
         keys,
     })
 }

@@ -1,9 +1,7 @@
 //! Cards in the place of others, and what was carried over to them.
 
-use rusqlite::{OptionalExtension, named_params};
-
-use super::rows::Column;
-use super::{Stored, Tx};
+use super::engine::values;
+use super::{Row, StoreError, Stored, Tx};
 use crate::domain::card::Entitlement;
 use crate::domain::catalogue::Code;
 use crate::domain::{CardNumber, Cents, HolderReference, IssueNumber, Season, Slot};
@@ -37,48 +35,51 @@ pub struct LateCharge {
 impl Tx<'_> {
     /// The number that this issue of the holder's cards has, as long as no card was certified with it.
     pub fn reserved_number(&self, holder: HolderReference, issue: IssueNumber) -> Stored<Option<CardNumber>> {
-        let mut sql =
-            self.sql("SELECT card FROM card WHERE holder = :holder AND issue = :issue AND certificate IS NULL")?;
-        let parameters = named_params! { ":holder": Column(holder), ":issue": Column(issue) };
-        Ok(sql.query_row(parameters, |row| row.get::<_, Column<_>>(0)).optional()?.map(|column| column.0))
+        let sql = "SELECT card FROM holder_card WHERE holder = $1 AND issue = $2";
+        let Some(row) = self.row(sql, &values![holder, issue])? else { return Ok(None) };
+        let number: CardNumber = row.get(0)?;
+        Ok(self.card(number)?.filter(|card| card.certificate.is_none()).map(|_| number))
     }
 
     /// Keeps that a card takes the place of another; the second one in the same place is refused by the store.
     pub fn add_replacement(&self, replacement: &ReplacementRow) -> Stored<()> {
-        let mut sql = self.sql(
-            "INSERT INTO replacement (replaced, card, season, fee_from, fee_cents)
-             VALUES (:replaced, :card, :season, :fee_from, :fee)",
+        self.execute(
+            "INSERT INTO replacement (replaced, card, season, fee_from, fee_cents) VALUES ($1, $2, $3, $4, $5)",
+            &values![
+                replacement.replaced,
+                replacement.card,
+                replacement.season,
+                replacement.fee_from.as_ref(),
+                replacement.fee
+            ],
         )?;
-        sql.execute(named_params! {
-            ":replaced": Column(replacement.replaced),
-            ":card": Column(replacement.card),
-            ":season": Column(replacement.season),
-            ":fee_from": replacement.fee_from.as_ref().map(Column),
-            ":fee": Column(replacement.fee),
-        })?;
-        Ok(())
+        let sql = "UPDATE card SET replaces = $1 WHERE card = $2 AND replaces IS NULL";
+        match self.execute(sql, &values![replacement.replaced, replacement.card])? {
+            1 => Ok(()),
+            _ => Err(StoreError::Inconsistent("a card in the place of two")),
+        }
     }
 
     /// What took the place of `card`.
     pub fn replacement_of(&self, card: CardNumber) -> Stored<Option<ReplacementRow>> {
-        let mut sql = self.sql("SELECT * FROM replacement WHERE replaced = :card")?;
-        let row = sql.query_row(named_params! { ":card": Column(card) }, |row| {
+        let sql = "SELECT card, season, fee_from, fee_cents FROM replacement WHERE replaced = $1";
+        let row = self.row(sql, &values![card])?;
+        let read = |row: Row| {
             Ok(ReplacementRow {
                 replaced: card,
-                card: row.get::<_, Column<_>>("card")?.0,
-                season: row.get::<_, Column<_>>("season")?.0,
-                fee_from: row.get::<_, Option<Column<_>>>("fee_from")?.map(|column| column.0),
-                fee: row.get::<_, Column<_>>("fee_cents")?.0,
+                card: row.get(0)?,
+                season: row.get(1)?,
+                fee_from: row.get(2)?,
+                fee: row.get(3)?,
             })
-        });
-        Ok(row.optional()?)
+        };
+        row.map(read).transpose()
     }
 
     /// The card in whose place `card` is.
     pub fn replaces(&self, card: CardNumber) -> Stored<Option<CardNumber>> {
-        let mut sql = self.sql("SELECT replaced FROM replacement WHERE card = :card")?;
-        let row = sql.query_row(named_params! { ":card": Column(card) }, |row| row.get::<_, Column<_>>(0));
-        Ok(row.optional()?.map(|column| column.0))
+        let row = self.row("SELECT replaces FROM card WHERE card = $1", &values![card])?;
+        row.map_or(Ok(None), |row| row.get(0))
     }
 
     /// The newest card in the line of `card`: itself when nothing took its place.
@@ -92,41 +93,28 @@ impl Tx<'_> {
 
     /// Keeps that `by` charges its card `amount` of what `replaced` has consumed.
     pub fn add_carried(&self, replaced: CardNumber, by: &Entitlement, slot: Slot, amount: i64) -> Stored<()> {
-        let mut sql = self.sql(
-            "INSERT INTO carried (replaced, card, serial, slot, amount)
-             VALUES (:replaced, :card, :serial, :slot, :amount)",
+        self.execute(
+            "INSERT INTO carried (replaced, card, serial, slot, amount) VALUES ($1, $2, $3, $4, $5)",
+            &values![replaced, by.card, by.serial, slot, amount],
         )?;
-        sql.execute(named_params! {
-            ":replaced": Column(replaced),
-            ":card": Column(by.card),
-            ":serial": Column(by.serial),
-            ":slot": Column(slot),
-            ":amount": amount,
-        })?;
         Ok(())
     }
 
     /// What of the consumption of `replaced` in `slot` was charged so far.
     pub fn carried(&self, replaced: CardNumber, slot: Slot) -> Stored<i64> {
-        let mut sql =
-            self.sql("SELECT coalesce(sum(amount), 0) FROM carried WHERE replaced = :replaced AND slot = :slot")?;
-        let parameters = named_params! { ":replaced": Column(replaced), ":slot": Column(slot) };
-        Ok(sql.query_row(parameters, |row| row.get(0))?)
+        let sql = "SELECT CAST(coalesce(sum(amount), 0) AS BIGINT) FROM carried WHERE replaced = $1 AND slot = $2";
+        self.one(sql, &values![replaced, slot])?.get(0)
     }
 
     /// What `card` was charged after it was made, in that order.
     pub fn late_charges(&self, card: CardNumber) -> Stored<Vec<LateCharge>> {
-        let mut sql = self.sql(
-            "SELECT e.season, c.slot, c.amount FROM carried c JOIN entitlement e USING (card, serial)
-             WHERE card = :card AND serial > 1 ORDER BY serial, slot",
+        let rows = self.rows(
+            "SELECT e.season, c.slot, c.amount FROM carried c JOIN entitlement e ON e.card = c.card AND e.serial = c.serial
+             WHERE c.card = $1 AND c.serial > 1 ORDER BY c.serial, c.slot",
+            &values![card],
         )?;
-        let rows = sql.query_map(named_params! { ":card": Column(card) }, |row| {
-            Ok(LateCharge {
-                season: row.get::<_, Column<_>>(0)?.0,
-                slot: row.get::<_, Column<_>>(1)?.0,
-                amount: row.get(2)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let charges =
+            rows.iter().map(|row| Ok(LateCharge { season: row.get(0)?, slot: row.get(1)?, amount: row.get(2)? }));
+        charges.collect()
     }
 }

@@ -1,8 +1,7 @@
 //! How values of the domain stand in columns, and back. What cannot be what was written is an error, never a default.
 
-use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-
 use super::StoreError;
+use super::engine::{FromColumn, Value};
 use crate::domain::catalogue::Code;
 use crate::domain::{
     CardNumber, Cents, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId,
@@ -10,27 +9,21 @@ use crate::domain::{
 };
 use crate::wire::cbor::{Cbor, decode};
 
-/// A column whose value is one of ours.
-pub(super) struct Column<T>(pub(super) T);
-
 macro_rules! integer_columns {
     ($($name:ty: |$value:ident| $get:expr, |$number:ident| $new:expr;)*) => {
         $(
-            impl ToSql for Column<$name> {
-                fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                    let $value = &self.0;
-                    let number = i64::try_from($get).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-                    Ok(ToSqlOutput::from(number))
+            impl From<$name> for Value {
+                fn from($value: $name) -> Self {
+                    // What is past the range of a column is refused where it comes in; here it would be the greatest there is.
+                    Self::Integer(i64::try_from($get).unwrap_or(i64::MAX))
                 }
             }
 
-            impl FromSql for Column<$name> {
-                fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                    let number = value.as_i64()?;
-                    let out_of_range = FromSqlError::OutOfRange(number);
-                    let $number = number.try_into().map_err(|_| FromSqlError::OutOfRange(number))?;
-                    let made: Option<$name> = $new;
-                    made.map(Self).ok_or(out_of_range)
+            impl FromColumn for $name {
+                fn from_column(value: &Value) -> Option<Self> {
+                    let Value::Integer(number) = value else { return None };
+                    let $number = (*number).try_into().ok()?;
+                    $new
                 }
             }
         )*
@@ -50,21 +43,24 @@ integer_columns! {
     Timestamp: |v| v.get(), |n| Some(Timestamp::new(n));
     Cents: |v| v.get(), |n| Cents::new(n);
     CardNumber: |v| v.get(), |n| CardNumber::new(n).ok();
-    u64: |v| *v, |n| Some(n);
+    u64: |v| v, |n| Some(n);
+    i64: |v| v, |n| Some(n);
+    u32: |v| v, |n| Some(n);
+    u8: |v| v, |n| Some(n);
 }
 
 macro_rules! blob_columns {
-    ($($name:ty: $len:literal;)*) => {
+    ($($name:ty;)*) => {
         $(
-            impl ToSql for Column<$name> {
-                fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-                    Ok(ToSqlOutput::Borrowed(ValueRef::Blob(self.0.as_bytes())))
+            impl From<$name> for Value {
+                fn from(value: $name) -> Self {
+                    Self::Blob(value.as_bytes().to_vec())
                 }
             }
 
-            impl FromSql for Column<$name> {
-                fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                    <[u8; $len]>::column_result(value).map(|bytes| Self(<$name>::new(bytes)))
+            impl FromColumn for $name {
+                fn from_column(value: &Value) -> Option<Self> {
+                    FromColumn::from_column(value).map(<$name>::new)
                 }
             }
         )*
@@ -72,21 +68,115 @@ macro_rules! blob_columns {
 }
 
 blob_columns! {
-    EntryHash: 32;
-    RequestId: 16;
-    TransactionId: 16;
-    HolderReference: 16;
+    EntryHash;
+    RequestId;
+    TransactionId;
+    HolderReference;
 }
 
-impl ToSql for Column<&Code> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::from(self.0.as_str()))
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Integer(value.into())
     }
 }
 
-impl FromSql for Column<Code> {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Code::new(value.as_str()?).map(Self).map_err(FromSqlError::other)
+impl FromColumn for bool {
+    fn from_column(value: &Value) -> Option<Self> {
+        match value {
+            Value::Integer(0) => Some(false),
+            Value::Integer(1) => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl FromColumn for String {
+    fn from_column(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => Some(text.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl From<&Code> for Value {
+    fn from(value: &Code) -> Self {
+        Self::from(value.as_str())
+    }
+}
+
+impl FromColumn for Code {
+    fn from_column(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(text) => Self::new(text).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl From<&[u8]> for Value {
+    fn from(value: &[u8]) -> Self {
+        Self::Blob(value.to_vec())
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Self::Blob(value)
+    }
+}
+
+impl FromColumn for Vec<u8> {
+    fn from_column(value: &Value) -> Option<Self> {
+        match value {
+            Value::Blob(bytes) => Some(bytes.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl<const N: usize> From<[u8; N]> for Value {
+    fn from(value: [u8; N]) -> Self {
+        Self::Blob(value.to_vec())
+    }
+}
+
+impl<const N: usize> FromColumn for [u8; N] {
+    fn from_column(value: &Value) -> Option<Self> {
+        match value {
+            Value::Blob(bytes) => bytes.as_slice().try_into().ok(),
+            _ => None,
+        }
+    }
+}
+
+impl<T> From<Option<T>> for Value
+where
+    Value: From<T>,
+{
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Self::from)
+    }
+}
+
+impl<T: FromColumn> FromColumn for Option<T> {
+    fn from_column(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(None),
+            value => T::from_column(value).map(Some),
+        }
     }
 }
 

@@ -61,7 +61,7 @@ impl World {
         let mut wrong = Vec::new();
         for listing in records.listed.values() {
             let judged = listing.judged;
-            let place = (listing.entry.terminal, listing.entry.place);
+            let place = (listing.entry.key.terminal, listing.entry.key.place);
             let Some(judged) = judged.filter(|judged| judged.verdict == Verdict::Payable) else {
                 if judged.is_none_or(|judged| !judged.payable.is_zero()) {
                     wrong.push(format!("{place:?} is not payable and has {judged:?}"));
@@ -75,7 +75,7 @@ impl World {
             };
             let record = &debit.proof.record;
             let made = self.made(record.card).iter().any(|signed| signed.record == *record);
-            if !made || record.terminal != listing.entry.terminal {
+            if !made || record.terminal != listing.entry.key.terminal {
                 wrong.push(format!("{place:?} is payable, and no card made it there"));
             }
             if !paid.insert((record.card, record.counter.get())) {
@@ -136,7 +136,7 @@ impl World {
         }
         let known: BTreeSet<_> = records.written.iter().map(|(_, stored)| stored.head.hash).collect();
         let unknown = records.listed.values().filter(|of| {
-            let ours = self.terminals.iter().any(|terminal| terminal.id == of.entry.terminal);
+            let ours = self.terminals.iter().any(|terminal| terminal.id == of.entry.key.terminal);
             ours && !known.contains(&entry_hash(&of.entry.cose))
         });
         if unknown.count() > 0 {

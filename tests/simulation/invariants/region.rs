@@ -47,9 +47,9 @@ impl World {
         let invented: Vec<_> = records
             .listed
             .values()
-            .filter(|listing| self.terminals.iter().any(|terminal| terminal.id == listing.entry.terminal))
+            .filter(|listing| self.terminals.iter().any(|terminal| terminal.id == listing.entry.key.terminal))
             .filter(|listing| !written(entry_hash(&listing.entry.cose)))
-            .map(|listing| (listing.entry.terminal, listing.entry.place))
+            .map(|listing| (listing.entry.key.terminal, listing.entry.key.place))
             .collect();
         for (terminal, place) in invented {
             self.wrong(format!("the region has {place:?} of terminal {terminal}, who never wrote it"));

@@ -4,6 +4,7 @@ use pass::domain::card::CardStatus;
 use pass::domain::entry::{Body, Learnt};
 use pass::domain::{CardNumber, Season, Timestamp};
 use pass::ledger::{TenderTotal, verify};
+use pass::region::store::FeedPoint;
 use pass::wire::exchange::TerminalStanding;
 
 use super::Records;
@@ -122,7 +123,8 @@ impl World {
             let (card, sequence) = (debit.proof.record.card, stored.head.sequence);
             let denial = self.bureau.borrow().region().store().read(|tx| tx.denial(card)).unwrap();
             let Some(denial) = denial.filter(|_| self.terminals[t].has_one_history()) else { continue };
-            let known_before = self.terminals[t].has_heard(denial.position, sequence.get().saturating_sub(UNDER_WAY));
+            let from = FeedPoint { all: denial.position, own: 0 }.position();
+            let known_before = self.terminals[t].has_heard(from, sequence.get().saturating_sub(UNDER_WAY));
             if known_before && debit.learnt == Learnt::AtOnce {
                 self.wrong(format!("T{t} sold entry {sequence} to {}, which is denied", self.card_name(card)));
             }

@@ -1,0 +1,363 @@
+-- The region's store on PostgreSQL.
+--
+-- Instants are Unix seconds; amounts are in the unit of their slot (euro cents or seats); hashes are SHA-256; "body" columns hold the
+-- bytes of the wire, exactly as they were signed. Entries, records, verdicts, receipts and certificates are evidence: they are
+-- inserted and never changed, and triggers at the end say so. The tables are those of `sql/region/sqlite`, and the same statements run on
+-- both.
+--
+-- Ready to be spread over machines by an engine of this family: no sequences; every table has a column that it can be spread by, which is in all of
+-- its keys: `terminal_id` (in the feed: `audience`) for evidence and what a terminal is told, `card` (`replaced`, `holder`) for rights and
+-- consumption; the rest is small and is kept everywhere. An exchange writes to one terminal's tables alone; the cards' side follows in
+-- transactions of its own (`noted`). How to spread it: docs/region.md.
+
+-- One row: the region exists from this row on.
+CREATE TABLE region (
+    id         BIGINT PRIMARY KEY CHECK (id = 1),
+    root_key   BYTEA   NOT NULL CHECK (length(root_key) = 65),
+    created_at BIGINT NOT NULL
+);
+
+-- Region keys; the private halves are files. The greatest serial signs.
+CREATE TABLE region_key (
+    serial       BIGINT PRIMARY KEY,
+    body         BYTEA   NOT NULL CHECK (length(body) = 134),
+    made_at      BIGINT NOT NULL
+);
+
+-- Every version of each season's catalogue; the greatest counts.
+CREATE TABLE catalogue (
+    season       BIGINT NOT NULL,
+    version      BIGINT NOT NULL,
+    body         BYTEA   NOT NULL,
+    published_at BIGINT NOT NULL,
+    PRIMARY KEY (season, version)
+);
+
+-- Every version of the offline policy; a terminal knows those whose position it has confirmed.
+CREATE TABLE policy (
+    version      BIGINT PRIMARY KEY,
+    position     BIGINT NOT NULL,
+    body         BYTEA   NOT NULL,
+    published_at BIGINT NOT NULL
+);
+
+CREATE TABLE partner (
+    partner_id BIGINT PRIMARY KEY,
+    name       TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    added_at   BIGINT NOT NULL
+);
+
+CREATE TABLE partner_activity (
+    partner_id BIGINT NOT NULL REFERENCES partner,
+    activity   TEXT    NOT NULL,
+    PRIMARY KEY (partner_id, activity)
+);
+
+CREATE TABLE terminal (
+    terminal_id      BIGINT PRIMARY KEY CHECK (terminal_id BETWEEN 1 AND 4294967295),
+    partner_id       BIGINT NOT NULL REFERENCES partner,
+    -- The terminal that this one takes the place of, after a lost disk.
+    replaces         BIGINT REFERENCES terminal,
+    -- Whether it holds the entitlements of all cards, or of those that it has seen.
+    all_entitlements BIGINT NOT NULL CHECK (all_entitlements IN (0, 1)),
+    added_at         BIGINT NOT NULL,
+    -- The one-time code's secret, until the code's time is over; an answer that was lost is asked for again with it.
+    code_secret      BYTEA   CHECK (length(code_secret) = 17),
+    code_expires_at  BIGINT NOT NULL,
+    -- The keys that the terminal made, from its enrolment on; never changed.
+    entry_key        BYTEA   CHECK (length(entry_key) = 32),
+    card_key         BYTEA   CHECK (length(card_key) = 65),
+    enrolled_at      BIGINT,
+    -- The branch of its chain whose head the region acknowledges.
+    live_branch      BIGINT NOT NULL DEFAULT 0,
+    CHECK ((entry_key IS NULL) = (card_key IS NULL) AND (entry_key IS NULL) = (enrolled_at IS NULL))
+);
+
+-- Every change of a terminal's standing. It holds from the moment it is written; the terminal was told once it has confirmed the position in its
+-- own feed.
+CREATE TABLE terminal_standing (
+    terminal_id BIGINT NOT NULL REFERENCES terminal,
+    position    BIGINT NOT NULL,
+    standing    TEXT    NOT NULL CHECK (standing IN ('active', 'suspended', 'retired')),
+    -- For the desk: 'desk', 'fork', 'replaced'.
+    cause       TEXT    NOT NULL,
+    changed_at  BIGINT NOT NULL,
+    PRIMARY KEY (terminal_id, position)
+);
+
+CREATE TABLE terminal_certificate (
+    terminal_id BIGINT NOT NULL REFERENCES terminal,
+    season      BIGINT NOT NULL,
+    -- 1, 2, 3... within the terminal and season; the greatest is the newest.
+    number      BIGINT NOT NULL,
+    body        BYTEA   NOT NULL CHECK (length(body) = 154),
+    PRIMARY KEY (terminal_id, season, number)
+);
+
+-- The chain of a terminal is a line as long as nothing goes wrong: branch 0. A disk that was restored from a copy makes another branch.
+CREATE TABLE branch (
+    terminal_id     BIGINT NOT NULL REFERENCES terminal,
+    branch          BIGINT NOT NULL,
+    -- Where it leaves its parent: the last sequence that both have. Branch 0 has no parent and begins at the chain's beginning.
+    parent          BIGINT,
+    fork_sequence   BIGINT NOT NULL,
+    head_sequence   BIGINT NOT NULL,
+    head_hash       BYTEA   NOT NULL CHECK (length(head_hash) = 32),
+    -- Whether its entries are judged by what they say: branch 0, a branch that was joined, one that the desk has looked at.
+    settled         BIGINT NOT NULL CHECK (settled IN (0, 1)),
+    -- Where a join on another branch ended it: what comes after is a second machine.
+    closed_sequence BIGINT,
+    PRIMARY KEY (terminal_id, branch)
+);
+
+-- Every authentic entry, as it was signed.
+CREATE TABLE entry (
+    terminal_id      BIGINT NOT NULL,
+    branch           BIGINT NOT NULL,
+    sequence         BIGINT NOT NULL CHECK (sequence >= 1),
+    hash             BYTEA   NOT NULL CHECK (length(hash) = 32),
+    previous         BYTEA   NOT NULL CHECK (length(previous) = 32),
+    cose             BYTEA   NOT NULL,
+    received_at      BIGINT NOT NULL,
+    -- The kind's code; 'unreadable' for what this program cannot decode.
+    kind             TEXT    NOT NULL,
+    -- The card that it is about.
+    card             BIGINT,
+    -- What a debit is worth to the partner by its own word, in cents; the verdict says whether it is paid.
+    worth_cents      BIGINT NOT NULL,
+    -- What the terminal had when it wrote the entry, as the region's own log of exchanges proves it: the feed position that it had
+    -- confirmed, the time of that exchange, the sequence acknowledged then, and what waited since.
+    known_position   BIGINT NOT NULL,
+    known_at         BIGINT NOT NULL,
+    waiting_entries  BIGINT NOT NULL,
+    waiting_cents    BIGINT NOT NULL,
+    PRIMARY KEY (terminal_id, branch, sequence),
+    UNIQUE (terminal_id, hash),
+    FOREIGN KEY (terminal_id, branch) REFERENCES branch
+);
+
+-- How far the cards' side has dealt with a branch: what its entries say of cards is noted, and the cards are judged, after the exchange that brought them.
+-- To have entries looked at again, it is set back.
+CREATE TABLE noted (
+    terminal_id BIGINT NOT NULL,
+    branch      BIGINT NOT NULL,
+    sequence    BIGINT NOT NULL,
+    PRIMARY KEY (terminal_id, branch),
+    FOREIGN KEY (terminal_id, branch) REFERENCES branch
+);
+
+-- What the region says of an entry; the greatest version counts. Versions grow with the sequence, over all branches, because a terminal knows
+-- an entry by its sequence.
+CREATE TABLE verdict (
+    terminal_id   BIGINT NOT NULL,
+    sequence      BIGINT NOT NULL,
+    version       BIGINT NOT NULL CHECK (version >= 1),
+    branch        BIGINT NOT NULL,
+    -- NULL for payable, 0 for recorded, else the reason's number.
+    contest       BIGINT,
+    payable_cents BIGINT NOT NULL CHECK (payable_cents >= 0),
+    judged_at     BIGINT NOT NULL,
+    PRIMARY KEY (terminal_id, sequence, version),
+    FOREIGN KEY (terminal_id, branch, sequence) REFERENCES entry
+);
+
+-- Every exchange, once per request id: what the terminal said that it had, and what it was answered.
+CREATE TABLE exchange (
+    terminal_id    BIGINT NOT NULL REFERENCES terminal,
+    -- 1, 2, 3... within the terminal.
+    number         BIGINT NOT NULL,
+    request_id     BYTEA   NOT NULL CHECK (length(request_id) = 16),
+    received_at    BIGINT NOT NULL,
+    terminal_time  BIGINT NOT NULL,
+    head_sequence  BIGINT NOT NULL,
+    head_hash      BYTEA   NOT NULL CHECK (length(head_hash) = 32),
+    feed_position  BIGINT NOT NULL,
+    acked_sequence BIGINT NOT NULL,
+    version        TEXT    NOT NULL,
+    disk_free      BIGINT NOT NULL,
+    PRIMARY KEY (terminal_id, number),
+    UNIQUE (terminal_id, request_id)
+);
+CREATE INDEX exchange_by_head ON exchange (terminal_id, head_sequence, feed_position);
+
+-- Receipts, as they were signed.
+CREATE TABLE receipt (
+    terminal_id BIGINT NOT NULL REFERENCES terminal,
+    number      BIGINT NOT NULL,
+    sequence    BIGINT NOT NULL,
+    cose        BYTEA   NOT NULL,
+    PRIMARY KEY (terminal_id, number)
+);
+
+-- Sales and undos that a terminal reported to be in doubt, with what it had when it first did: a debit that turns out done later is judged by this.
+CREATE TABLE doubt (
+    terminal_id     BIGINT NOT NULL REFERENCES terminal,
+    transaction_id  BYTEA   NOT NULL CHECK (length(transaction_id) = 16),
+    card            BIGINT NOT NULL,
+    known_position  BIGINT NOT NULL,
+    known_at        BIGINT NOT NULL,
+    waiting_entries BIGINT NOT NULL,
+    waiting_cents   BIGINT NOT NULL,
+    reported_at     BIGINT NOT NULL,
+    PRIMARY KEY (terminal_id, transaction_id)
+);
+
+-- Cards. The row is there before the card is told its number.
+CREATE TABLE card (
+    card             BIGINT PRIMARY KEY,
+    holder           BYTEA   NOT NULL CHECK (length(holder) = 16),
+    issue            BIGINT NOT NULL CHECK (issue BETWEEN 1 AND 255),
+    profile          TEXT    NOT NULL,
+    reserved_at      BIGINT NOT NULL,
+    -- Its certificate and the SHA-256 of it, from the moment before the card is given it.
+    certificate      BYTEA   CHECK (length(certificate) = 163),
+    certificate_hash BYTEA   CHECK (length(certificate_hash) = 32),
+    -- When the card had everything and was checked.
+    issued_at        BIGINT,
+    -- The greatest entitlement serial that the card is known to hold.
+    holds_serial     BIGINT NOT NULL DEFAULT 0,
+    -- The card in whose place it is (R6).
+    replaces         BIGINT CHECK (replaces <> card)
+);
+
+-- Which of a holder's cards has which number: one number an issue.
+CREATE TABLE holder_card (
+    holder BYTEA   NOT NULL CHECK (length(holder) = 16),
+    issue  BIGINT NOT NULL,
+    card   BIGINT NOT NULL,
+    PRIMARY KEY (holder, issue)
+);
+
+CREATE TABLE entitlement (
+    card    BIGINT NOT NULL REFERENCES card,
+    serial  BIGINT NOT NULL,
+    season  BIGINT NOT NULL,
+    body    BYTEA   NOT NULL CHECK (length(body) = 211),
+    made_at BIGINT NOT NULL,
+    PRIMARY KEY (card, serial)
+);
+
+-- A card in the place of another (R6), from the moment before it is given its certificate. A card is replaced at most once.
+CREATE TABLE replacement (
+    replaced  BIGINT PRIMARY KEY REFERENCES card,
+    card      BIGINT NOT NULL CHECK (card <> replaced),
+    -- The season whose consumption the new card takes over.
+    season    BIGINT NOT NULL,
+    -- The code of the benefit that the fee was taken from; NULL when it was waived, or taken when the making was begun before.
+    fee_from  TEXT,
+    fee_cents BIGINT NOT NULL CHECK (fee_cents >= 0 AND (fee_from IS NULL) = (fee_cents = 0))
+);
+
+-- What replaced cards have consumed, as it was charged to the newest card in their line, with the entitlement that charges it. The sum
+-- over a replaced card's slot is what was carried over so far. A card's first entitlement charges what was known when it was made, later ones
+-- what came late.
+CREATE TABLE carried (
+    replaced BIGINT NOT NULL,
+    card     BIGINT NOT NULL,
+    serial   BIGINT NOT NULL,
+    slot     BIGINT NOT NULL CHECK (slot BETWEEN 0 AND 15),
+    -- Less than 0: given back.
+    amount   BIGINT NOT NULL CHECK (amount <> 0),
+    PRIMARY KEY (card, serial, replaced, slot),
+    FOREIGN KEY (card, serial) REFERENCES entitlement
+);
+CREATE INDEX carried_by_replaced ON carried (replaced, slot);
+
+-- The deny list. Denials are final.
+CREATE TABLE denial (
+    card      BIGINT PRIMARY KEY REFERENCES card,
+    reason    TEXT    NOT NULL CHECK (reason IN ('lost', 'stolen', 'broken')),
+    denied_at BIGINT NOT NULL,
+    -- A terminal had it once it has confirmed this position.
+    position  BIGINT NOT NULL UNIQUE
+);
+
+-- What cards have signed, whoever brought it. Two rows for one counter: the card was cloned.
+CREATE TABLE card_record (
+    card        BIGINT NOT NULL REFERENCES card,
+    counter     BIGINT NOT NULL CHECK (counter >= 1),
+    record      BYTEA   NOT NULL CHECK (length(record) = 52),
+    signature   BYTEA   NOT NULL CHECK (length(signature) = 64),
+    learnt_at   BIGINT NOT NULL,
+    PRIMARY KEY (card, counter, record)
+);
+
+-- Where the entries about a card are, in the order in which they came.
+CREATE TABLE card_entry (
+    card        BIGINT NOT NULL,
+    terminal_id BIGINT NOT NULL,
+    branch      BIGINT NOT NULL,
+    sequence    BIGINT NOT NULL,
+    received_at BIGINT NOT NULL,
+    PRIMARY KEY (card, received_at, terminal_id, branch, sequence)
+);
+
+-- Which terminals have shown an entry of a card: they are sent its entitlements and the records wanted of it.
+CREATE TABLE card_seen (
+    card        BIGINT NOT NULL,
+    terminal_id BIGINT NOT NULL,
+    PRIMARY KEY (card, terminal_id)
+);
+
+-- Sales that a cashier gave up: never payable.
+CREATE TABLE abandoned (
+    terminal_id    BIGINT NOT NULL,
+    transaction_id BYTEA   NOT NULL CHECK (length(transaction_id) = 16),
+    card           BIGINT NOT NULL,
+    PRIMARY KEY (card, terminal_id, transaction_id)
+);
+
+-- Debits that the region was asked to take back, with the entitlement that gave the right back.
+CREATE TABLE undone (
+    card               BIGINT NOT NULL REFERENCES card,
+    counter            BIGINT NOT NULL,
+    -- NULL when the season was over or nothing could be given back.
+    entitlement_serial BIGINT,
+    PRIMARY KEY (card, counter)
+);
+
+-- The records that are being asked for, one range a card.
+CREATE TABLE records_wanted (
+    card         BIGINT PRIMARY KEY REFERENCES card,
+    from_counter BIGINT NOT NULL,
+    to_counter   BIGINT NOT NULL
+);
+
+-- The newest position of each feed: that of all terminals (audience 0), and each terminal's own. Taking a position is changing the row, so that positions are
+-- committed in their order.
+CREATE TABLE feed_head (
+    audience BIGINT PRIMARY KEY CHECK (audience >= 0),
+    position BIGINT NOT NULL CHECK (position >= 0)
+);
+INSERT INTO feed_head (audience, position) VALUES (0, 0);
+
+-- The feed as it has to be told to somebody who knows nothing: what is superseded is gone. Denials are never superseded.
+CREATE TABLE feed_item (
+    -- 0: every terminal; -1: those that hold all entitlements, with positions of feed 0; else this terminal.
+    audience BIGINT NOT NULL CHECK (audience >= -1),
+    position BIGINT NOT NULL,
+    -- What it is about; a newer item of the same audience and subject takes its place.
+    subject  TEXT    NOT NULL,
+    body     BYTEA   NOT NULL,
+    PRIMARY KEY (audience, position),
+    UNIQUE (audience, subject)
+);
+
+CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0]; END $$;
+CREATE TRIGGER region_key_is_kept BEFORE DELETE ON region_key FOR EACH ROW EXECUTE FUNCTION refuse_change('region keys are kept');
+CREATE TRIGGER entry_is_kept BEFORE DELETE ON entry FOR EACH ROW EXECUTE FUNCTION refuse_change('entries are kept');
+CREATE TRIGGER entry_is_final BEFORE UPDATE ON entry FOR EACH ROW EXECUTE FUNCTION refuse_change('entries do not change');
+CREATE TRIGGER verdict_is_kept BEFORE DELETE ON verdict FOR EACH ROW EXECUTE FUNCTION refuse_change('verdicts are kept');
+CREATE TRIGGER verdict_is_final BEFORE UPDATE ON verdict FOR EACH ROW EXECUTE FUNCTION refuse_change('a changed verdict is a new version');
+CREATE TRIGGER receipt_is_kept BEFORE DELETE ON receipt FOR EACH ROW EXECUTE FUNCTION refuse_change('receipts are kept');
+CREATE TRIGGER receipt_is_final BEFORE UPDATE ON receipt FOR EACH ROW EXECUTE FUNCTION refuse_change('receipts do not change');
+CREATE TRIGGER card_record_is_kept BEFORE DELETE ON card_record FOR EACH ROW EXECUTE FUNCTION refuse_change('records are kept');
+CREATE TRIGGER card_record_is_final BEFORE UPDATE ON card_record FOR EACH ROW EXECUTE FUNCTION refuse_change('records do not change');
+CREATE TRIGGER denial_is_kept BEFORE DELETE ON denial FOR EACH ROW EXECUTE FUNCTION refuse_change('denials are final');
+CREATE TRIGGER denial_is_final BEFORE UPDATE ON denial FOR EACH ROW EXECUTE FUNCTION refuse_change('denials are final');
+CREATE TRIGGER entitlement_is_kept BEFORE DELETE ON entitlement FOR EACH ROW EXECUTE FUNCTION refuse_change('entitlements are kept');
+CREATE TRIGGER entitlement_is_final BEFORE UPDATE ON entitlement FOR EACH ROW EXECUTE FUNCTION refuse_change('a changed entitlement is a new serial');
+CREATE TRIGGER replacement_is_kept BEFORE DELETE ON replacement FOR EACH ROW EXECUTE FUNCTION refuse_change('replacements are kept');
+CREATE TRIGGER replacement_is_final BEFORE UPDATE ON replacement FOR EACH ROW EXECUTE FUNCTION refuse_change('replacements are final');
+CREATE TRIGGER carried_is_kept BEFORE DELETE ON carried FOR EACH ROW EXECUTE FUNCTION refuse_change('what was charged is kept');
+CREATE TRIGGER carried_is_final BEFORE UPDATE ON carried FOR EACH ROW EXECUTE FUNCTION refuse_change('a changed charge is a new entitlement');
