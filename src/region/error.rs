@@ -233,6 +233,9 @@ impl RegionError {
                 )
             }
             Self::Key(KeyError::Crypto(error)) | Self::Crypto(error) => format!("Rien n'a pu être signé : {error}."),
+            Self::Store(StoreError::Address(what)) => {
+                format!("L'adresse de la base ne peut pas être lue ({what}) : corrigez --store.")
+            }
             Self::Store(error) => format!("La base de la région fait défaut : {error}."),
             Self::OtherRoot(path) => {
                 format!("{} n'est pas la clé racine de cette région : donnez la bonne avec --root-key.", path.display())
@@ -333,6 +336,9 @@ impl RegionError {
                 format!("{} is no P-256 private key: put the right file there, from the backup.", path.display())
             }
             Self::Key(KeyError::Crypto(error)) | Self::Crypto(error) => format!("Nothing could be signed: {error}."),
+            Self::Store(StoreError::Address(what)) => {
+                format!("The address of the store cannot be read ({what}): correct --store.")
+            }
             Self::Store(error) => format!("The region's store failed: {error}."),
             Self::OtherRoot(path) => {
                 format!("{} is not the root key of this region: give the right one with --root-key.", path.display())

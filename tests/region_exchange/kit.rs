@@ -1,5 +1,6 @@
 //! A region in a directory of its own, terminals as small as can be, and virtual cards made at the region's bureau.
 
+use super::Stores;
 use pass::card::{Opened, Opener, TerminalKey, Trust};
 use pass::crypto::{
     Ed25519Key, P256Key, TrustedKeys, chain_beginning_hash, enrolment_key, entry_hash, mac0, random, sign1_ed25519,
@@ -18,6 +19,7 @@ use pass::ledger::{VerifiedAnswer, verify_answer};
 use pass::region::config::{CatalogueFile, SHIPPED_CATALOGUE};
 use pass::region::desk::CODE_HOURS;
 use pass::region::replacement::{Fee, Replacement};
+use pass::region::store::Location;
 use pass::region::{Refused, Region, RegionError};
 use pass::virtual_card::{CardInReader, CardMemory, InProcess, MemoryStorage, VirtualCard};
 use pass::wire::apdu::Protocol;
@@ -50,19 +52,31 @@ pub(crate) fn hours(hours: u32) -> Timestamp {
 pub(crate) struct World {
     pub(crate) region: Region,
     pub(crate) directory: tempfile::TempDir,
+    stores: Stores,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let catalogue = CatalogueFile::parse(SHIPPED_CATALOGUE).unwrap();
-        let region = Region::create(&directory.path().join("region"), &catalogue, SEASON, EVENING).unwrap();
-        Self { region, directory }
+        let (data, stores) = (directory.path().join("region"), Stores::new(directory.path()));
+        let region = Region::create_on(&data, &stores.location(), &catalogue, SEASON, EVENING).unwrap();
+        Self { region, directory, stores }
+    }
+
+    /// What names it to the program.
+    pub(crate) fn arguments(&self) -> [String; 4] {
+        let store = match self.stores.location() {
+            Location::Sqlite(path) => format!("sqlite:{}", path.display()),
+            Location::Postgres(url) => url,
+        };
+        let data = self.directory.path().join("region").display().to_string();
+        ["--data".to_owned(), data, "--store".to_owned(), store]
     }
 
     /// The same region as another program has it open.
     pub(crate) fn opened_again(&self) -> Region {
-        Region::open(&self.directory.path().join("region")).unwrap()
+        Region::open_on(&self.directory.path().join("region"), &self.stores.location()).unwrap()
     }
 
     /// A terminal of a new partner with this activity, enrolled.
@@ -455,4 +469,16 @@ impl Heard {
         };
         self.items.iter().filter_map(entitlement).collect()
     }
+}
+
+/// Runs the program.
+pub(crate) fn pass_region(arguments: &[&str]) -> std::process::Output {
+    std::process::Command::new(env!("CARGO_BIN_EXE_pass-region")).args(arguments).output().unwrap()
+}
+
+/// What a verb says to a script.
+pub(crate) fn json(arguments: &[&str]) -> serde_json::Value {
+    let output = pass_region(arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
 }

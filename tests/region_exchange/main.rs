@@ -9,3 +9,16 @@ mod kit;
 mod program;
 mod replacement;
 mod verdicts;
+
+/// Where a world has its store.
+struct Stores(std::path::PathBuf);
+
+impl Stores {
+    fn new(directory: &std::path::Path) -> Self {
+        Self(directory.join("region"))
+    }
+
+    fn location(&self) -> pass::region::store::Location {
+        pass::region::embedded(&self.0)
+    }
+}

@@ -3,24 +3,14 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use pass::region::Region;
 use pass::wire::code::EnrolmentCode;
 use serde_json::Value;
 
-use super::kit::{Machine, enrolment_answer};
-
-fn pass_region(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pass-region")).args(arguments).output().unwrap()
-}
-
-pub(crate) fn json(arguments: &[&str]) -> Value {
-    let output = pass_region(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+use super::kit::{Machine, enrolment_answer, json, pass_region};
 
 /// A region with a partner and a terminal; its code.
 fn made_region(data: &str) -> EnrolmentCode {

@@ -12,8 +12,7 @@ use pass::region::replacement::Fee;
 use pass::virtual_card::{CardInReader, CardMemory, Effect, Fault, Faulty, InProcess, MemoryStorage, VirtualCard};
 use pass::wire::apdu::Protocol;
 
-use super::kit::{BOOKS, CINEMA, Card, SCHOOL_BOOKS, SEASON, SPORT, World, code, hours};
-use super::program::json;
+use super::kit::{BOOKS, CINEMA, Card, SCHOOL_BOOKS, SEASON, SPORT, World, code, hours, json};
 
 fn fee_from(benefit: &str) -> Fee {
     Fee::From(benefit.to_owned())
@@ -423,8 +422,9 @@ fn the_desk_sees_which_card_is_in_whose_place() {
     let world = World::new();
     let old = lost(&world, &world.card(), hours(1));
     let (_, made) = world.replace(old, &Fee::MostLeft, hours(2)).unwrap();
-    let data = world.directory.path().join("region");
-    let show = |card: CardNumber| json(&["card", "show", "--data", data.to_str().unwrap(), &card.digits(), "--json"]);
+    let place = world.arguments();
+    let [data, directory, store, location] = place.each_ref().map(String::as_str);
+    let show = |card: CardNumber| json(&["card", "show", data, directory, store, location, &card.digits(), "--json"]);
     let (before, after) = (show(old), show(made.card));
     assert_eq!((before["replaces"].as_str(), before["replaced_by"].as_str()), (None, Some(&*made.card.digits())));
     assert_eq!((after["replaces"].as_str(), after["replaced_by"].as_str()), (Some(&*old.digits()), None));

@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::super::desk::CODE_HOURS;
+use super::super::error::RegionError;
+use super::super::store::Location;
+use super::super::{Region, embedded};
 use crate::domain::refusal::{DenialReason, Language};
 
 /// La région PASS : échanges avec les terminaux, guichet, cartes / The region of the PASS: exchanges, desk, cards
@@ -86,6 +89,24 @@ pub(super) struct Data {
     /// Dossier de la région / Directory of the region
     #[arg(long, value_name = "DIR", env = "PASS_REGION_DATA")]
     pub(super) data: PathBuf,
+    /// Base : sqlite:FICHIER ou postgres://... (sinon un fichier du dossier) / Store: sqlite:FILE or postgres://... (a file of the directory otherwise)
+    #[arg(long, value_name = "STORE", env = "PASS_REGION_STORE", hide_env_values = true)]
+    pub(super) store: Option<String>,
+}
+
+impl Data {
+    /// Where its store is.
+    pub(super) fn location(&self) -> Result<Location, RegionError> {
+        Ok(match &self.store {
+            Some(text) => Location::parse(text)?,
+            None => embedded(&self.data),
+        })
+    }
+
+    /// Opens the region.
+    pub(super) fn open(&self) -> Result<Region, RegionError> {
+        Region::open_on(&self.data, &self.location()?)
+    }
 }
 
 #[derive(Args)]

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::super::Region;
 use super::super::bench::read_entry;
 use super::super::desk::{CardFile, Correction, Corrections};
 use super::super::error::RegionError;
@@ -33,7 +32,7 @@ const CARD_POLL: Duration = Duration::from_millis(200);
 pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError> {
     match verb {
         CardVerb::Issue { data, reader, profile, replaces, fee_from, waive_fee, wait } => {
-            let region = Region::open(&data.data)?;
+            let region = data.open()?;
             let wait = Duration::from_secs(u64::from(wait));
             let Some(old) = replaces else {
                 let profile = code(&profile)?;
@@ -55,7 +54,7 @@ pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError>
         }
         CardVerb::Deny { data, card, reason } => {
             let (card, reason) = (CardNumber::parse(&card)?, DenialReason::from(reason));
-            let denial = Region::open(&data.data)?.deny_card(card, reason, now())?;
+            let denial = data.open()?.deny_card(card, reason, now())?;
             let (code, at) = (denial.reason.code(), denial.denied_at);
             printer.done(
                 &json!({ "card_number": card.digits(), "reason": code, "denied_at": at.to_string() }),
@@ -74,7 +73,7 @@ pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError>
             let read = |texts: &[String]| texts.iter().map(|text| Correction::parse(text)).collect::<Result<_, _>>();
             let corrections = Corrections { granted: read(&grant)?, opening: read(&opening)? };
             let season = season.map(Season::new);
-            let made = Region::open(&data.data)?.entitle_card(card, season, &corrections, now())?;
+            let made = data.open()?.entitle_card(card, season, &corrections, now())?;
             let (serial, season) = (made.serial, made.season);
             printer.done(
                 &json!({ "card_number": card.digits(), "season": season.get(), "serial": serial.get() }),
@@ -86,7 +85,7 @@ pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError>
             )
         }
         CardVerb::Show { data, card } => {
-            let file = Region::open(&data.data)?.card_file(CardNumber::parse(&card)?)?;
+            let file = data.open()?.card_file(CardNumber::parse(&card)?)?;
             if printer.is_json() { printer.line(&card_json(&file).to_string()) } else { show_card(&file, printer) }
         }
     }
@@ -283,7 +282,7 @@ fn amount_text(benefit: &Benefit, amount: u32) -> String {
 }
 
 pub(super) fn entries(arguments: &Entries, printer: &Printer) -> Result<(), RegionError> {
-    let region = Region::open(&arguments.data.data)?;
+    let region = arguments.data.open()?;
     let mut catalogues: BTreeMap<Season, Option<Catalogue>> = BTreeMap::new();
     region.store().read(|tx| {
         tx.list_entries(arguments.terminal.map(TerminalId::new), |listing| {

@@ -63,7 +63,7 @@ fn verb(verb: Verb, printer: &Printer) -> Result<(), RegionError> {
         Verb::Terminal { verb } => network::terminal(verb, printer),
         Verb::Card { verb } => cards::card(verb, printer),
         Verb::Key { verb: KeyVerb::Rotate(rotate) } => {
-            let certificate = Region::open(&rotate.data.data)?.rotate_key(rotate.root_key.as_deref(), now())?;
+            let certificate = rotate.data.open()?.rotate_key(rotate.root_key.as_deref(), now())?;
             let serial = certificate.serial;
             printer.done(
                 &serde_json::json!({ "key_serial": serial.get() }),
@@ -110,7 +110,7 @@ fn make(init: &Init, printer: &Printer) -> Result<(), RegionError> {
     let season = init.season.map(Season::new).or(catalogue.season).unwrap_or(Season::at(now));
     // What does not fit together is said before anything is made.
     catalogue.catalogue(season, 1).map_err(|error| RegionError::Config { file: name, error })?;
-    Region::create(&init.data.data, &catalogue, season, now)?;
+    Region::create_on(&init.data.data, &init.data.location()?, &catalogue, season, now)?;
     let directory = init.data.data.display();
     printer.done(
         &serde_json::json!({ "data": directory.to_string(), "season": season.get(), "key_serial": 1 }),
@@ -134,7 +134,7 @@ fn run_server(arguments: &Serve, printer: &Printer) -> Result<(), RegionError> {
         (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.clone(), key: key.clone() }),
         _ => None,
     };
-    let region = Region::open(&arguments.data.data)?;
+    let region = arguments.data.open()?;
     let listening = |address: &str| {
         let sentence = printer.text("La région écoute sur", "The region listens on");
         let mut out = std::io::stdout().lock();
@@ -150,7 +150,7 @@ fn publish_catalogue(publish: &Publish, printer: &Printer) -> Result<(), RegionE
     let now = now();
     let (name, file) = read_catalogue(Some(&publish.file))?;
     let season = publish.season.map(Season::new).or(file.season).unwrap_or(Season::at(now));
-    let made = Region::open(&publish.data.data)?.publish_catalogue(&name, &file, season, now)?;
+    let made = publish.data.open()?.publish_catalogue(&name, &file, season, now)?;
     let version = made.version;
     printer.done(
         &serde_json::json!({ "season": season.get(), "version": version }),
@@ -162,7 +162,7 @@ fn publish_catalogue(publish: &Publish, printer: &Printer) -> Result<(), RegionE
 fn publish_policy(publish: &Publish, printer: &Printer) -> Result<(), RegionError> {
     let text = read_text(&publish.file)?;
     let file = publish.file.display().to_string();
-    let version = Region::open(&publish.data.data)?.publish_policy(&file, &text, now())?.version;
+    let version = publish.data.open()?.publish_policy(&file, &text, now())?.version;
     printer.done(
         &serde_json::json!({ "version": version }),
         &format!("La politique hors ligne, version {version}, part avec le prochain échange de chaque terminal."),
@@ -173,7 +173,7 @@ fn publish_policy(publish: &Publish, printer: &Printer) -> Result<(), RegionErro
 /// A request that came in a file: the same messages, carried by hand.
 fn answer_file(arguments: &args::Answer, printer: &Printer) -> Result<(), RegionError> {
     let request = read_file(&arguments.request)?;
-    let region = Region::open(&arguments.data.data)?;
+    let region = arguments.data.open()?;
     let now = now();
     let answer = match region.exchange(&request, now) {
         Err(Refused::Malformed) => region.enrol(&request, now),

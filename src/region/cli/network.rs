@@ -2,7 +2,6 @@
 
 use serde_json::json;
 
-use super::super::Region;
 use super::super::desk::TerminalFile;
 use super::super::error::RegionError;
 use super::super::store::standing_code;
@@ -28,7 +27,7 @@ pub(super) fn partner(verb: PartnerVerb, printer: &Printer) -> Result<(), Region
             let mut activities = activity.iter().map(|text| code(text)).collect::<Result<Vec<_>, _>>()?;
             activities.sort();
             activities.dedup();
-            let (region, now) = (Region::open(&data.data)?, now());
+            let (region, now) = (data.open()?, now());
             let useless = region.activities_without_benefit(&activities, now)?;
             let id = region.add_partner(&name, activities, now)?;
             if !useless.is_empty() {
@@ -45,7 +44,7 @@ pub(super) fn partner(verb: PartnerVerb, printer: &Printer) -> Result<(), Region
             )
         }
         PartnerVerb::List { data } => {
-            for row in Region::open(&data.data)?.partners()? {
+            for row in data.open()?.partners()? {
                 let activities: Vec<&str> = row.partner.activities.iter().map(Code::as_str).collect();
                 let (id, name) = (row.id, &row.partner.name);
                 let line = format!("{id}\t{name}\t{}", activities.join(", "));
@@ -61,7 +60,7 @@ pub(super) fn terminal(verb: TerminalVerb, printer: &Printer) -> Result<(), Regi
     match verb {
         TerminalVerb::Add { data, partner, replaces, valid_hours, all_entitlements } => {
             let (partner, replaces) = (PartnerId::new(partner), replaces.map(TerminalId::new));
-            let region = Region::open(&data.data)?;
+            let region = data.open()?;
             let code = region.add_terminal(partner, replaces, all_entitlements, valid_hours, now())?;
             let id = code.terminal;
             printer.done(
@@ -72,7 +71,7 @@ pub(super) fn terminal(verb: TerminalVerb, printer: &Printer) -> Result<(), Regi
         }
         TerminalVerb::Suspend(one) => {
             let id = chosen(&one);
-            Region::open(&one.data.data)?.suspend_terminal(id, now())?;
+            one.data.open()?.suspend_terminal(id, now())?;
             printer.done(
                 &json!({ "terminal_id": id.get(), "standing": standing_code(TerminalStanding::Suspended) }),
                 &format!("Le terminal {id} est suspendu ; il l'apprend à son prochain échange."),
@@ -81,7 +80,7 @@ pub(super) fn terminal(verb: TerminalVerb, printer: &Printer) -> Result<(), Regi
         }
         TerminalVerb::Resume(one) => {
             let id = chosen(&one);
-            Region::open(&one.data.data)?.resume_terminal(id, now())?;
+            one.data.open()?.resume_terminal(id, now())?;
             printer.done(
                 &json!({ "terminal_id": id.get(), "standing": standing_code(TerminalStanding::Active) }),
                 &format!("Le terminal {id} peut vendre ; il l'apprend à son prochain échange."),
@@ -89,7 +88,7 @@ pub(super) fn terminal(verb: TerminalVerb, printer: &Printer) -> Result<(), Regi
             )
         }
         TerminalVerb::List { data } => {
-            Region::open(&data.data)?.terminals()?.iter().try_for_each(|file| list_terminal(file, printer))
+            data.open()?.terminals()?.iter().try_for_each(|file| list_terminal(file, printer))
         }
     }
 }

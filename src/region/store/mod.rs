@@ -61,7 +61,8 @@ impl Location {
         match text.split_once(':') {
             Some(("sqlite", file)) if !file.is_empty() => Ok(Self::Sqlite(PathBuf::from(file))),
             Some(("postgres" | "postgresql", _)) => Ok(Self::Postgres(text.to_owned())),
-            _ => Err(StoreError::Address(format!("{text:?} is neither sqlite:FILE nor postgres://..."))),
+            // It is not shown: it may have a password.
+            _ => Err(StoreError::Address("it is neither sqlite:FILE nor postgres://...".to_owned())),
         }
     }
 }

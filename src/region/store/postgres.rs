@@ -41,7 +41,9 @@ impl From<tokio_postgres::Error> for StoreError {
         if code == Some(&SqlState::T_R_SERIALIZATION_FAILURE) || code == Some(&SqlState::T_R_DEADLOCK_DETECTED) {
             return Self::Conflict;
         }
-        Self::Postgres(error.into())
+        let said = error.as_db_error().map(|said| said.message().to_owned());
+        let source = || std::error::Error::source(&error).map(|source| format!("{error}: {source}"));
+        Self::Postgres(said.or_else(source).unwrap_or_else(|| error.to_string()).into())
     }
 }
 
