@@ -31,6 +31,7 @@ pub mod rights;
 pub mod server;
 pub mod signing;
 pub mod store;
+mod worker;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};

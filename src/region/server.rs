@@ -21,11 +21,13 @@ use axum_server::tls_rustls::RustlsConfig;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Semaphore;
 
+use super::Judging;
 use super::Region;
 use super::enrolment::ENROLMENT_BYTES_MAX;
 use super::error::RegionError;
 use super::message::Refused;
 use super::store::Audience;
+use super::worker::Worker;
 use crate::domain::Timestamp;
 use crate::wire::exchange::REQUEST_BYTES_MAX;
 
@@ -58,7 +60,9 @@ pub struct TlsFiles {
 type Deal = fn(&Region, &[u8], Timestamp) -> Result<Vec<u8>, Refused>;
 
 struct Service {
-    region: Region,
+    region: Arc<Region>,
+    /// Who settles accounts, where exchanges do not.
+    worker: Option<Worker>,
     clock: Clock,
     room: Semaphore,
 }
@@ -87,7 +91,7 @@ pub fn serve(
         end_on_signal(&handle)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         listening(&format!("{scheme}://{real}"));
-        run(router(region, clock), listener, tls, handle).await.map_err(cannot_listen)
+        run(router(region, clock)?, listener, tls, handle).await.map_err(cannot_listen)
     })
 }
 
@@ -138,10 +142,19 @@ async fn run(
     }
 }
 
-/// The routes.
-pub fn router(region: Region, clock: Clock) -> Router {
-    let service = Arc::new(Service { region, clock, room: Semaphore::new(REQUESTS_MAX) });
-    Router::new()
+/// The routes. On a store that other programs share accounts are settled beside the exchanges, as long as the router lives.
+///
+/// # Errors
+/// [`RegionError::System`].
+pub fn router(mut region: Region, clock: Clock) -> Result<Router, RegionError> {
+    let shared = !region.store().is_embedded();
+    if shared {
+        region.set_judging(Judging::Apart);
+    }
+    let region = Arc::new(region);
+    let worker = if shared { Some(Worker::start(Arc::clone(&region), Arc::clone(&clock))?) } else { None };
+    let service = Arc::new(Service { region, worker, clock, room: Semaphore::new(REQUESTS_MAX) });
+    let router = Router::new()
         .route("/v1/exchanges", post(exchange))
         .route("/v1/enrolments", post(enrolment))
         .route("/healthz", get(health))
@@ -149,11 +162,16 @@ pub fn router(region: Region, clock: Clock) -> Router {
         .method_not_allowed_fallback(async || {
             problem(StatusCode::METHOD_NOT_ALLOWED, "method", "This address does not take this method.")
         })
-        .with_state(service)
+        .with_state(service);
+    Ok(router)
 }
 
 async fn exchange(State(service): State<Arc<Service>>, request: Request) -> Response {
-    answer(service, request, REQUEST_BYTES_MAX, Region::exchange).await
+    let answered = answer(Arc::clone(&service), request, REQUEST_BYTES_MAX, Region::exchange).await;
+    if let Some(worker) = &service.worker {
+        worker.wake();
+    }
+    answered
 }
 
 async fn enrolment(State(service): State<Arc<Service>>, request: Request) -> Response {

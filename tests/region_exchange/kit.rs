@@ -135,7 +135,7 @@ impl World {
 pub(crate) struct Card {
     pub(crate) reader: InProcess<CardInReader>,
     storage: MemoryStorage,
-    number: Option<CardNumber>,
+    pub(crate) number: Option<CardNumber>,
 }
 
 impl Card {

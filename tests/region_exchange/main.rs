@@ -5,6 +5,7 @@ mod bureau;
 mod chain;
 mod enrolment;
 mod feed;
+mod http;
 mod kit;
 mod program;
 mod replacement;

@@ -1,15 +1,14 @@
 //! The program as people and scripts meet it: exit codes and sentences, and the real server over TCP, with TLS and without.
 
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use pass::region::Region;
 use pass::wire::code::EnrolmentCode;
 use serde_json::Value;
 
+use super::http::{Server, request, talk};
 use super::kit::{Machine, enrolment_answer, json, pass_region};
 
 /// A region with a partner and a terminal; its code.
@@ -96,69 +95,13 @@ fn the_verbs_speak_json_to_scripts_and_sentences_to_people() {
     assert!(warned.status.success() && String::from_utf8(warned.stderr).unwrap().contains("opera"));
 }
 
-/// A server that ends with the test.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(data: &str, more: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_pass-region"))
-            .args(["serve", "--data", data, "--listen", "127.0.0.1:0"])
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim_end().rsplit_once("://").unwrap().1.to_owned();
-        Self { child, address }
-    }
-
-    /// Tells it to end, and waits.
-    fn end(mut self) -> bool {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-        self.child.wait().unwrap().success()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // One that has ended needs no end.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn request(method: &str, path: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nHost: region\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        body.len()
-    );
-    [head.as_bytes(), body].concat()
-}
-
-/// Sends a request and splits the answer: status, head, body.
-fn talk(stream: &mut (impl Read + Write), request: &[u8]) -> (u16, String, Vec<u8>) {
-    stream.write_all(request).unwrap();
-    let mut answer = Vec::new();
-    // A TLS end without notice is an end all the same.
-    let _ = stream.read_to_end(&mut answer);
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n").unwrap();
-    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
-    (head[9..12].parse().unwrap(), head.to_lowercase(), answer[end + 4..].to_vec())
-}
-
 #[test]
 fn the_server_enrols_over_tcp_while_the_desk_works_and_ends_when_told() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("region").to_str().unwrap().to_owned();
     let code = made_region(&data);
     let server = Server::start(&data, &[]);
-    let ask = |request: &[u8]| talk(&mut TcpStream::connect(&server.address).unwrap(), request);
+    let ask = |request: &[u8]| talk(&mut TcpStream::connect(&server.address).unwrap(), request).unwrap();
     assert_eq!(ask(&request("GET", "/healthz", "", b"")).0, 200);
     let cose = "application/cose";
     let (status, head, body) = ask(&request("POST", "/v1/enrolments", cose, &Machine::new().request(&code)));
@@ -204,7 +147,8 @@ fn the_server_speaks_tls() {
         .with_no_client_auth();
     let connection = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
     let tcp = TcpStream::connect(&server.address).unwrap();
-    let (status, _, body) = talk(&mut rustls::StreamOwned::new(connection, tcp), &request("GET", "/healthz", "", b""));
+    let (status, _, body) =
+        talk(&mut rustls::StreamOwned::new(connection, tcp), &request("GET", "/healthz", "", b"")).unwrap();
     assert_eq!((status, body.as_slice()), (200, b"ok\n".as_slice()));
     assert!(server.end());
 }

@@ -9,6 +9,9 @@ mod chain;
 mod enrolment;
 #[path = "../region_exchange/feed.rs"]
 mod feed;
+mod fleet;
+#[path = "../region_exchange/http.rs"]
+mod http;
 #[path = "../region_exchange/kit.rs"]
 mod kit;
 #[path = "../support/postgres.rs"]

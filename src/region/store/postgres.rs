@@ -168,10 +168,11 @@ impl<'c> PostgresTransaction<'c> {
     }
 
     pub(super) fn end(self, purpose: Purpose) -> Stored<()> {
-        Ok(match purpose {
+        match purpose {
             Purpose::Read => self.handle.block_on(self.transaction.rollback())?,
             Purpose::Write => self.handle.block_on(self.transaction.commit())?,
-        })
+        }
+        Ok(())
     }
 
     /// Prepared once a connection, then kept.

@@ -102,10 +102,11 @@ impl<'c> SqliteTransaction<'c> {
     }
 
     pub(super) fn end(self, purpose: Purpose) -> Stored<()> {
-        Ok(match purpose {
+        match purpose {
             Purpose::Read => self.0.rollback()?,
             Purpose::Write => self.0.commit()?,
-        })
+        }
+        Ok(())
     }
 
     /// Prepared once a connection, then kept.
