@@ -1,5 +1,7 @@
 //! The region's server as a process of its own, and just enough of HTTP to talk to it.
 
+#![allow(dead_code, reason = "every suite uses another part of it")]
+
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 
@@ -22,6 +24,11 @@ impl Server {
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim_end().rsplit_once("://").unwrap().1.to_owned();
         Self { child, address }
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Tells it to end, and waits.

@@ -1,7 +1,9 @@
 //! A PostgreSQL server of the tests' own: its own directory, its own socket, no port. It ends with the last test that has it.
 
+#![allow(dead_code, reason = "every suite uses another part of it")]
+
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,6 +21,7 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 pub(crate) struct Server {
     directory: tempfile::TempDir,
     programs: PathBuf,
+    durability: &'static str,
     postmaster: Mutex<Option<Child>>,
 }
 
@@ -26,7 +29,8 @@ pub(crate) struct Server {
 pub(crate) struct Database {
     /// As `--store` takes it.
     pub(crate) url: String,
-    _server: Arc<Server>,
+    name: String,
+    server: Arc<Server>,
 }
 
 impl Database {
@@ -48,20 +52,53 @@ impl Database {
 
     /// On this server.
     pub(crate) fn on(server: &Arc<Server>) -> Self {
+        Self::made(server, "template1")
+    }
+
+    /// Another one with everything that is in this one. Nobody may have this one open.
+    pub(crate) fn copied(&self) -> Self {
+        Self::made(&self.server, &self.name)
+    }
+
+    fn made(server: &Arc<Server>, template: &str) -> Self {
         let name = format!("region{}", DATABASES.fetch_add(1, Ordering::Relaxed));
-        let made = server.command("createdb").args(["-h", server.socket(), "-U", "pass", &name]).output().unwrap();
+        let arguments = ["-h", server.socket(), "-U", "pass", "-T", template, &name];
+        let made = server.command("createdb").args(arguments).output().unwrap();
         assert!(made.status.success(), "createdb: {}", String::from_utf8_lossy(&made.stderr));
         let url = format!("postgres:///{name}?host={}&user=pass", server.socket());
-        Self { url, _server: Arc::clone(server) }
+        Self { url, name, server: Arc::clone(server) }
+    }
+
+    /// Runs a statement with psql, which gives it `input`.
+    pub(crate) fn psql(&self, statement: &str, input: &str) {
+        let mut psql = self
+            .server
+            .command("psql")
+            .args(["-q", "-v", "ON_ERROR_STOP=1", "-h", self.server.socket(), "-U", "pass", "-d", &self.name])
+            .args(["-c", statement])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        psql.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        assert!(psql.wait().unwrap().success(), "{statement}");
     }
 }
 
 impl Server {
-    /// Makes a server and starts it.
+    /// Makes a server and starts it. What it commits would not survive the machine, only itself: that is enough for a story, and quicker.
     pub(crate) fn start() -> Self {
+        Self::start_with("fsync=off")
+    }
+
+    /// The same, and what it commits is on the disk.
+    pub(crate) fn start_durable() -> Self {
+        Self::start_with("fsync=on")
+    }
+
+    fn start_with(durability: &'static str) -> Self {
         let programs = programs();
         let directory = tempfile::Builder::new().prefix("pass-pg-").tempdir().unwrap();
-        let server = Self { directory, programs, postmaster: Mutex::new(None) };
+        let server = Self { directory, programs, durability, postmaster: Mutex::new(None) };
         if let Some((user, group)) = stand_in() {
             std::os::unix::fs::chown(server.directory.path(), Some(user), Some(group)).unwrap();
         }
@@ -83,7 +120,7 @@ impl Server {
             .command("postgres")
             .arg("-D")
             .arg(self.data())
-            .args(["-k", self.socket(), "-c", "listen_addresses=", "-c", "max_connections=200", "-c", "fsync=off"])
+            .args(["-k", self.socket(), "-c", "listen_addresses=", "-c", "max_connections=200", "-c", self.durability])
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()
