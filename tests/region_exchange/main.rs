@@ -8,4 +8,5 @@ mod feed;
 mod kit;
 mod program;
 mod replacement;
+mod revocation;
 mod verdicts;
