@@ -102,6 +102,8 @@ fn the_verbs_speak_json_to_scripts_and_sentences_to_people() {
     assert_eq!(json(&["terminal", "list", "--data", &data, "--json"])["state"], "not-enrolled");
     assert_eq!(said(&["entries", "--data", &data, "--json"]), "");
     assert_eq!(json(&["terminal", "suspend", "--data", &data, "1", "--json"])["standing"], "suspended");
+    assert_eq!(json(&["terminal", "revoke", "--data", &data, "1", "--json"])["standing"], "retired");
+    assert_eq!(json(&["terminal", "list", "--data", &data, "--json"])["cause"], "revoked");
     let warned = pass_region(&["partner", "add", "--data", &data, "--name", "L'Estive", "--activity", "opera"]);
     assert!(warned.status.success() && String::from_utf8(warned.stderr).unwrap().contains("opera"));
 }
