@@ -15,6 +15,9 @@ mod http;
 mod kit;
 #[path = "../tests/support/postgres.rs"]
 mod postgres;
+#[allow(dead_code, reason = "for the kit")]
+#[path = "../tests/region_exchange/stores.rs"]
+mod stores;
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -43,19 +46,6 @@ const SEATS: usize = 5;
 const AT_ONCE: usize = 100;
 const CLIENTS: usize = 8;
 const PLAN: Plan = Plan { turns: 3, operations: 1 };
-
-/// Where the kit's worlds have their stores.
-struct Stores(PathBuf);
-
-impl Stores {
-    fn new(directory: &Path) -> Self {
-        Self(directory.join("region"))
-    }
-
-    fn location(&self) -> Location {
-        embedded(&self.0)
-    }
-}
 
 fn now() -> Timestamp {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();

@@ -26,7 +26,7 @@ use super::judge::{CardFacts, EntryFacts, Judgement, consumed, gap, judge, past_
 use super::rights::carry;
 use super::signing::Signer;
 use super::store::{
-    Audience, CardRow, DenialRow, EntryKey, FeedPoint, Judged, Knowledge, NewVerdict, PolicyRow, StoreError,
+    Audience, CardRow, DenialRow, EntryKey, FeedPoint, Judged, Knowledge, NewVerdict, PolicyRow, Standing, StoreError,
     StoredEntry, Tx,
 };
 
@@ -231,6 +231,7 @@ impl<'a> Bench<'a> {
         };
         let known = FeedPoint::of(knowledge.position);
         let told = self.tx.standing_known_at(terminal, known.own)?;
+        let revoked = self.tx.standing(terminal)?.and_then(Standing::revoked_since);
         let key = card.and_then(|card| card.certificate).map(|certificate| certificate.public_key);
         let proven = match (&entry.body, key) {
             (Body::CardRead(read), Some(key)) => read_is_proven(read, &key),
@@ -244,7 +245,9 @@ impl<'a> Bench<'a> {
             settled: self.chain(terminal)?.is_settled(stored.key.place),
             certificates,
             denied: denial.is_some_and(|denial| denial.position <= known.all),
-            suspended: told.is_some_and(|told| told.standing != TerminalStanding::Active),
+            // Whoever has the disk writes what time they like, and need not have heard of anything: what came afterwards was written afterwards.
+            suspended: told.is_some_and(|told| told.standing != TerminalStanding::Active)
+                || revoked.is_some_and(|since| stored.received_at >= since),
             past_policy,
             proven,
             entry,

@@ -19,12 +19,12 @@ use crate::wire::feed::Item;
 
 use super::certificates::renew;
 use super::error::RegionError;
-use super::feed::pages;
+use super::feed::{Pages, pages};
 use super::intake::{Halt, Incoming, Intake, Taken, read_entries};
 use super::message::Refused;
 use super::rights::newest;
 use super::signing::Signer;
-use super::store::{Audience, ExchangeRow, TerminalKeys, TerminalRow, Tx};
+use super::store::{Audience, ExchangeRow, Standing, TerminalKeys, TerminalRow, Tx};
 use super::{Judging, Region};
 
 /// A request that its terminal has signed.
@@ -136,12 +136,17 @@ fn answer(
     for doubt in &message.in_doubt {
         tell_what_ends(tx, signer, terminal.id, doubt)?;
     }
-    let standing = tx.standing(terminal.id)?.map_or(TerminalStanding::Active, |standing| standing.standing);
+    let known = tx.standing(terminal.id)?;
+    let standing = known.map_or(TerminalStanding::Active, |standing| standing.standing);
     let entitlements = match standing {
         TerminalStanding::Active => asked_for(tx, signer, &message.cards, now)?,
         TerminalStanding::Suspended | TerminalStanding::Retired => Vec::new(),
     };
-    let pages = pages(tx, signer, terminal, message.feed_position, now)?;
+    // A stolen disk learns nothing more: no card number, no denial, no verdict.
+    let pages = match known.and_then(Standing::revoked_since) {
+        None => pages(tx, signer, terminal, message.feed_position, now)?,
+        Some(_) => Pages { pages: Vec::new(), more: false, to: message.feed_position },
+    };
     // What was halted will not go better at once.
     let more_entries = taken.halt.is_none() && !taken.forked && taken.head.sequence < message.head.sequence;
     Ok(ExchangeAnswer {

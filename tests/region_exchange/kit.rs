@@ -1,6 +1,6 @@
 //! A region in a directory of its own, terminals as small as can be, and virtual cards made at the region's bureau.
 
-use super::Stores;
+use super::stores::Stores;
 use pass::card::{Opened, Opener, TerminalKey, Trust};
 use pass::crypto::{
     Ed25519Key, P256Key, TrustedKeys, chain_beginning_hash, enrolment_key, entry_hash, mac0, random, sign1_ed25519,
@@ -396,7 +396,12 @@ impl Terminal {
     }
 
     pub(crate) fn message(&self, request: &ExchangeRequest) -> Vec<u8> {
-        sign1_ed25519(&self.signing_key(), Content::ExchangeRequest, self.id, encode(request)).encode()
+        self.message_of(encode(request))
+    }
+
+    /// Any payload, signed as a request.
+    pub(crate) fn message_of(&self, payload: Vec<u8>) -> Vec<u8> {
+        sign1_ed25519(&self.signing_key(), Content::ExchangeRequest, self.id, payload).encode()
     }
 
     /// One exchange of everything, as a terminal does it: the answer is checked with the terminal's own code.

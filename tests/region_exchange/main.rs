@@ -7,19 +7,9 @@ mod enrolment;
 mod feed;
 mod http;
 mod kit;
+mod limits;
 mod program;
 mod replacement;
+mod revocation;
+mod stores;
 mod verdicts;
-
-/// Where a world has its store.
-struct Stores(std::path::PathBuf);
-
-impl Stores {
-    fn new(directory: &std::path::Path) -> Self {
-        Self(directory.join("region"))
-    }
-
-    fn location(&self) -> pass::region::store::Location {
-        pass::region::embedded(&self.0)
-    }
-}

@@ -18,18 +18,8 @@ mod kit;
 mod postgres;
 #[path = "../region_exchange/replacement.rs"]
 mod replacement;
+#[path = "../region_exchange/revocation.rs"]
+mod revocation;
+mod stores;
 #[path = "../region_exchange/verdicts.rs"]
 mod verdicts;
-
-/// Where a world has its store.
-struct Stores(postgres::Database);
-
-impl Stores {
-    fn new(_directory: &std::path::Path) -> Self {
-        Self(postgres::Database::new())
-    }
-
-    fn location(&self) -> pass::region::store::Location {
-        pass::region::store::Location::parse(&self.0.url).unwrap()
-    }
-}

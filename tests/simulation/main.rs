@@ -19,6 +19,8 @@
 mod books;
 mod chance;
 mod clock;
+#[path = "../support/directory.rs"]
+mod directory;
 mod invariants;
 mod line;
 mod market;

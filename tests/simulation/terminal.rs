@@ -25,10 +25,10 @@ use pass::wire::exchange::ExchangeRequest;
 
 use crate::Fault;
 use crate::clock::TerminalClock;
+use crate::directory::copy;
 use crate::line::Bureau;
 use crate::reader::{Card, Port, Slot, insert};
 use crate::shared::Shared;
-use crate::template::copy;
 
 /// Hears what the counter answers, and asks the region for it when the line is up.
 struct Ear {
