@@ -400,3 +400,26 @@ fn what_needs_no_card_is_done_whatever_lies_in_the_reader() {
     assert!(matches!(shop.ask(without_card), Outcome::UndoRequested(_)));
     assert!(matches!(shop.redeem(None), Outcome::Refused(refused) if refused.refusal == Refusal::NotAPass));
 }
+
+#[test]
+fn a_card_that_is_denied_while_a_sale_begins_is_not_sold_to_unless_the_sale_was_durable_before() {
+    let mut refused = 0;
+    for steps in 0..12 {
+        let region = Region::new();
+        let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+        shop.tap(&card);
+        shop.request_and_begin(redemption(None), steps);
+        let begun = shop.in_doubt() == 1 || consumed(&card, CINEMA) == 1;
+        shop.exchange(&region, vec![Item::Denial(region.denial(issued(&card).certificate.card))]);
+        match shop.waited() {
+            Outcome::Granted(_) => assert!(begun, "sold after {steps} steps"),
+            Outcome::Refused(why) => {
+                assert_eq!((why.refusal, begun), (Refusal::CardDenied, false), "after {steps} steps");
+                refused += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+        agree(&shop, &card, u32::from(begun));
+    }
+    assert!(refused > 3, "the denial is known at every step before the intent");
+}
