@@ -44,6 +44,8 @@ const fn get_response(length: u8) -> [u8; 5] {
 
 /// The longest answer that is put together from pieces: no object of the profile is half as long.
 const ANSWER_BYTES_MAX: usize = 512;
+/// In so many pieces an answer may come: a reader that splits at 32 bytes needs half as many.
+const PIECES_MAX: usize = 16;
 
 /// Sends `command` and collects its answer. `61 xx` is followed with GET RESPONSE; `6C xx` is followed for READ commands only, because it
 /// sends the command a second time.
@@ -60,7 +62,12 @@ pub fn exchange(transport: &mut dyn Transport, command: &Command, le: Le) -> Res
         answer = send(transport, &apdu)?;
     }
     let mut data = std::mem::take(&mut answer.data);
+    let mut pieces = 0;
     while let Some(length) = answer.status.bytes_available() {
+        pieces += 1;
+        if pieces > PIECES_MAX {
+            return Err(ExchangeError::Malformed);
+        }
         answer = send(transport, &get_response(length))?;
         if let Some(exact) = answer.status.exact_length() {
             answer = send(transport, &get_response(exact))?;

@@ -211,12 +211,13 @@ impl Session {
     /// [`CannotRead`].
     pub fn read_records(&self, transport: &mut dyn Transport, from: Counter) -> Result<Vec<SignedRecord>, CannotRead> {
         let newest = self.state.counter.get();
-        let wanted = (newest + 1).saturating_sub(from.get().max(1)).min(RECORDS_MAX as u32);
+        // The counter is the card's word: one that is at its end must not end the terminal.
+        let wanted = newest.saturating_sub(from.get().saturating_sub(1)).min(RECORDS_MAX as u32);
         (1..=wanted)
             .map(|number| {
                 // At most 16.
                 let signed = self.read_record(transport, number as u8)?;
-                let expected = newest + 1 - number;
+                let expected = newest - (number - 1);
                 if signed.record.counter.get() == expected { Ok(signed) } else { Err(CannotRead::NoAnswer) }
             })
             .collect()

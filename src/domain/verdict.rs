@@ -53,7 +53,7 @@ contests! {
     Abandoned 11 "abandoned",
     /// The card was denied, and the terminal had been served the denial.
     CardDenied 12 "card-denied",
-    /// The terminal was suspended, and had been told so.
+    /// The terminal was suspended, and had been told so; or its keys were revoked before the entry came.
     TerminalSuspended 13 "terminal-suspended",
     /// The terminal sold past the hard limits of its policy.
     OfflinePolicy 14 "offline-policy",

@@ -23,7 +23,7 @@ use super::error::RegionError;
 use super::judge::{CardFacts, EntryFacts, Judgement, consumed, gap, judge, past_policy};
 use super::rights::carry;
 use super::signing::Signer;
-use super::store::{Audience, CardRow, DenialRow, EntryId, Knowledge, Place, StoreError, StoredEntry, Tx};
+use super::store::{Audience, CardRow, DenialRow, EntryId, Knowledge, Place, Standing, StoreError, StoredEntry, Tx};
 
 /// After so long without the records that would fill a gap in a card's counters they are asked for: by then every terminal
 /// within its policy has reported.
@@ -180,6 +180,7 @@ impl<'a> Bench<'a> {
             None => Vec::new(),
         };
         let told = self.tx.standing_known_at(terminal, knowledge.position)?;
+        let revoked = self.tx.standing(terminal)?.and_then(Standing::revoked_since);
         let key = card.and_then(|card| card.certificate).map(|certificate| certificate.public_key);
         let proven = match (&entry.body, key) {
             (Body::CardRead(read), Some(key)) => read_is_proven(read, &key),
@@ -193,7 +194,9 @@ impl<'a> Bench<'a> {
             settled: self.chain(terminal)?.is_settled(stored.place),
             certificates,
             denied: denial.is_some_and(|denial| denial.position <= knowledge.position),
-            suspended: told.is_some_and(|told| told.standing != TerminalStanding::Active),
+            // Whoever has the disk writes what time they like, and need not have heard of anything: what came afterwards was written afterwards.
+            suspended: told.is_some_and(|told| told.standing != TerminalStanding::Active)
+                || revoked.is_some_and(|since| stored.received_at >= since),
             past_policy,
             proven,
             entry,

@@ -17,6 +17,7 @@ use super::Region;
 use super::bench::{Bench, load_chain};
 use super::chain::BEGINNING;
 use super::config::{CatalogueFile, parse_policy};
+use super::enrolment::retire;
 use super::error::RegionError;
 use super::keys;
 use super::rights::{self, Rights, entitle};
@@ -226,6 +227,20 @@ impl Region {
     /// As [`Region::suspend_terminal`].
     pub fn resume_terminal(&self, id: TerminalId, now: Timestamp) -> Result<(), RegionError> {
         self.change_standing(id, TerminalStanding::Active, now)
+    }
+
+    /// Revokes the keys of a terminal whose disk is in strange hands, for good. It is given no certificate any more: a card
+    /// refuses it once it has met a terminal that was certified after those that it has ran out, which is 45 days later at the most. Whatever the region receives of it from now on is kept and not paid, whenever it says that it was written; and it learns nothing of the
+    /// feed.
+    ///
+    /// # Errors
+    /// [`RegionError::NoTerminal`], the store's.
+    pub fn revoke_terminal(&self, id: TerminalId, now: Timestamp) -> Result<(), RegionError> {
+        self.store().write(|tx| {
+            terminal(tx, id)?;
+            let signer = self.signer(tx)?;
+            retire(tx, &signer, id, Cause::Revoked, now)
+        })
     }
 
     fn change_standing(&self, id: TerminalId, to: TerminalStanding, now: Timestamp) -> Result<(), RegionError> {

@@ -105,19 +105,25 @@ fn take_keys(
     tx.enrol(terminal.id, &keys)?;
     tx.open_chain(terminal.id, chain_beginning_hash(terminal.id, &entry))?;
     if let Some(old) = terminal.replaces {
-        retire(tx, signer, old, now)?;
+        retire(tx, signer, old, Cause::Replaced, now)?;
     }
     Ok(keys)
 }
 
-/// Another terminal takes the place of `old`. Its chain stays open for what may still come of it, and the records that died with its
-/// disk are asked for from now on.
-fn retire(tx: &Tx<'_>, signer: &Signer, old: TerminalId, now: Timestamp) -> Result<(), RegionError> {
-    let standing = tx.standing(old)?.map(|standing| standing.standing);
-    if standing == Some(TerminalStanding::Retired) {
+/// Another terminal takes the place of `old`, or its keys are revoked, which a replacement does not undo. Its chain stays open for what may still
+/// come of it, and the records that died with its disk are asked for from now on.
+pub(super) fn retire(
+    tx: &Tx<'_>,
+    signer: &Signer,
+    old: TerminalId,
+    cause: Cause,
+    now: Timestamp,
+) -> Result<(), RegionError> {
+    let retired = tx.standing(old)?.filter(|standing| standing.standing == TerminalStanding::Retired);
+    if retired.is_some_and(|retired| retired.cause == cause || retired.cause == Cause::Revoked) {
         return Ok(());
     }
-    tx.set_standing(old, TerminalStanding::Retired, Cause::Replaced, now)?;
+    tx.set_standing(old, TerminalStanding::Retired, cause, now)?;
     let mut bench = Bench::new(tx, signer, now);
     for card in tx.cards_of_terminal(old)? {
         bench.judge_card(card)?;

@@ -16,12 +16,12 @@ use crate::wire::exchange::{
 use super::Region;
 use super::certificates::renew;
 use super::error::RegionError;
-use super::feed::pages;
+use super::feed::{Pages, pages};
 use super::intake::{Halt, Incoming, Intake, Taken, read_entries};
 use super::message::Refused;
 use super::rights::newest;
 use super::signing::Signer;
-use super::store::{ExchangeRow, TerminalKeys, TerminalRow, Tx};
+use super::store::{ExchangeRow, Standing, TerminalKeys, TerminalRow, Tx};
 
 /// A request that its terminal has signed.
 struct Request {
@@ -101,7 +101,8 @@ fn answer(
     intake.note_doubts(message.head, &message.in_doubt)?;
     let taken = intake.take(entries, *halt)?;
     renew(tx, signer, terminal, keys.card, now)?;
-    let standing = tx.standing(terminal.id)?.map_or(TerminalStanding::Active, |standing| standing.standing);
+    let known = tx.standing(terminal.id)?;
+    let standing = known.map_or(TerminalStanding::Active, |standing| standing.standing);
     let entitlements = match standing {
         TerminalStanding::Active => asked_for(tx, signer, &message.cards, now)?,
         TerminalStanding::Suspended | TerminalStanding::Retired => Vec::new(),
@@ -121,7 +122,11 @@ fn answer(
         },
         now,
     )?;
-    let pages = pages(tx, signer, terminal, message.feed_position, now)?;
+    // A stolen disk learns nothing more: no card number, no denial, no verdict.
+    let pages = match known.and_then(Standing::revoked_since) {
+        None => pages(tx, signer, terminal, message.feed_position, now)?,
+        Some(_) => Pages { pages: Vec::new(), more: false, to: message.feed_position },
+    };
     // What was halted will not go better at once.
     let more_entries = taken.halt.is_none() && !taken.forked && taken.head.sequence < message.head.sequence;
     let answer = ExchangeAnswer {

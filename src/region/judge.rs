@@ -58,7 +58,7 @@ pub struct EntryFacts {
     pub certificates: Vec<TerminalCertificate>,
     /// The card was denied, and the terminal had been served that.
     pub denied: bool,
-    /// The terminal was suspended or retired, and had been told.
+    /// The terminal was suspended or retired, and had been told; or its keys were revoked before the entry came.
     pub suspended: bool,
     /// The terminal sold past the hard limits of the policy that it had.
     pub past_policy: bool,

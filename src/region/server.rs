@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -31,8 +31,12 @@ use crate::wire::exchange::REQUEST_BYTES_MAX;
 /// The content type of every message (RFC 9052, 2).
 const COSE: &str = "application/cose";
 
-/// Requests that are dealt with at once; one more is told to come again.
+/// Requests whose bodies are waited for at once; one more is told to come again. Many, because it costs nothing to be slow; not more, because of the
+/// memory that they take.
+const BODIES_MAX: usize = 256;
+/// Requests that are dealt with at once, of those that have come whole; the others wait for so long.
 const REQUESTS_MAX: usize = 64;
+const ROOM_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a client may take to send its header, and then its body.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
@@ -59,6 +63,7 @@ type Deal = fn(&Region, &[u8], Timestamp) -> Result<Vec<u8>, Refused>;
 struct Service {
     region: Region,
     clock: Clock,
+    bodies: Semaphore,
     room: Semaphore,
 }
 
@@ -139,7 +144,8 @@ async fn run(
 
 /// The routes.
 pub fn router(region: Region, clock: Clock) -> Router {
-    let service = Arc::new(Service { region, clock, room: Semaphore::new(REQUESTS_MAX) });
+    let service =
+        Arc::new(Service { region, clock, bodies: Semaphore::new(BODIES_MAX), room: Semaphore::new(REQUESTS_MAX) });
     Router::new()
         .route("/v1/exchanges", post(exchange))
         .route("/v1/enrolments", post(enrolment))
@@ -163,21 +169,25 @@ async fn answer(service: Arc<Service>, request: Request, bytes_max: usize, deal:
     if !is_cose(&request) {
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "Send the message as application/cose.");
     }
-    let Ok(_room) = service.room.try_acquire() else {
-        let mut full = problem(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at once: send it again.");
-        full.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-        return full;
-    };
+    let Ok(_body) = service.bodies.try_acquire() else { return full() };
     let body = match read_body(request.into_body(), bytes_max).await {
         Ok(body) => body,
         Err(response) => return response,
     };
+    // Who sends slowly keeps nobody from being dealt with.
+    let Ok(Ok(_room)) = tokio::time::timeout(ROOM_TIMEOUT, service.room.acquire()).await else { return full() };
     let (region, now) = (Arc::clone(&service), (service.clock)());
     match tokio::task::spawn_blocking(move || deal(&region.region, &body, now)).await {
         Ok(Ok(message)) => ([(header::CONTENT_TYPE, COSE)], message).into_response(),
         Ok(Err(refused)) => refusal(&refused),
         Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "failed", "The region could not deal with the message."),
     }
+}
+
+fn full() -> Response {
+    let mut full = problem(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at once: send it again.");
+    full.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    full
 }
 
 /// A message without content type is taken for what it should be.
@@ -190,6 +200,10 @@ fn is_cose(request: &Request) -> bool {
 }
 
 async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Response> {
+    // One that says itself that it is too long is not waited for.
+    if body.size_hint().lower() > bytes_max as u64 {
+        return Err(refusal(&Refused::TooLarge));
+    }
     match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, bytes_max)).await {
         Ok(Ok(body)) => Ok(body),
         // The one error that the limit gives; a connection that broke will not see the answer.

@@ -23,6 +23,10 @@ pub enum CborError {
     NotDeterministic,
 }
 
+/// The most items of an array, and the most pairs of a map: twice over what the longest list of any message may have. An item that takes one byte
+/// in a message takes many in memory.
+pub const ITEMS_MAX: usize = 2048;
+
 /// Writes CBOR to memory.
 pub struct Writer(minicbor::Encoder<Vec<u8>>);
 
@@ -220,12 +224,13 @@ impl<'b> Reader<'b> {
         }
     }
 
-    /// A length that the remaining bytes can hold: every item has at least one byte, so a short message cannot announce a long array.
+    /// A length that no list exceeds and that the remaining bytes can hold: every item has at least one byte, so a short message cannot announce a long
+    /// array.
     fn definite(&self, length: Result<Option<u64>, minicbor::decode::Error>) -> Result<usize, CborError> {
         let here = CborError::Malformed(self.0.position());
         let length = self.or_malformed(length)?.and_then(|length| usize::try_from(length).ok()).ok_or(here.clone())?;
         let remaining = self.0.input().len().saturating_sub(self.0.position());
-        if length <= remaining { Ok(length) } else { Err(here) }
+        if length <= remaining.min(ITEMS_MAX) { Ok(length) } else { Err(here) }
     }
 }
 
@@ -436,6 +441,13 @@ pub(crate) use {cbor_array, cbor_choice, cbor_code, cbor_newtype};
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_list_of_nothing_is_refused_before_it_is_read() {
+        let list = |length: usize| encode(&vec![Opaque(Vec::new()); length]);
+        assert_eq!(decode::<Vec<Opaque>>(&list(ITEMS_MAX)).map(|list| list.len()), Ok(ITEMS_MAX));
+        assert_eq!(decode::<Vec<Opaque>>(&list(ITEMS_MAX + 1)), Err(CborError::Malformed(3)));
+    }
 
     #[test]
     fn a_value_has_one_encoding() {

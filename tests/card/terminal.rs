@@ -1,11 +1,11 @@
 //! The terminal's side and the card's side of the profile, face to face, on T=1 and on T=0.
 
-use pass::card::{InDoubt, Opener, TerminalKey, Trust};
+use pass::card::{CannotOpen, InDoubt, Opener, TerminalKey, Trust};
 use pass::crypto::TrustedKeys;
 use pass::domain::card::TerminalCertificate;
 use pass::domain::ids::KeySerial;
 use pass::virtual_card::{CardInReader, Effect, Fault, Faulty, InProcess, MemoryStorage, VirtualCard};
-use pass::wire::apdu::Protocol;
+use pass::wire::apdu::{Protocol, Transport, TransportError};
 use pass::wire::card::Instruction;
 
 use crate::kit::{CINEMA, KEYS, TERMINAL, back, entitled, key_certificate, seat, terminal_certificate};
@@ -83,4 +83,28 @@ fn a_card_with_an_older_region_key_is_given_the_newer_one() {
         let mut opened = open(&mut reader, renewed);
         assert!(opened.session.debit(&mut reader, &KEYS.terminal, TERMINAL, seat(1)).is_ok(), "{protocol:?}");
     }
+}
+
+/// A card that gives every answer in pieces of one byte, and never the last.
+struct Endless(u32);
+
+impl Transport for Endless {
+    fn protocol(&self) -> Protocol {
+        Protocol::T0
+    }
+
+    fn transmit(&mut self, _: &[u8]) -> Result<Vec<u8>, TransportError> {
+        self.0 += 1;
+        Ok(vec![0x6F, 0x61, 0x01])
+    }
+}
+
+#[test]
+fn a_card_whose_answer_never_ends_is_given_up() {
+    let mut trust = Trust::new(TrustedKeys::new(KEYS.root.public_key()));
+    let terminal = TerminalKey { key: &KEYS.terminal, certificate: terminal_certificate(|_| {}) };
+    let mut card = Endless(0);
+    let opened = Opener { trust: &mut trust, terminal }.open(&mut card);
+    assert!(matches!(opened, Err(CannotOpen::Unreadable(None))), "{opened:?}");
+    assert_eq!(card.0, 17, "the command, and sixteen times GET RESPONSE");
 }

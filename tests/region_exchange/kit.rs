@@ -382,7 +382,12 @@ impl Terminal {
     }
 
     pub(crate) fn message(&self, request: &ExchangeRequest) -> Vec<u8> {
-        sign1_ed25519(&self.signing_key(), Content::ExchangeRequest, self.id, encode(request)).encode()
+        self.message_of(encode(request))
+    }
+
+    /// Any payload, signed as a request.
+    pub(crate) fn message_of(&self, payload: Vec<u8>) -> Vec<u8> {
+        sign1_ed25519(&self.signing_key(), Content::ExchangeRequest, self.id, payload).encode()
     }
 
     /// One exchange of everything, as a terminal does it: the answer is checked with the terminal's own code.

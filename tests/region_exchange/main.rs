@@ -6,6 +6,8 @@ mod chain;
 mod enrolment;
 mod feed;
 mod kit;
+mod limits;
 mod program;
 mod replacement;
+mod revocation;
 mod verdicts;

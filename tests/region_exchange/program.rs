@@ -102,6 +102,8 @@ fn the_verbs_speak_json_to_scripts_and_sentences_to_people() {
     assert_eq!(json(&["terminal", "list", "--data", &data, "--json"])["state"], "not-enrolled");
     assert_eq!(said(&["entries", "--data", &data, "--json"]), "");
     assert_eq!(json(&["terminal", "suspend", "--data", &data, "1", "--json"])["standing"], "suspended");
+    assert_eq!(json(&["terminal", "revoke", "--data", &data, "1", "--json"])["standing"], "retired");
+    assert_eq!(json(&["terminal", "list", "--data", &data, "--json"])["cause"], "revoked");
     let warned = pass_region(&["partner", "add", "--data", &data, "--name", "L'Estive", "--activity", "opera"]);
     assert!(warned.status.success() && String::from_utf8(warned.stderr).unwrap().contains("opera"));
 }
@@ -193,6 +195,42 @@ fn the_server_enrols_over_tcp_while_the_desk_works_and_ends_when_told() {
     let (status, _, _) = ask(&request("POST", "/v1/enrolments", cose, &[0; 5000]));
     assert_eq!(status, 413);
     assert!(server.end());
+}
+
+#[test]
+fn clients_that_dawdle_keep_nobody_from_being_answered() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("region").to_str().unwrap().to_owned();
+    let code = made_region(&data);
+    let server = Server::start(&data, &[]);
+    let head = b"POST /v1/exchanges HTTP/1.1\r\nHost: region\r\nContent-Length: 1000\r\n\r\n";
+    // More of them than are dealt with at once; each says that it has a message, and does not send it.
+    let dawdling: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&server.address).unwrap();
+            stream.write_all(head).unwrap();
+            stream
+        })
+        .collect();
+    let enrol = request("POST", "/v1/enrolments", "application/cose", &Machine::new().request(&code));
+    let (status, _, _) = talk(&mut TcpStream::connect(&server.address).unwrap(), &enrol);
+    assert_eq!((status, dawdling.len()), (200, 100));
+}
+
+#[test]
+fn a_message_larger_than_a_request_is_not_read_to_its_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("region").to_str().unwrap().to_owned();
+    made_region(&data);
+    let server = Server::start(&data, &[]);
+    // Over the network: nothing of the body is sent, and its length alone is refused.
+    let head =
+        b"POST /v1/exchanges HTTP/1.1\r\nHost: region\r\nConnection: close\r\nContent-Length: 1000000000000\r\n\r\n";
+    assert_eq!(talk(&mut TcpStream::connect(&server.address).unwrap(), head).0, 413);
+    // By file: one that has no end.
+    let answer = directory.path().join("answer");
+    let said = pass_region(&["answer", "--data", &data, "/dev/zero", answer.to_str().unwrap(), "--lang", "en"]);
+    assert!(!said.status.success() && !answer.exists());
 }
 
 #[test]

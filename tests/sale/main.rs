@@ -5,6 +5,7 @@
 mod counter;
 mod doubts;
 mod rules;
+mod threats;
 #[path = "../support/world.rs"]
 #[allow(dead_code, reason = "every test program uses another part of it")]
 mod world;

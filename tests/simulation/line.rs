@@ -11,8 +11,8 @@ use pass::wire::cose::{Algorithm, Content, Sign1};
 use pass::wire::exchange::{ExchangeAnswer, Receipt};
 
 use crate::Fault;
+use crate::directory::copy;
 use crate::shared::Shared;
-use crate::template::copy;
 
 /// Something under way.
 #[derive(Clone, Debug)]

@@ -18,6 +18,8 @@
 mod books;
 mod chance;
 mod clock;
+#[path = "../support/directory.rs"]
+mod directory;
 mod disk;
 mod invariants;
 mod line;

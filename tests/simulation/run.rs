@@ -11,11 +11,12 @@ use tempfile::TempDir;
 
 use crate::books::Till;
 use crate::clock::TrueTime;
+use crate::directory::directory;
 use crate::line::{Bureau, Line, Message};
 use crate::misfortune::Misfortunes;
 use crate::reader::{Card, Nature};
 use crate::shared::Shared;
-use crate::template::{Template, Templates, directory};
+use crate::template::{Template, Templates};
 use crate::terminal::{Taken, Terminal};
 
 /// Everything.

@@ -17,6 +17,8 @@ use pass::wire::cose::{Content, Mac0};
 use pass::wire::exchange::{EnrolmentAnswer, EnrolmentRequest, Health, PROTOCOL_VERSION};
 use tempfile::TempDir;
 
+use crate::directory::directory;
+
 /// A Saturday evening in the season 2026.
 const EVENING: Timestamp = Timestamp::new(1_795_891_200);
 const SEASON: Season = Season::new(2026);
@@ -88,33 +90,6 @@ impl Templates {
 
 fn code(code: &str) -> Code {
     Code::new(code).unwrap()
-}
-
-/// A directory that no disk makes slow.
-pub(crate) fn directory() -> TempDir {
-    let memory = Path::new("/dev/shm");
-    let builder = || {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("pass-simulation-");
-        builder
-    };
-    if memory.is_dir() { builder().tempdir_in(memory).unwrap() } else { builder().tempdir().unwrap() }
-}
-
-/// Copies what a directory has, but for SQLite's index of its log, which a program that starts makes anew.
-pub(crate) fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let (source, target) = (entry.path(), to.join(entry.file_name()));
-        if source.is_dir() {
-            copy(&source, &target);
-        } else if !entry.file_name().to_string_lossy().ends_with("-shm") {
-            fs::copy(&source, &target).unwrap();
-        }
-    }
-    // The region's directory of keys must be its owner's alone, and fs::copy keeps the rights of files only.
-    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
 }
 
 impl Template {

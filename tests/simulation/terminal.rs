@@ -26,11 +26,11 @@ use pass::wire::exchange::ExchangeRequest;
 use crate::Fault;
 use crate::chance::Chance;
 use crate::clock::TerminalClock;
+use crate::directory::copy;
 use crate::disk;
 use crate::line::Bureau;
 use crate::reader::{Card, Port, Slot, insert};
 use crate::shared::Shared;
-use crate::template::copy;
 
 /// Hears what the counter answers, and asks the region for it when the line is up.
 struct Ear {

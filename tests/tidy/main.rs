@@ -129,7 +129,7 @@ fn pure_rooms_know_no_world() {
 
 #[test]
 fn files_say_what_they_are_and_fit_in_one_sitting() {
-    let files = ["src", "tests", "benches", "examples"].map(rust).concat();
+    let files = ["src", "tests", "benches", "examples", "fuzz/fuzz_targets", "fuzz/src"].map(rust).concat();
     assert!(files.len() > 50, "the sources are found");
     hold(&files, beginning);
     hold(&files, length);
@@ -164,10 +164,36 @@ fn every_sql_file_is_used() {
 
 #[test]
 fn nothing_tells_of_anything_but_the_product() {
-    let folders = [".ci", "benches", "config", "docs", "examples", "scripts", "sql", "src", "systemd", "tests", "."];
+    let folders = [
+        ".ci",
+        "benches",
+        "config",
+        "docs",
+        "examples",
+        "fuzz/fuzz_targets",
+        "fuzz/src",
+        "scripts",
+        "sql",
+        "src",
+        "systemd",
+        "tests",
+        ".",
+    ];
     let files: Vec<_> = folders.into_iter().flat_map(|folder| files(folder, &[])).collect();
     assert!(files.iter().any(|file| file.path == "Makefile"), "the files of the first level are found");
     hold(&files, telling);
+}
+
+#[test]
+fn every_threat_has_a_test_that_is_there() {
+    let text = fs::read_to_string(root().join("docs/threats.md")).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| tries"));
+    let without: Vec<_> = rows.filter(|row| !row.contains(".rs::")).collect();
+    assert!(without.is_empty(), "no test shows what answers: {without:?}");
+    let sources = ["src", "tests"].map(rust).concat();
+    assert!(named_tests(&text).len() > 50, "the tests are found");
+    let gone: Vec<_> = named_tests(&text).into_iter().filter(|named| !is_test(named, &sources)).collect();
+    assert!(gone.is_empty(), "docs/threats.md names tests that are not there: {gone:?}");
 }
 
 #[test]
@@ -400,6 +426,24 @@ fn is_used(sql: &str, sources: &[File]) -> bool {
     sources.iter().any(|file| file.text.contains(&by_name) || file.text.contains(&with_folder))
 }
 
+/// What a document names as `FILE.rs::TEST`.
+fn named_tests(text: &str) -> BTreeSet<&str> {
+    text.split('`').skip(1).step_by(2).filter(|quoted| quoted.contains(".rs::")).collect()
+}
+
+/// Whether a test named `FILE.rs::TEST` is there: written out, or made by a macro that is given its name on a line of its own.
+fn is_test(named: &str, sources: &[File]) -> bool {
+    let Some((path, name)) = named.split_once("::") else { return false };
+    let Some(file) = sources.iter().find(|file| file.path == path) else { return false };
+    let of_macro = file.text.contains("#[test]\n        fn $name()") && file.text.contains(&format!("\n    {name},\n"));
+    let lines: Vec<&str> = file.text.lines().map(str::trim).collect();
+    let written = lines.iter().enumerate().any(|(at, line)| {
+        let attributes = lines[..at].iter().rev().take_while(|above| above.starts_with("#["));
+        line.contains(&format!("fn {name}(")) && attributes.into_iter().any(|above| above.contains("test"))
+    });
+    of_macro || written
+}
+
 // ---------------------------------------------------------------------------------------------------- the rules, shown what is wrong
 
 /// What a rule says of a file with this path and text.
@@ -511,4 +555,17 @@ fn a_dependency_and_a_migration_without_a_place_are_seen() {
     assert!(is_used("sql/terminal/V1__a.sql", &source("include_str!(\"../../sql/terminal/V1__a.sql\")")));
     assert!(is_used("sql/terminal/V1__a.sql", &source("refinery::embed_migrations!(\"sql/terminal\")")));
     assert!(!is_used("sql/terminal/V2__b.sql", &source("include_str!(\"../../sql/terminal/V1__a.sql\")")));
+}
+
+#[test]
+fn a_test_that_is_gone_is_seen() {
+    let file = |text: &str| [File { path: "tests/a.rs".to_owned(), text: text.to_owned() }];
+    assert_eq!(named_tests("a `tests/a.rs::b`, `c`, `tests/a.rs::d`").len(), 2);
+    assert!(is_test("tests/a.rs::b", &file("#[test]\nfn b() {}\n")));
+    assert!(is_test("tests/a.rs::b", &file("#[tokio::test(flavor = \"multi_thread\")]\nasync fn b() {}\n")));
+    assert!(is_test("tests/a.rs::b", &file("        #[test]\n        fn $name() {}\nall! {\n    b,\n}\n")));
+    for gone in ["#[test]\nfn c() { b(); }\n", "fn b() {}\n", "#[test]\nfn bb() {}\n", "all! {\n    b,\n}\n"] {
+        assert!(!is_test("tests/a.rs::b", &file(gone)), "{gone}");
+    }
+    assert!(!is_test("tests/other.rs::b", &file("#[test]\nfn b() {}\n")));
 }

@@ -158,6 +158,8 @@ pub(super) enum TerminalVerb {
     Suspend(OneTerminal),
     /// Rétablit un terminal / Lets a terminal sell again
     Resume(OneTerminal),
+    /// Révoque les clés d'un terminal volé, définitivement / Revokes the keys of a stolen terminal, for good
+    Revoke(OneTerminal),
     /// Liste les terminaux / Lists the terminals
     List {
         #[command(flatten)]

@@ -10,7 +10,7 @@ mod network;
 mod print;
 
 use std::fs;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ use super::error::RegionError;
 use super::server::{TlsFiles, serve};
 use super::{Refused, Region};
 use crate::domain::{Season, Timestamp};
+use crate::wire::exchange::REQUEST_BYTES_MAX;
 use args::{Cli, Init, KeyVerb, Publish, Serve, Verb};
 use print::Printer;
 
@@ -78,12 +79,16 @@ fn verb(verb: Verb, printer: &Printer) -> Result<(), RegionError> {
     }
 }
 
-/// Reads a file that was named on the command line.
+/// Reads a file that was named on the command line: what somebody carried here may be anything. Of one that is larger than any request
+/// may be no more is read than shows that.
 fn read_file(path: &Path) -> Result<Vec<u8>, RegionError> {
-    fs::read(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => RegionError::NoFile(path.to_owned()),
-        _ => RegionError::Io { path: path.to_owned(), error },
-    })
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path).and_then(|file| file.take(REQUEST_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => Ok(bytes),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(RegionError::NoFile(path.to_owned())),
+        Err(error) => Err(RegionError::Io { path: path.to_owned(), error }),
+    }
 }
 
 fn read_text(path: &Path) -> Result<String, RegionError> {

@@ -88,6 +88,21 @@ pub(super) fn terminal(verb: TerminalVerb, printer: &Printer) -> Result<(), Regi
                 &format!("Terminal {id} may sell; it learns so at its next exchange."),
             )
         }
+        TerminalVerb::Revoke(one) => {
+            let id = chosen(&one);
+            Region::open(&one.data.data)?.revoke_terminal(id, now())?;
+            printer.done(
+                &json!({ "terminal_id": id.get(), "standing": standing_code(TerminalStanding::Retired) }),
+                &format!(
+                    "Les clés du terminal {id} sont révoquées : ce qui arrive encore de lui est conservé et n'est plus payé ; \
+                     une carte le refuse dès qu'elle a servi à un terminal certifié après la fin de ses certificats (45 jours au plus)."
+                ),
+                &format!(
+                    "The keys of terminal {id} are revoked: what still comes of it is kept and not paid; \
+                     a card refuses it once it was used at a terminal that was certified after its certificates ran out (45 days at most)."
+                ),
+            )
+        }
         TerminalVerb::List { data } => {
             Region::open(&data.data)?.terminals()?.iter().try_for_each(|file| list_terminal(file, printer))
         }

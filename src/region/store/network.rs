@@ -77,10 +77,12 @@ pub enum Cause {
     Fork,
     /// Another terminal took its place.
     Replaced,
+    /// Its disk is in strange hands: its keys are worth nothing any more.
+    Revoked,
 }
 
 impl Cause {
-    const ALL: [Self; 3] = [Self::Desk, Self::Fork, Self::Replaced];
+    const ALL: [Self; 4] = [Self::Desk, Self::Fork, Self::Replaced, Self::Revoked];
 
     /// The stable code.
     pub const fn code(self) -> &'static str {
@@ -88,6 +90,7 @@ impl Cause {
             Self::Desk => "desk",
             Self::Fork => "fork",
             Self::Replaced => "replaced",
+            Self::Revoked => "revoked",
         }
     }
 }
@@ -101,6 +104,13 @@ pub struct Standing {
     pub cause: Cause,
     /// Since when.
     pub since: Timestamp,
+}
+
+impl Standing {
+    /// Since when the terminal's keys are revoked, if they are.
+    pub fn revoked_since(self) -> Option<Timestamp> {
+        (self.cause == Cause::Revoked).then_some(self.since)
+    }
 }
 
 /// The stable code of a standing.

@@ -1,0 +1,191 @@
+//! HTTP from a till and from the network: every request gets an answer of the few that there are, and nothing wrong reaches a desk.
+
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use http_body_util::BodyExt as _;
+use hyper::service::Service as _;
+use hyper::{HeaderMap, Method};
+use hyper_util::service::TowerToHyperService;
+use pass::domain::Cents;
+use pass::machine::sale::{ClientRequest, Command, Outcome, View};
+use pass::region::Region;
+use pass::region::server::router;
+use pass::till::server::LocalServer;
+use pass::till::{BoxFuture, Desk, DeskGone, JournalLine, JournalQuery, Status, SyncReport};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::Script;
+use super::directory::directory;
+use super::region_kit::{EVENING, World};
+
+/// A desk that looks closely at what it is asked, and has nothing to say.
+struct CloseDesk;
+
+impl Desk for CloseDesk {
+    fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>> {
+        assert!(request.wait <= Duration::from_secs(600));
+        match &request.command {
+            Command::Quote(asked) | Command::Redeem { request: asked, confirmed: None, .. } => {
+                assert!(asked.price.is_none_or(|price| price <= Cents::PRICE_MAX));
+                assert!(asked.supplement <= Cents::PRICE_MAX);
+            }
+            Command::Redeem { confirmed: Some(_), .. } => panic!("a quote is sold that was never given"),
+            Command::Undo { .. } | Command::Abandon { .. } => (),
+        }
+        Box::pin(async { Err(DeskGone) })
+    }
+
+    fn view(&self) -> View {
+        View::Idle
+    }
+
+    fn view_after(&self, _: View) -> BoxFuture<'_, Result<View, DeskGone>> {
+        Box::pin(async { Err(DeskGone) })
+    }
+
+    fn status(&self) -> BoxFuture<'_, Result<Status, DeskGone>> {
+        Box::pin(async { Err(DeskGone) })
+    }
+
+    fn journal(&self, query: JournalQuery) -> BoxFuture<'_, Result<Vec<JournalLine>, DeskGone>> {
+        assert!((1..=1000).contains(&query.limit));
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn sync(&self) -> BoxFuture<'_, Result<SyncReport, DeskGone>> {
+        Box::pin(async { Err(DeskGone) })
+    }
+}
+
+/// Where a server of the local API listens for as long as this program runs.
+struct Till {
+    socket: PathBuf,
+    _place: TempDir,
+    _runtime: Runtime,
+}
+
+static TILL: LazyLock<Till> = LazyLock::new(|| {
+    let place = directory();
+    let socket = place.path().join("socket");
+    let runtime = Runtime::new().unwrap();
+    let bound = runtime.block_on(async { LocalServer::bind(&socket) }).unwrap();
+    runtime.spawn(bound.serve(Arc::new(CloseDesk), std::future::pending()));
+    Till { socket, _place: place, _runtime: runtime }
+});
+
+const TARGETS: [(&str, &str); 10] = [
+    ("POST", "/v1/redemptions"),
+    ("POST", "/v1/quotes"),
+    ("POST", "/v1/quotes/confirm"),
+    ("POST", "/v1/undos"),
+    ("POST", "/v1/abandonments"),
+    ("GET", "/v1/card"),
+    ("GET", "/v1/status"),
+    ("GET", "/v1/journal"),
+    ("POST", "/v1/exchanges"),
+    ("GET", "/nowhere"),
+];
+
+/// A request to the till's API: the bytes as they are, or as the query and the body of an address.
+pub(crate) fn local_api(bytes: &[u8]) {
+    let mut script = Script(bytes);
+    let what = script.byte();
+    let mut message = Vec::new();
+    if what & 0x80 != 0 {
+        message.extend_from_slice(script.0);
+    } else {
+        let (method, path) = TARGETS[usize::from(what) % TARGETS.len()];
+        let query: String =
+            script.string().iter().filter(|byte| byte.is_ascii_graphic()).map(|b| char::from(*b)).collect();
+        let body = script.0;
+        message.extend_from_slice(format!("{method} {path}?{query} HTTP/1.1\r\nhost: localhost\r\n").as_bytes());
+        message.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+        message.extend_from_slice(body);
+    }
+    let mut stream = UnixStream::connect(&TILL.socket).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    // The server may have had enough and closed before everything was written.
+    let _closed = stream.write_all(&message);
+    if what & 0x80 != 0 {
+        // Nothing more comes: what is not whole by now never will be.
+        let _closed = stream.shutdown(Shutdown::Write);
+    }
+    let mut answer = Vec::new();
+    let _cut = stream.read_to_end(&mut answer).map_err(|error| assert!(error.kind() != std::io::ErrorKind::WouldBlock));
+    if answer.is_empty() {
+        assert!(what & 0x80 != 0, "a whole request gets an answer");
+        return;
+    }
+    let head = String::from_utf8_lossy(&answer[..answer.len().min(12)]).into_owned();
+    // 200, or wrong in itself, or a terminal that stops: never a fault of the program's own.
+    let known = ["200", "400", "404", "405", "408", "409", "413", "414", "431", "503"];
+    assert!(known.iter().any(|code| head.ends_with(code)), "{head}");
+}
+
+/// A region that answers for as long as this program runs, and how far its feed was at the beginning.
+struct Served {
+    world: World,
+    service: TowerToHyperService<axum::Router>,
+    runtime: Runtime,
+    position: u64,
+}
+
+static SERVED: LazyLock<std::sync::Mutex<Served>> = LazyLock::new(|| {
+    let world = World::new();
+    let terminal = world.terminal("cinema");
+    assert!(terminal.chain.is_empty());
+    let service = TowerToHyperService::new(router(world.opened_again(), Arc::new(|| EVENING)));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let position = position(&world.region);
+    std::sync::Mutex::new(Served { world, service, runtime, position })
+});
+
+fn position(region: &Region) -> u64 {
+    region.store().read(|tx| tx.feed_position()).unwrap()
+}
+
+/// A request to the region that no terminal has signed: a problem, always, and nothing is changed.
+pub(crate) fn region_http(bytes: &[u8]) {
+    let mut script = Script(bytes);
+    let what = script.byte();
+    let method = [Method::POST, Method::GET, Method::PUT, Method::HEAD][usize::from(what & 3)].clone();
+    let path = match what >> 2 & 3 {
+        0 | 1 => "/v1/exchanges".to_owned(),
+        2 => "/v1/enrolments".to_owned(),
+        _ => format!("/{}", String::from_utf8_lossy(script.string())),
+    };
+    let content = (what & 0x10 != 0).then(|| script.string().to_vec());
+    let mut request = Request::builder().method(&method).uri(&path);
+    if let Some(content) = &content {
+        request = request.header("content-type", content.as_slice());
+    }
+    // A path or a header that HTTP does not know never reaches the region.
+    let Ok(request) = request.body(Body::from(script.0.to_vec())) else { return };
+    let healthy = request.uri().path() == "/healthz" && matches!(method, Method::GET | Method::HEAD);
+    let served = SERVED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let (status, headers, body) = served.runtime.block_on(async {
+        let answer = served.service.call(request).await.unwrap();
+        let (head, body) = answer.into_parts();
+        (head.status.as_u16(), head.headers, body.collect().await.unwrap().to_bytes())
+    });
+    if healthy {
+        assert_eq!(status, 200);
+        return;
+    }
+    assert!(matches!(status, 400 | 403 | 404 | 405 | 413 | 415), "HTTP {status}");
+    let problem = |headers: &HeaderMap| headers.get("content-type").is_some_and(|is| is == "application/problem+json");
+    assert!(problem(&headers), "{headers:?}");
+    if method != Method::HEAD {
+        let problem: serde_json::Value = serde_json::from_slice(&body).expect("a problem is JSON");
+        assert_eq!(problem["status"], status);
+    }
+    assert_eq!(position(&served.world.region), served.position, "nothing changes");
+}
