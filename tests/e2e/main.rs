@@ -6,6 +6,7 @@ mod kit;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod carried;
 mod commands;
 mod deaths;
 mod lines;

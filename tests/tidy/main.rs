@@ -23,8 +23,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     // Ring 2: what touches the world, each one thing.
     ("crypto", &["domain", "wire"]),
     ("file_lock", &[]),
+    ("whole_file", &[]),
     ("card", &["domain", "wire", "crypto"]),
-    ("ledger", &["domain", "wire", "crypto", "file_lock"]),
+    ("ledger", &["domain", "wire", "crypto", "file_lock", "whole_file"]),
     ("reader", &["domain", "wire"]),
     ("uplink", &["domain", "wire"]),
     ("virtual_card", &["domain", "wire", "crypto", "file_lock"]),
@@ -45,9 +46,10 @@ const ROOMS: &[(&str, &[&str])] = &[
             "virtual_card",
             "till",
             "card_tool",
+            "whole_file",
         ],
     ),
-    ("region", &["domain", "wire", "machine", "crypto", "card", "reader"]),
+    ("region", &["domain", "wire", "machine", "crypto", "card", "reader", "whole_file"]),
     // Ring 4: three shims.
     ("bin", &["card_tool", "terminal", "region"]),
 ];

@@ -23,6 +23,8 @@ use super::error::RegionError;
 use super::server::{TlsFiles, serve};
 use super::{Refused, Region};
 use crate::domain::{Season, Timestamp};
+use crate::whole_file::{self, PUBLIC};
+use crate::wire::exchange::REQUEST_BYTES_MAX;
 use args::{Cli, Init, KeyVerb, Publish, Serve, Verb};
 use print::Printer;
 
@@ -80,10 +82,14 @@ fn verb(verb: Verb, printer: &Printer) -> Result<(), RegionError> {
 
 /// Reads a file that was named on the command line.
 fn read_file(path: &Path) -> Result<Vec<u8>, RegionError> {
-    fs::read(path).map_err(|error| match error.kind() {
+    fs::read(path).map_err(|error| not_read(path, error))
+}
+
+fn not_read(path: &Path, error: std::io::Error) -> RegionError {
+    match error.kind() {
         std::io::ErrorKind::NotFound => RegionError::NoFile(path.to_owned()),
         _ => RegionError::Io { path: path.to_owned(), error },
-    })
+    }
 }
 
 fn read_text(path: &Path) -> Result<String, RegionError> {
@@ -170,21 +176,29 @@ fn publish_policy(publish: &Publish, printer: &Printer) -> Result<(), RegionErro
     )
 }
 
+fn refused(refused: Refused) -> RegionError {
+    match refused {
+        Refused::Failed(error) => error,
+        other => RegionError::Message(other.sentence().trim_end_matches('.').to_owned()),
+    }
+}
+
 /// A request that came in a file: the same messages, carried by hand.
 fn answer_file(arguments: &args::Answer, printer: &Printer) -> Result<(), RegionError> {
-    let request = read_file(&arguments.request)?;
+    let request = whole_file::read(&arguments.request, REQUEST_BYTES_MAX).map_err(|error| match error.kind() {
+        std::io::ErrorKind::FileTooLarge => refused(Refused::TooLarge),
+        _ => not_read(&arguments.request, error),
+    })?;
     let region = Region::open(&arguments.data.data)?;
     let now = now();
     let answer = match region.exchange(&request, now) {
         Err(Refused::Malformed) => region.enrol(&request, now),
         answer => answer,
     };
-    let answer = answer.map_err(|refused| match refused {
-        Refused::Failed(error) => error,
-        other => RegionError::Message(other.sentence().trim_end_matches('.').to_owned()),
-    })?;
+    let answer = answer.map_err(refused)?;
     let path = &arguments.answer;
-    fs::write(path, &answer).map_err(|error| RegionError::CannotCreate { path: path.clone(), error })?;
+    whole_file::write(path, PUBLIC, &answer)
+        .map_err(|error| RegionError::CannotCreate { path: path.clone(), error })?;
     printer.done(
         &serde_json::json!({ "answer": path.display().to_string() }),
         &format!("La réponse est dans {} : rapportez-la au terminal.", path.display()),
