@@ -8,11 +8,11 @@
 use std::collections::BTreeMap;
 
 use crate::crypto::verify_p256;
-use crate::domain::card::{PublicKey, Record};
+use crate::domain::card::{Operation, PublicKey, Record};
 use crate::domain::entry::{Body, CardRead, Entry};
 use crate::domain::policy::Policy;
 use crate::domain::verdict::Verdict;
-use crate::domain::{Amounts, CardNumber, Cents, Counter, Season, TerminalId, Timestamp, TransactionId};
+use crate::domain::{Amounts, CardNumber, Cents, Counter, Season, Sequence, TerminalId, Timestamp, TransactionId};
 use crate::wire::cose::{Algorithm, Content, Sign1};
 use crate::wire::entry::decode_entry;
 use crate::wire::exchange::TerminalStanding;
@@ -20,10 +20,10 @@ use crate::wire::feed::{EntryVerdict, Item, RecordsWanted};
 
 use super::chain::Chain;
 use super::error::RegionError;
-use super::judge::{CardFacts, EntryFacts, Judgement, consumed, gap, judge, past_policy};
+use super::judge::{CardFacts, EntryFacts, Judgement, OrphanFacts, consumed, gap, is_reported, judge, past_policy};
 use super::rights::carry;
 use super::signing::Signer;
-use super::store::{Audience, CardRow, DenialRow, EntryId, Knowledge, Place, StoreError, StoredEntry, Tx};
+use super::store::{Audience, CardRow, Cause, DenialRow, EntryId, Knowledge, Place, StoreError, StoredEntry, Tx};
 
 /// After so long without the records that would fill a gap in a card's counters they are asked for: by then every terminal
 /// within its policy has reported.
@@ -156,13 +156,69 @@ impl<'a> Bench<'a> {
         Ok(CardFacts {
             certificate: certificate.map(|certificate| crate::crypto::sha256(&certificate.encode())),
             entitlements: self.tx.entitlements(card)?,
-            records,
             abandoned: self.tx.abandoned(card)?,
             undone: self.tx.undone(card)?,
             late_charges: self.tx.late_charges(card)?,
             catalogues: catalogues.filter_map(Result::transpose).collect::<Result<_, _>>()?,
+            orphans: self.orphans(&records, &entries, denial.as_ref())?,
+            records,
             entries,
         })
+    }
+
+    /// The debits that a lost disk has reported to nobody.
+    fn orphans(
+        &self,
+        records: &[Record],
+        entries: &[EntryFacts],
+        denial: Option<&DenialRow>,
+    ) -> Result<Vec<OrphanFacts>, RegionError> {
+        let mut orphans = Vec::new();
+        for record in records.iter().filter(|record| record.operation == Operation::Debit) {
+            if !self.is_replaced(record.terminal)? || is_reported(entries, record) {
+                continue;
+            }
+            let terminal = record.terminal;
+            let knowledge = match self.tx.doubt(terminal, record.transaction)? {
+                Some(reported) => reported,
+                None => self.last_knowledge(terminal)?,
+            };
+            let told = self.tx.standing_known_at(terminal, knowledge.position)?;
+            let policy = self.policy(terminal, &knowledge)?;
+            orphans.push(OrphanFacts {
+                record: *record,
+                certificates: self.tx.terminal_certificates(terminal, record.season)?,
+                denied: denial.is_some_and(|denial| denial.position <= knowledge.position),
+                suspended: told.is_some_and(|told| told.standing != TerminalStanding::Active),
+                past_policy: policy.is_some_and(|policy| past_policy(&policy, &knowledge, record.time)),
+            });
+        }
+        Ok(orphans)
+    }
+
+    /// Whether another terminal took the place of this one, because its disk was lost.
+    fn is_replaced(&self, terminal: TerminalId) -> Result<bool, RegionError> {
+        Ok(self.tx.standing(terminal)?.is_some_and(|standing| standing.cause == Cause::Replaced))
+    }
+
+    /// What a terminal had when the region heard of it last. What waited since then died with its disk.
+    fn last_knowledge(&self, terminal: TerminalId) -> Result<Knowledge, RegionError> {
+        let last = self.tx.known_before(terminal, Sequence::new(u64::MAX >> 1), |_| true)?;
+        let enrolled = self.tx.terminal(terminal)?.and_then(|row| row.keys).map(|keys| keys.enrolled_at);
+        let (position, at) = match last {
+            Some(last) => (last.position, last.at),
+            None => (0, enrolled.unwrap_or(Timestamp::EPOCH)),
+        };
+        Ok(Knowledge { position, at, waiting_entries: 0, waiting_cents: Cents::ZERO })
+    }
+
+    /// The debits of `card` that are payable by its records alone.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn orphans_of(&mut self, card: CardNumber) -> Result<Vec<(Record, Cents)>, RegionError> {
+        let about = self.tx.entries_about(card)?;
+        Ok(judge(&self.facts(card, &about)?).orphans)
     }
 
     fn entry_facts(
@@ -248,7 +304,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Whether nobody can be expected to report the record with this counter any more: it was skipped long ago, or a terminal that saw the
-    /// card has lost its disk.
+    /// card has lost its disk; or some terminal has lost its disk lately, and who knows which cards it saw that day.
     fn is_overdue(&self, card: CardNumber, first_missing: Counter) -> Result<bool, RegionError> {
         let skipped = self.tx.records(card)?.into_iter().filter(|(signed, _)| signed.record.counter > first_missing);
         let since = skipped.map(|(_, learnt_at)| learnt_at).min();
@@ -261,7 +317,7 @@ impl<'a> Bench<'a> {
                 return Ok(true);
             }
         }
-        Ok(false)
+        Ok(self.tx.replaced_since(self.now.minus(GAP_PATIENCE_SECONDS))?)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! From the inside out: [`store`] keeps everything; [`judge`] says what an entry is worth, [`chain`] where it belongs, both without any
 //! input or output; [`intake`], [`mod@bench`], [`feed`], [`rights`], [`certificates`] carry this out within one transaction; [`Region`] answers
-//! messages ([`enrolment`], [`exchange`]), serves the desk ([`desk`]) and makes cards ([`issue`], and [`replacement`] what one in another's place
+//! messages ([`enrolment`], [`exchange`]), serves the desk ([`desk`], [`orphans`]) and makes cards ([`issue`], and [`replacement`] what one in another's place
 //! begins with). [`server`] puts it on the network, [`cli`] under the fingers of people.
 //!
 //! What always holds: time is an argument, only the program's shell has a clock; every request is one transaction; nothing is acknowledged
@@ -25,6 +25,7 @@ pub mod issue;
 pub mod judge;
 pub mod keys;
 pub mod message;
+pub mod orphans;
 pub mod replacement;
 pub mod rights;
 pub mod server;

@@ -12,5 +12,6 @@ mod deaths;
 mod lines;
 mod pulls;
 mod readers;
+mod recovery;
 mod rights;
 mod sale;

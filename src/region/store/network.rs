@@ -327,6 +327,21 @@ impl Tx<'_> {
         self.standing_known_at(terminal, Position::MAX >> 1)
     }
 
+    /// Whether another terminal took the place of any since then.
+    pub fn replaced_since(&self, since: Timestamp) -> Stored<bool> {
+        let mut sql = self.sql("SELECT 1 FROM terminal_standing WHERE cause = :replaced AND changed_at >= :since")?;
+        Ok(sql.exists(named_params! { ":replaced": Cause::Replaced.code(), ":since": Column(since) })?)
+    }
+
+    /// The terminals whose place another took.
+    pub fn replaced_terminals(&self) -> Stored<Vec<TerminalId>> {
+        let mut sql =
+            self.sql("SELECT terminal_id FROM terminal_standing WHERE cause = :replaced ORDER BY terminal_id")?;
+        let rows =
+            sql.query_map(named_params! { ":replaced": Cause::Replaced.code() }, |row| row.get::<_, Column<_>>(0))?;
+        rows.map(|terminal| Ok(terminal?.0)).collect()
+    }
+
     /// The terminal's standing as a terminal that has confirmed `position` was told.
     pub fn standing_known_at(&self, terminal: TerminalId, position: Position) -> Stored<Option<Standing>> {
         let mut sql = self.sql(
