@@ -168,14 +168,14 @@ impl<'a> Bench<'a> {
 
     /// The debits that a lost disk has reported to nobody.
     fn orphans(
-        &self,
+        &mut self,
         records: &[Record],
         entries: &[EntryFacts],
         denial: Option<&DenialRow>,
     ) -> Result<Vec<OrphanFacts>, RegionError> {
         let mut orphans = Vec::new();
         for record in records.iter().filter(|record| record.operation == Operation::Debit) {
-            if !self.is_replaced(record.terminal)? || is_reported(entries, record) {
+            if !self.has_lost_entries(record.terminal)? || is_reported(entries, record) {
                 continue;
             }
             let terminal = record.terminal;
@@ -196,9 +196,17 @@ impl<'a> Bench<'a> {
         Ok(orphans)
     }
 
-    /// Whether another terminal took the place of this one, because its disk was lost.
-    fn is_replaced(&self, terminal: TerminalId) -> Result<bool, RegionError> {
-        Ok(self.tx.standing(terminal)?.is_some_and(|standing| standing.cause == Cause::Replaced))
+    /// Whether debits of a terminal may be known to the cards alone: another one took its place because its disk was lost, or an old copy of its ledger was
+    /// put back. Of two machines with one chain nothing is believed that they do not sign.
+    fn has_lost_entries(&mut self, terminal: TerminalId) -> Result<bool, RegionError> {
+        if self.tx.standing(terminal)?.is_some_and(|standing| standing.cause == Cause::Replaced) {
+            return Ok(true);
+        }
+        if self.tx.branches(terminal)?.is_empty() {
+            return Ok(false);
+        }
+        let chain = self.chain(terminal)?;
+        Ok(chain.is_forked() && !chain.is_torn())
     }
 
     /// What a terminal had when the region heard of it last. What waited since then died with its disk.
@@ -275,7 +283,12 @@ impl<'a> Bench<'a> {
         Ok(had.or(policies.first()).map(|row| row.policy))
     }
 
-    fn ask_for_records(&self, card: CardNumber, facts: &CardFacts, judgement: &Judgement) -> Result<(), RegionError> {
+    fn ask_for_records(
+        &mut self,
+        card: CardNumber,
+        facts: &CardFacts,
+        judgement: &Judgement,
+    ) -> Result<(), RegionError> {
         let overdue = match gap(&facts.records) {
             Some(gap) if self.is_overdue(card, gap.0)? => Some(gap),
             _ => None,
@@ -305,15 +318,14 @@ impl<'a> Bench<'a> {
 
     /// Whether nobody can be expected to report the record with this counter any more: it was skipped long ago, or a terminal that saw the
     /// card has lost its disk; or some terminal has lost its disk lately, and who knows which cards it saw that day.
-    fn is_overdue(&self, card: CardNumber, first_missing: Counter) -> Result<bool, RegionError> {
+    fn is_overdue(&mut self, card: CardNumber, first_missing: Counter) -> Result<bool, RegionError> {
         let skipped = self.tx.records(card)?.into_iter().filter(|(signed, _)| signed.record.counter > first_missing);
         let since = skipped.map(|(_, learnt_at)| learnt_at).min();
         if since.is_some_and(|since| self.now.seconds_since(since) >= GAP_PATIENCE_SECONDS) {
             return Ok(true);
         }
         for terminal in self.tx.terminals_that_saw(card)? {
-            let standing = self.tx.standing(terminal)?;
-            if standing.is_some_and(|standing| standing.standing == TerminalStanding::Retired) {
+            if self.has_lost_entries(terminal)? {
                 return Ok(true);
             }
         }

@@ -48,7 +48,7 @@ pub struct CardFacts {
     pub catalogues: Vec<Catalogue>,
     /// Every readable entry about the card, in the order of arrival.
     pub entries: Vec<EntryFacts>,
-    /// Debits whose entries died with the disk of their terminal, which another one replaced: only the card's record tells of them.
+    /// Debits whose entries died with the disk of their terminal: only the card's record tells of them.
     pub orphans: Vec<OrphanFacts>,
 }
 

@@ -127,8 +127,13 @@ fn a_backup_that_is_put_back_exchanges_before_it_sells() {
     let entries = story.region.entries(story.cinema.id);
     assert_eq!(debits(&entries), [(0, 1), (0, 2), (1, 4)]);
     assert!(entries.iter().all(|entry| entry["reason"] == Value::Null), "{entries:#?}");
-    assert_eq!(story.card.memory().counter().get(), 4);
     drop(lying);
+    let _lying = story.lay();
+    let read = |_: &Value| story.cinema.journal().iter().any(|entry| entry["kind"] == "card-read");
+    story.cinema.await_status("the card's records are read", read);
+    story.cinema.sync();
+    assert_eq!(paid_for(&story.region, story.cinema.id), ["debit", "debit", "debit", "orphan"]);
+    assert_eq!(story.card.memory().counter().get(), 4);
 }
 
 #[test]

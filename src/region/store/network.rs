@@ -333,10 +333,12 @@ impl Tx<'_> {
         Ok(sql.exists(named_params! { ":replaced": Cause::Replaced.code(), ":since": Column(since) })?)
     }
 
-    /// The terminals whose place another took.
-    pub fn replaced_terminals(&self) -> Stored<Vec<TerminalId>> {
-        let mut sql =
-            self.sql("SELECT terminal_id FROM terminal_standing WHERE cause = :replaced ORDER BY terminal_id")?;
+    /// The terminals that may have lost entries: another took their place, or their chain has forked.
+    pub fn terminals_with_losses(&self) -> Stored<Vec<TerminalId>> {
+        let mut sql = self.sql(
+            "SELECT terminal_id FROM terminal_standing WHERE cause = :replaced
+             UNION SELECT terminal_id FROM branch WHERE branch > 0 ORDER BY terminal_id",
+        )?;
         let rows =
             sql.query_map(named_params! { ":replaced": Cause::Replaced.code() }, |row| row.get::<_, Column<_>>(0))?;
         rows.map(|terminal| Ok(terminal?.0)).collect()
