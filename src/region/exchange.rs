@@ -16,7 +16,7 @@ use crate::wire::exchange::{
 use super::Region;
 use super::certificates::renew;
 use super::error::RegionError;
-use super::feed::pages;
+use super::feed::{catch_up, pages};
 use super::intake::{Halt, Incoming, Intake, Taken, read_entries};
 use super::message::Refused;
 use super::rights::newest;
@@ -97,6 +97,7 @@ fn answer(
     now: Timestamp,
 ) -> Result<(ExchangeAnswer, Taken), RegionError> {
     let Request { terminal, keys, message, entries, halt } = request;
+    catch_up(tx, terminal, message.feed_position)?;
     let intake = Intake::open(tx, signer, terminal.id, keys, now)?;
     intake.note_doubts(message.head, &message.in_doubt)?;
     let taken = intake.take(entries, *halt)?;

@@ -44,7 +44,7 @@ pub use error::RegionError;
 use keys::{KeyDirectory, make_private_directory};
 pub use message::Refused;
 use signing::{Signer, certify};
-use store::{Audience, Store, StoreError, Tx};
+use store::{Audience, Contents, Store, StoreError, Tx};
 
 /// The region in one directory: its store and its keys. Any number of programs may have it open.
 #[derive(Debug)]
@@ -110,6 +110,27 @@ impl Region {
             return Err(RegionError::NotARegion(data.to_owned()));
         }
         Ok(Self { store, keys: KeyDirectory::of(data), signer: Mutex::new(None) })
+    }
+
+    /// Puts the backup at `file` in the place of the lost store in `data`, whose keys are there.
+    ///
+    /// # Errors
+    /// [`RegionError::AlreadyThere`] when there is a store, what keys and store say.
+    pub fn restore(data: &Path, file: &Path, now: Timestamp) -> Result<Contents, RegionError> {
+        if fs::exists(store_path(data)).unwrap_or(true) {
+            return Err(RegionError::AlreadyThere(data.to_owned()));
+        }
+        // Without its key it could answer nobody.
+        KeyDirectory::of(data).region_key(KeySerial::new(1))?;
+        Ok(Store::restore(file, &store_path(data), now)?)
+    }
+
+    /// Copies the store to `file`, while others use it. The keys are not in it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn back_up(&self, file: &Path) -> Result<Contents, RegionError> {
+        Ok(self.store.back_up(file)?)
     }
 
     /// Its store.

@@ -179,6 +179,64 @@ fn a_backup_is_made_while_the_terminal_sells_and_a_bad_one_says_so() {
     assert!(story.cinema.ask(&["backup", "--check", &place("none")]).exits(74).err.contains("Il n'y a pas de fichier"));
 }
 
+#[test]
+fn a_region_from_its_backup_is_told_again_what_it_forgot_and_pays_once() {
+    let mut story = Story::begin();
+    let denied = story.world.card(&story.region);
+    let backup = story.world.stage().place("region.bak").to_str().unwrap().to_owned();
+    let lying = story.lay();
+    story.cinema.redeem(&[]).exits(0);
+    story.cinema.sync();
+    // While it serves.
+    let made = story.region.desk("backup", &[&backup]).exits(0).json();
+    assert_eq!(fs::metadata(&backup).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(story.region.desk("backup", &["--check", &backup]).exits(0).json()["entries"], made["entries"]);
+    story.cinema.redeem(&[]).exits(0);
+    story.cinema.redeem(&[]).exits(0);
+    story.region.desk("card deny", &[&denied.number, "--reason", "lost"]).exits(0);
+    story.region.desk("card entitle", &[&story.card.number, "--grant", "cinema=400"]).exits(0);
+    story.cinema.sync();
+    drop(lying);
+    let lying = story.lay();
+    assert_eq!(story.cinema.redeem(&[]).exits(0).json()["left"], 396, "the card took the correction");
+    let acknowledged = story.cinema.sync()["acknowledged"].as_u64().unwrap();
+    let receipts =
+        |story: &Story| story.cinema.ask(&["verify", "--json"]).exits(0).json()["receipts"].as_u64().unwrap();
+    let before = receipts(&story);
+
+    story.region.kill();
+    assert_eq!(story.region.desk("restore", &[&backup]).code, Some(73), "never over a store that is there");
+    for gone in ["region.db", "region.db-wal", "region.db-shm"] {
+        let _ = fs::remove_file(story.region.data.join(gone));
+    }
+    let bytes = fs::read(&backup).unwrap();
+    let half = story.world.stage().place("half.bak").to_str().unwrap().to_owned();
+    fs::write(&half, &bytes[..bytes.len() / 2]).unwrap();
+    assert_eq!(story.region.desk("restore", &[&half]).code, Some(65));
+    assert!(!story.region.data.join("region.db").exists());
+    let restored = story.region.desk("restore", &[&backup]).exits(0).json();
+    assert_eq!((&restored["outcome"], &restored["entries"]), (&"restored".into(), &made["entries"]));
+    assert!(story.region.entries(story.cinema.id).len() < usize::try_from(acknowledged).unwrap());
+    story.region.start();
+
+    // By itself: from the head that the region still has, and the receipts of both lives are kept.
+    assert!(story.cinema.sync()["acknowledged"].as_u64() >= Some(acknowledged));
+    assert!(receipts(&story) > before);
+    // What the desk did since the backup it does again: the terminal and the card, which have the first ones, take the second.
+    story.region.desk("card deny", &[&denied.number, "--reason", "lost"]).exits(0);
+    story.region.desk("card entitle", &[&story.card.number, "--grant", "cinema=300"]).exits(0);
+    story.cinema.sync();
+    drop(lying);
+    let lying = denied.lay(&story.world, HERE);
+    assert_eq!(story.cinema.redeem(&[]).exits(3).text("refusal"), "card-denied");
+    drop(lying);
+    let _lying = story.lay();
+    assert_eq!(story.cinema.redeem(&[]).exits(0).json()["left"], 295);
+    let (id, _) = story.region.terminal("Cinéma du Port (inventé)", "cinema");
+    assert!(id > 1000, "no machine is given a number that another may have: {id}");
+    assert_eq!(story.books(), Books { consumed: 5, cash: 500 });
+}
+
 fn hex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }

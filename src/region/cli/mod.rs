@@ -8,6 +8,7 @@ mod args;
 mod cards;
 mod network;
 mod print;
+mod safekeeping;
 
 use std::fs;
 use std::io::{IsTerminal as _, Write as _};
@@ -77,6 +78,8 @@ fn verb(verb: Verb, printer: &Printer) -> Result<(), RegionError> {
         Verb::Policy { verb } => publish_policy(&verb.publish(), printer),
         Verb::Entries(entries) => cards::entries(&entries, printer),
         Verb::Answer(answer) => answer_file(&answer, printer),
+        Verb::Backup(backup) => safekeeping::backup(&backup, printer),
+        Verb::Restore(restore) => safekeeping::restore(&restore, printer),
     }
 }
 

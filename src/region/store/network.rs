@@ -165,7 +165,8 @@ impl Tx<'_> {
     /// The version that the next catalogue of `season` has.
     pub fn next_catalogue_version(&self, season: Season) -> Stored<u32> {
         let mut sql = self.sql("SELECT coalesce(max(version), 0) + 1 FROM catalogue WHERE season = :season")?;
-        Ok(sql.query_row(named_params! { ":season": Column(season) }, |row| row.get(0))?)
+        let next: u32 = sql.query_row(named_params! { ":season": Column(season) }, |row| row.get(0))?;
+        Ok(next.max(self.number_floor()?))
     }
 
     /// Keeps a version of a season's catalogue.
@@ -230,7 +231,8 @@ impl Tx<'_> {
     pub fn add_partner(&self, partner: &Partner, now: Timestamp) -> Stored<PartnerId> {
         let mut sql = self.sql(
             "INSERT INTO partner (partner_id, name, added_at)
-             VALUES ((SELECT coalesce(max(partner_id), 0) + 1 FROM partner), :name, :now) RETURNING partner_id",
+             VALUES (max((SELECT coalesce(max(partner_id), 0) + 1 FROM partner), (SELECT coalesce(max(partner_from), 0) FROM restored)),
+             :name, :now) RETURNING partner_id",
         )?;
         let parameters = named_params! { ":name": partner.name, ":now": Column(now) };
         let id: PartnerId = sql.query_row(parameters, |row| row.get::<_, Column<_>>(0))?.0;
@@ -271,7 +273,8 @@ impl Tx<'_> {
     pub fn add_terminal(&self, new: &NewTerminal, now: Timestamp) -> Stored<TerminalId> {
         let mut sql = self.sql(
             "INSERT INTO terminal (terminal_id, partner_id, replaces, all_entitlements, added_at, code_secret, code_expires_at)
-             VALUES ((SELECT coalesce(max(terminal_id), 0) + 1 FROM terminal), :partner, :replaces, :all, :now, :secret, :expires)
+             VALUES (max((SELECT coalesce(max(terminal_id), 0) + 1 FROM terminal), (SELECT coalesce(max(terminal_from), 0) FROM restored)),
+             :partner, :replaces, :all, :now, :secret, :expires)
              RETURNING terminal_id",
         )?;
         let parameters = named_params! {
