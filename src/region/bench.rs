@@ -290,7 +290,7 @@ impl<'a> Bench<'a> {
         judgement: &Judgement,
     ) -> Result<(), RegionError> {
         let overdue = match gap(&facts.records) {
-            Some(gap) if self.is_overdue(card, gap.0)? => Some(gap),
+            Some(gap) if self.is_overdue(card, gap.0, &facts.entries)? => Some(gap),
             _ => None,
         };
         let wanted = match (judgement.wanted, overdue) {
@@ -317,8 +317,21 @@ impl<'a> Bench<'a> {
     }
 
     /// Whether nobody can be expected to report the record with this counter any more: it was skipped long ago, or a terminal that saw the
-    /// card has lost its disk; or some terminal has lost its disk lately, and who knows which cards it saw that day.
-    fn is_overdue(&mut self, card: CardNumber, first_missing: Counter) -> Result<bool, RegionError> {
+    /// card has lost its disk; or some terminal has lost its disk lately, and who knows which cards it saw that day. For a terminal that waits to hear
+    /// whether its debit was done, the record is asked for at once: the card keeps it only for so long.
+    fn is_overdue(
+        &mut self,
+        card: CardNumber,
+        first_missing: Counter,
+        entries: &[EntryFacts],
+    ) -> Result<bool, RegionError> {
+        let ended = |terminal, transaction| {
+            let of = |entry: &Entry| entry.terminal == terminal && ended(&entry.body) == Some(transaction);
+            entries.iter().any(|of_entry| of(&of_entry.entry))
+        };
+        if self.tx.is_in_doubt(card, ended)? {
+            return Ok(true);
+        }
         let skipped = self.tx.records(card)?.into_iter().filter(|(signed, _)| signed.record.counter > first_missing);
         let since = skipped.map(|(_, learnt_at)| learnt_at).min();
         if since.is_some_and(|since| self.now.seconds_since(since) >= GAP_PATIENCE_SECONDS) {
@@ -358,5 +371,15 @@ fn debited(body: &Body) -> Option<TransactionId> {
         | Body::Refused(_)
         | Body::CardRead(_)
         | Body::Event(_) => None,
+    }
+}
+
+/// The transaction whose end an entry tells.
+fn ended(body: &Body) -> Option<TransactionId> {
+    match body {
+        Body::Debit(debit) => Some(debit.proof.record.transaction),
+        Body::Reversal(reversal) => Some(reversal.proof.record.transaction),
+        Body::NotDone(not_done) => Some(not_done.transaction),
+        Body::Abandoned(_) | Body::UndoRequest(_) | Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => None,
     }
 }

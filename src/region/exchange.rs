@@ -98,7 +98,7 @@ fn answer(
 ) -> Result<(ExchangeAnswer, Taken), RegionError> {
     let Request { terminal, keys, message, entries, halt } = request;
     catch_up(tx, terminal, message.feed_position)?;
-    let intake = Intake::open(tx, signer, terminal.id, keys, now)?;
+    let mut intake = Intake::open(tx, signer, terminal.id, keys, now)?;
     intake.note_doubts(message.head, &message.in_doubt)?;
     let taken = intake.take(entries, *halt)?;
     renew(tx, signer, terminal, keys.card, now)?;

@@ -201,6 +201,10 @@ fn sale_in_doubt(learnt: Learnt) {
     });
     terminal.exchange(&world.region, hours(2));
     terminal.doubts.clear();
+    // Whoever sees the card meanwhile is asked for the record at once; once the doubt is over, only after a while.
+    let mut other = world.terminal("cinema");
+    other.sell(&mut card, CINEMA, 1, hours(2));
+    assert_eq!(wanted(&other.exchange(&world.region, hours(2))).len(), 1);
     world.region.deny_card(card.number(), DenialReason::Lost, hours(3)).unwrap();
     world.region.suspend_terminal(terminal.id, hours(3)).unwrap();
     terminal.exchange(&world.region, hours(4));
