@@ -173,6 +173,27 @@ fn nothing_tells_of_anything_but_the_product() {
 }
 
 #[test]
+fn what_the_page_on_recovery_quotes_is_what_the_programs_say() {
+    let page = fs::read_to_string(root().join("docs/recovery.md")).unwrap();
+    let said: String = rust("src").iter().map(|file| spoken(&file.text)).collect();
+    let quotes = quotes(&page);
+    assert!(quotes.len() > 10, "the quotes are found");
+    let unsaid: Vec<_> = quotes.iter().filter(|quote| !said.contains(**quote)).collect();
+    assert!(unsaid.is_empty(), "{unsaid:#?}");
+    assert_eq!(spoken("one \\\n   sentence"), "one sentence");
+}
+
+/// What stands between guillemets.
+fn quotes(page: &str) -> Vec<&str> {
+    page.split('«').skip(1).filter_map(|rest| Some(rest.split_once('»')?.0.trim())).collect()
+}
+
+/// A source whose sentences are each on one line.
+fn spoken(source: &str) -> String {
+    source.split("\\\n").map(str::trim_start).collect()
+}
+
+#[test]
 fn every_exception_is_still_needed() {
     for (path, what, why) in EXCEPTIONS {
         let text = fs::read_to_string(root().join(path)).unwrap_or_else(|_| panic!("{path} is gone"));
