@@ -20,7 +20,7 @@ mod embedded {
 /// 'PASS', as `sql/terminal/V1__ledger.sql` sets it.
 const APPLICATION_ID: u32 = 0x5041_5353;
 /// The number of the newest migration.
-pub(super) const SCHEMA_VERSION: u32 = 1;
+pub(super) const SCHEMA_VERSION: u32 = 2;
 /// The oldest SQLite without the WAL-reset race.
 const SQLITE_OLDEST: i32 = 3_051_003;
 /// How long a statement waits for another connection: readers and checkpoints are all there is.
@@ -53,6 +53,8 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
     if version(&connection)? < SCHEMA_VERSION {
         embedded::migrations::runner().run(&mut connection).map_err(|error| OpenError::Schema(error.to_string()))?;
     }
+    // A copy that was put back has lost it: `VACUUM INTO` writes the file without.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
     Ok(connection)
 }
 

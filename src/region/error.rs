@@ -161,6 +161,7 @@ impl RegionError {
             Self::Store(error) => match error {
                 StoreError::Missing(_) => exit::NO_INPUT,
                 StoreError::Create { .. } => exit::CANNOT_CREATE,
+                StoreError::NotABackup(_) | StoreError::Damaged { .. } => exit::DATA,
                 StoreError::Newer { .. } | StoreError::OldLibrary(_) => exit::CONFIG,
                 StoreError::Busy => exit::AGAIN_LATER,
                 StoreError::Migration(_) | StoreError::Sqlite(_) => exit::IO,
@@ -233,6 +234,15 @@ impl RegionError {
                 )
             }
             Self::Key(KeyError::Crypto(error)) | Self::Crypto(error) => format!("Rien n'a pu être signé : {error}."),
+            Self::Store(StoreError::NotABackup(path)) => {
+                format!("{} n'est pas une sauvegarde de région : vérifiez le nom, rien n'a changé.", path.display())
+            }
+            Self::Store(StoreError::Damaged { path, what }) => {
+                format!("La sauvegarde {} est abîmée ({what}) : prenez-en une autre.", path.display())
+            }
+            Self::Store(StoreError::Create { path, error }) => {
+                format!("{} n'est pas écrit, et rien n'est perdu : {error}.", path.display())
+            }
             Self::Store(error) => format!("La base de la région fait défaut : {error}."),
             Self::OtherRoot(path) => {
                 format!("{} n'est pas la clé racine de cette région : donnez la bonne avec --root-key.", path.display())
@@ -333,6 +343,15 @@ impl RegionError {
                 format!("{} is no P-256 private key: put the right file there, from the backup.", path.display())
             }
             Self::Key(KeyError::Crypto(error)) | Self::Crypto(error) => format!("Nothing could be signed: {error}."),
+            Self::Store(StoreError::NotABackup(path)) => {
+                format!("{} is no backup of a region: check the name, nothing has changed.", path.display())
+            }
+            Self::Store(StoreError::Damaged { path, what }) => {
+                format!("The backup {} is damaged ({what}): take another.", path.display())
+            }
+            Self::Store(StoreError::Create { path, error }) => {
+                format!("{} is not written, and nothing is lost: {error}.", path.display())
+            }
             Self::Store(error) => format!("The region's store failed: {error}."),
             Self::OtherRoot(path) => {
                 format!("{} is not the root key of this region: give the right one with --root-key.", path.display())

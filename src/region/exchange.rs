@@ -16,7 +16,7 @@ use crate::wire::exchange::{
 use super::Region;
 use super::certificates::renew;
 use super::error::RegionError;
-use super::feed::{Pages, pages};
+use super::feed::{Pages, catch_up, pages};
 use super::intake::{Halt, Incoming, Intake, Taken, read_entries};
 use super::message::Refused;
 use super::rights::newest;
@@ -97,7 +97,8 @@ fn answer(
     now: Timestamp,
 ) -> Result<(ExchangeAnswer, Taken), RegionError> {
     let Request { terminal, keys, message, entries, halt } = request;
-    let intake = Intake::open(tx, signer, terminal.id, keys, now)?;
+    catch_up(tx, terminal, message.feed_position)?;
+    let mut intake = Intake::open(tx, signer, terminal.id, keys, now)?;
     intake.note_doubts(message.head, &message.in_doubt)?;
     let taken = intake.take(entries, *halt)?;
     renew(tx, signer, terminal, keys.card, now)?;

@@ -41,7 +41,7 @@ pub fn pages(
     from: Position,
     now: Timestamp,
 ) -> Result<Pages, RegionError> {
-    let newest = catch_up(tx, terminal, from)?;
+    let newest = tx.feed_position()?.max(from);
     let mut pages = Vec::new();
     let mut at = from;
     loop {
@@ -69,18 +69,22 @@ pub fn pages(
     }
 }
 
-/// The newest position. Only a region that was restored from a copy is behind its terminals: it goes on after the furthest that one has, so that
-/// nothing new is told where a terminal has been already. What the copy lacks of the deny list a terminal finds by the digest.
-fn catch_up(tx: &Tx<'_>, terminal: &TerminalRow, from: Position) -> Result<Position, RegionError> {
+/// Before anything is told to `terminal`, which has the feed up to `from`: only a store that was put back by hand is behind its terminals. It goes on after
+/// the furthest that one has, so that nothing new is told where a terminal has been already. What the copy lacks of the deny list a terminal finds by
+/// the digest.
+///
+/// # Errors
+/// The store's.
+pub fn catch_up(tx: &Tx<'_>, terminal: &TerminalRow, from: Position) -> Result<(), RegionError> {
     let newest = tx.feed_position()?;
     if from <= newest {
-        return Ok(newest);
+        return Ok(());
     }
     tracing::error!(terminal = %terminal.id, from, newest, "a terminal has a feed position that this store never gave");
     if from - newest <= LOST_POSITIONS_MAX {
         tx.pass_positions(from)?;
     }
-    Ok(from)
+    Ok(())
 }
 
 /// As many rows as a page holds, and whether these are all that there are.

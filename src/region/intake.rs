@@ -158,7 +158,7 @@ impl<'a> Intake<'a> {
     ///
     /// # Errors
     /// The store's.
-    pub fn note_doubts(&self, head: Head, doubts: &[Intent]) -> Result<(), RegionError> {
+    pub fn note_doubts(&mut self, head: Head, doubts: &[Intent]) -> Result<(), RegionError> {
         if doubts.is_empty() {
             return Ok(());
         }
@@ -166,7 +166,11 @@ impl<'a> Intake<'a> {
         let after = Place { branch: end.branch, sequence: head.sequence.next() };
         let (knowledge, _) = self.knowledge(after)?;
         for doubt in doubts {
-            self.tx.add_doubt(self.terminal, doubt.transaction, doubt.card, &knowledge, self.now)?;
+            let new = self.tx.add_doubt(self.terminal, doubt.transaction, doubt.card, &knowledge, self.now)?;
+            if new && self.tx.card(doubt.card)?.is_some() {
+                // What is missing of its records is asked for now.
+                self.touched.insert(doubt.card);
+            }
             self.tell_what_ends(doubt)?;
         }
         Ok(())

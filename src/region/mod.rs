@@ -2,7 +2,7 @@
 //!
 //! From the inside out: [`store`] keeps everything; [`judge`] says what an entry is worth, [`chain`] where it belongs, both without any
 //! input or output; [`intake`], [`mod@bench`], [`feed`], [`rights`], [`certificates`] carry this out within one transaction; [`Region`] answers
-//! messages ([`enrolment`], [`exchange`]), serves the desk ([`desk`]) and makes cards ([`issue`], and [`replacement`] what one in another's place
+//! messages ([`enrolment`], [`exchange`]), serves the desk ([`desk`], [`orphans`]) and makes cards ([`issue`], and [`replacement`] what one in another's place
 //! begins with). [`server`] puts it on the network, [`cli`] under the fingers of people.
 //!
 //! What always holds: time is an argument, only the program's shell has a clock; every request is one transaction; nothing is acknowledged
@@ -25,6 +25,7 @@ pub mod issue;
 pub mod judge;
 pub mod keys;
 pub mod message;
+pub mod orphans;
 pub mod replacement;
 pub mod rights;
 pub mod server;
@@ -43,7 +44,7 @@ pub use error::RegionError;
 use keys::{KeyDirectory, make_private_directory};
 pub use message::Refused;
 use signing::{Signer, certify};
-use store::{Audience, Store, StoreError, Tx};
+use store::{Audience, Contents, Store, StoreError, Tx};
 
 /// The region in one directory: its store and its keys. Any number of programs may have it open.
 #[derive(Debug)]
@@ -109,6 +110,27 @@ impl Region {
             return Err(RegionError::NotARegion(data.to_owned()));
         }
         Ok(Self { store, keys: KeyDirectory::of(data), signer: Mutex::new(None) })
+    }
+
+    /// Puts the backup at `file` in the place of the lost store in `data`, whose keys are there.
+    ///
+    /// # Errors
+    /// [`RegionError::AlreadyThere`] when there is a store, what keys and store say.
+    pub fn restore(data: &Path, file: &Path, now: Timestamp) -> Result<Contents, RegionError> {
+        if fs::exists(store_path(data)).unwrap_or(true) {
+            return Err(RegionError::AlreadyThere(data.to_owned()));
+        }
+        // Without its key it could answer nobody.
+        KeyDirectory::of(data).region_key(KeySerial::new(1))?;
+        Ok(Store::restore(file, &store_path(data), now)?)
+    }
+
+    /// Copies the store to `file`, while others use it. The keys are not in it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn back_up(&self, file: &Path) -> Result<Contents, RegionError> {
+        Ok(self.store.back_up(file)?)
     }
 
     /// Its store.

@@ -330,6 +330,39 @@ fn a_doubt_is_settled_by_a_record_that_another_terminal_read() {
 }
 
 #[test]
+fn a_doubt_of_which_no_record_is_left_ends_when_it_was_given_up() {
+    for effect in [Effect::LeaveAfter, Effect::LeaveBefore] {
+        let region = Region::new();
+        let (mut here, mut there) = (Shop::open(&region, 1, "cinema"), Shop::open(&region, 2, "cinema"));
+        let card = region.card(1);
+        here.tap_with(&card, vec![Fault::next(Instruction::Debit, effect)]);
+        assert!(matches!(here.redeem(None), Outcome::Refused(_)));
+        here.take_away();
+        // Seventeen changes elsewhere: the card keeps sixteen.
+        for change in 0..17 {
+            there.take_away();
+            there.tap(&card);
+            let done = there.ask(if change % 2 == 0 { redemption(None) } else { UNDO });
+            assert!(matches!(done, Outcome::Granted(_) | Outcome::Undone(_)), "{done:?}");
+        }
+        let taken = consumed(&card, CINEMA);
+        here.tap(&card);
+        assert!(matches!(here.redeem(None), Outcome::Refused(refused) if refused.refusal == Refusal::SaleInDoubt));
+        assert_eq!((here.in_doubt(), here.kinds()), (1, vec![]), "nobody knows, and nothing is guessed");
+        // The money goes back: what the card did has no bearing on anything any more.
+        assert!(matches!(here.ask(Command::Abandon { card: None }), Outcome::Abandoned { .. }));
+        here.take_away();
+        here.tap(&card);
+        assert_eq!((here.in_doubt(), here.kinds(), here.cash()), (0, vec!["abandoned", "not-done"], 0));
+        assert!(matches!(here.redeem(None), Outcome::Granted(granted) if !granted.repeated));
+        assert_eq!(consumed(&card, CINEMA), taken + 1);
+        let directory = here.directory.path().to_owned();
+        here.stop();
+        assert!(pass::ledger::verify(&directory, None, |_, _| ()).is_ok());
+    }
+}
+
+#[test]
 fn a_denied_card_is_blocked_on_its_chip_and_refused_everywhere() {
     let region = Region::new();
     let (mut here, mut there) = (Shop::open(&region, 1, "cinema"), Shop::open(&region, 2, "cinema"));

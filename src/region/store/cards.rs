@@ -208,6 +208,16 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// The cards that have signed a record for `terminal`. Every record is looked at: it is for the desk, and for a lost disk.
+    pub fn cards_with_records_of(&self, terminal: TerminalId) -> Stored<Vec<CardNumber>> {
+        // The terminal stands in the bytes 28 to 31 of a record (card profile), which SQLite counts from 1.
+        let mut sql =
+            self.sql("SELECT DISTINCT card FROM card_record WHERE substr(record, 29, 4) = :terminal ORDER BY card")?;
+        let rows = sql
+            .query_map(named_params! { ":terminal": terminal.get().to_be_bytes() }, |row| row.get::<_, Column<_>>(0))?;
+        rows.map(|card| Ok(card?.0)).collect()
+    }
+
     /// Every record that `card` is known to have signed, by counter, with the time the region learnt it.
     pub fn records(&self, card: CardNumber) -> Stored<Vec<(SignedRecord, Timestamp)>> {
         let mut sql = self.sql(

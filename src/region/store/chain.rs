@@ -371,7 +371,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Keeps that a terminal reports a sale or an undo to be in doubt; the first report counts.
+    /// Keeps that a terminal reports a sale or an undo to be in doubt; the first report counts. Whether this is it.
     pub fn add_doubt(
         &self,
         terminal: TerminalId,
@@ -379,13 +379,13 @@ impl Tx<'_> {
         card: CardNumber,
         knowledge: &Knowledge,
         now: Timestamp,
-    ) -> Stored<()> {
+    ) -> Stored<bool> {
         let mut sql = self.sql(
             "INSERT INTO doubt (terminal_id, transaction_id, card, known_position, known_at, waiting_entries, waiting_cents, reported_at)
              VALUES (:terminal, :transaction, :card, :position, :at, :entries, :cents, :now)
              ON CONFLICT (terminal_id, transaction_id) DO NOTHING",
         )?;
-        sql.execute(named_params! {
+        let added = sql.execute(named_params! {
             ":terminal": Column(terminal),
             ":transaction": Column(transaction),
             ":card": Column(card),
@@ -395,7 +395,22 @@ impl Tx<'_> {
             ":cents": Column(knowledge.waiting_cents),
             ":now": Column(now),
         })?;
-        Ok(())
+        Ok(added == 1)
+    }
+
+    /// Whether a sale or an undo of `card` was reported to be in doubt, and no entry has ended it.
+    pub fn is_in_doubt(&self, card: CardNumber, ended: impl Fn(TerminalId, TransactionId) -> bool) -> Stored<bool> {
+        let mut sql = self.sql("SELECT terminal_id, transaction_id FROM doubt WHERE card = :card")?;
+        let rows = sql.query_map(named_params! { ":card": Column(card) }, |row| {
+            Ok((row.get::<_, Column<_>>(0)?.0, row.get::<_, Column<_>>(1)?.0))
+        })?;
+        for row in rows {
+            let (terminal, transaction) = row?;
+            if !ended(terminal, transaction) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What a terminal had when it first reported this transaction to be in doubt.

@@ -92,12 +92,13 @@ impl Tx<'_> {
     ) -> Stored<u32> {
         let mut sql = self.sql(
             "INSERT INTO verdict (entry_id, version, contest, payable_cents, judged_at) VALUES (:entry,
-             (SELECT coalesce(max(version), 0) + 1 FROM entry e LEFT JOIN verdict v ON v.entry_id = e.entry_id
+             max(:floor, (SELECT coalesce(max(version), 0) + 1 FROM entry e LEFT JOIN verdict v ON v.entry_id = e.entry_id
               WHERE e.terminal_id = :terminal AND e.branch IN (SELECT branch FROM branch WHERE terminal_id = :terminal)
-              AND e.sequence = :sequence),
+              AND e.sequence = :sequence)),
              :contest, :payable, :now) RETURNING version",
         )?;
         let parameters = named_params! {
+            ":floor": self.number_floor()?,
             ":entry": entry.0,
             ":terminal": Column(terminal),
             ":sequence": Column(sequence),

@@ -9,6 +9,7 @@
 //!
 //! Everything here blocks: an async caller goes through a blocking thread.
 
+mod backup;
 mod cards;
 mod chain;
 mod feed;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
+pub use backup::{Contents, check_backup};
 pub use cards::{CardRow, DenialRow};
 pub use chain::{Branch, BranchNumber, EntryId, ExchangeRow, Knowledge, KnownExchange, NewEntry, Place, StoredEntry};
 pub use feed::{Audience, FeedRow};
@@ -39,7 +41,7 @@ mod migrations {
 }
 
 /// The version that the newest migration sets.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// Before this one, a file with two connections could lose committed rows (sqlite.org/wal.html, the WAL-reset bug).
 const SQLITE_VERSION_MIN: i32 = 3_051_003;
@@ -60,6 +62,17 @@ pub enum StoreError {
         path: PathBuf,
         /// Why.
         error: io::Error,
+    },
+    /// It is no region's store, whole and in one file.
+    #[error("{0} is no backup of a region")]
+    NotABackup(PathBuf),
+    /// A backup is not what was written.
+    #[error("{path} is damaged: {what}")]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// In SQLite's words.
+        what: String,
     },
     /// A later program has written it.
     #[error("the store has schema {found}, this program knows up to {SCHEMA_VERSION}: use the newer program")]
@@ -226,7 +239,7 @@ mod tests {
             names.join(" "),
             "abandoned branch card card_record card_seen carried catalogue denial doubt entitlement entry exchange feed_head \
              feed_item partner partner_activity policy receipt records_wanted refinery_schema_history region region_key \
-             replacement terminal terminal_certificate terminal_standing undone verdict"
+             replacement restored terminal terminal_certificate terminal_standing undone verdict"
         );
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         assert_eq!(version, SCHEMA_VERSION);

@@ -175,7 +175,8 @@ impl Tx<'_> {
     /// The version that the next catalogue of `season` has.
     pub fn next_catalogue_version(&self, season: Season) -> Stored<u32> {
         let mut sql = self.sql("SELECT coalesce(max(version), 0) + 1 FROM catalogue WHERE season = :season")?;
-        Ok(sql.query_row(named_params! { ":season": Column(season) }, |row| row.get(0))?)
+        let next: u32 = sql.query_row(named_params! { ":season": Column(season) }, |row| row.get(0))?;
+        Ok(next.max(self.number_floor()?))
     }
 
     /// Keeps a version of a season's catalogue.
@@ -240,7 +241,8 @@ impl Tx<'_> {
     pub fn add_partner(&self, partner: &Partner, now: Timestamp) -> Stored<PartnerId> {
         let mut sql = self.sql(
             "INSERT INTO partner (partner_id, name, added_at)
-             VALUES ((SELECT coalesce(max(partner_id), 0) + 1 FROM partner), :name, :now) RETURNING partner_id",
+             VALUES (max((SELECT coalesce(max(partner_id), 0) + 1 FROM partner), (SELECT coalesce(max(partner_from), 0) FROM restored)),
+             :name, :now) RETURNING partner_id",
         )?;
         let parameters = named_params! { ":name": partner.name, ":now": Column(now) };
         let id: PartnerId = sql.query_row(parameters, |row| row.get::<_, Column<_>>(0))?.0;
@@ -281,7 +283,8 @@ impl Tx<'_> {
     pub fn add_terminal(&self, new: &NewTerminal, now: Timestamp) -> Stored<TerminalId> {
         let mut sql = self.sql(
             "INSERT INTO terminal (terminal_id, partner_id, replaces, all_entitlements, added_at, code_secret, code_expires_at)
-             VALUES ((SELECT coalesce(max(terminal_id), 0) + 1 FROM terminal), :partner, :replaces, :all, :now, :secret, :expires)
+             VALUES (max((SELECT coalesce(max(terminal_id), 0) + 1 FROM terminal), (SELECT coalesce(max(terminal_from), 0) FROM restored)),
+             :partner, :replaces, :all, :now, :secret, :expires)
              RETURNING terminal_id",
         )?;
         let parameters = named_params! {
@@ -335,6 +338,23 @@ impl Tx<'_> {
     /// The terminal's standing now; a terminal begins as active.
     pub fn standing(&self, terminal: TerminalId) -> Stored<Option<Standing>> {
         self.standing_known_at(terminal, Position::MAX >> 1)
+    }
+
+    /// Whether another terminal took the place of any since then.
+    pub fn replaced_since(&self, since: Timestamp) -> Stored<bool> {
+        let mut sql = self.sql("SELECT 1 FROM terminal_standing WHERE cause = :replaced AND changed_at >= :since")?;
+        Ok(sql.exists(named_params! { ":replaced": Cause::Replaced.code(), ":since": Column(since) })?)
+    }
+
+    /// The terminals that may have lost entries: another took their place, or their chain has forked.
+    pub fn terminals_with_losses(&self) -> Stored<Vec<TerminalId>> {
+        let mut sql = self.sql(
+            "SELECT terminal_id FROM terminal_standing WHERE cause = :replaced
+             UNION SELECT terminal_id FROM branch WHERE branch > 0 ORDER BY terminal_id",
+        )?;
+        let rows =
+            sql.query_map(named_params! { ":replaced": Cause::Replaced.code() }, |row| row.get::<_, Column<_>>(0))?;
+        rows.map(|terminal| Ok(terminal?.0)).collect()
     }
 
     /// The terminal's standing as a terminal that has confirmed `position` was told.
