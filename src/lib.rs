@@ -13,4 +13,5 @@ pub mod terminal;
 pub mod till;
 pub mod uplink;
 pub mod virtual_card;
+pub mod whole_file;
 pub mod wire;

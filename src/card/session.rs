@@ -228,6 +228,10 @@ impl Session {
     /// # Errors
     /// [`CannotRead`]: the doubt goes on. [`NotGenuine::Counter`] for a card whose counter went back.
     pub fn settle(&self, transport: &mut dyn Transport, intent: &Intent) -> Result<Settled, CannotRead> {
+        if !self.can_change() {
+            // The state is from before the last command that may have changed it.
+            return Err(CannotRead::NoAnswer);
+        }
         let (before, now) = (intent.counter_before.get(), self.state.counter.get());
         let Some(changes) = now.checked_sub(before) else { return Err(NotGenuine::Counter.into()) };
         if changes == 0 {

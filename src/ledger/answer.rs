@@ -6,7 +6,7 @@
 //! `apply`.
 
 use crate::crypto::{TrustedKeys, verify_sign1_es256};
-use crate::domain::{KeySerial, Timestamp};
+use crate::domain::{KeySerial, RequestId, TerminalId, Timestamp};
 use crate::wire::cbor::{CborError, decode};
 use crate::wire::cose::{Algorithm, Content, Sign1};
 use crate::wire::exchange::{ANSWER_BYTES_MAX, ExchangeAnswer, ExchangeRequest, PROTOCOL_VERSION, Receipt};
@@ -86,6 +86,14 @@ impl VerifiedAnswer {
     }
 }
 
+/// What an answer must be an answer to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) terminal: TerminalId,
+    pub(super) request: RequestId,
+    pub(super) time: Timestamp,
+}
+
 /// Checks `bytes` as the answer to `request`.
 ///
 /// # Errors
@@ -95,6 +103,12 @@ pub fn verify_answer(
     keys: &TrustedKeys,
     request: &ExchangeRequest,
 ) -> Result<VerifiedAnswer, AnswerError> {
+    let ExchangeRequest { terminal, request, time, .. } = *request;
+    verify_answer_to(bytes, keys, &Asked { terminal, request, time })
+}
+
+/// Checks `bytes` as the answer to what was `asked`.
+pub(super) fn verify_answer_to(bytes: &[u8], keys: &TrustedKeys, asked: &Asked) -> Result<VerifiedAnswer, AnswerError> {
     if bytes.len() > ANSWER_BYTES_MAX {
         return Err(AnswerError::TooLarge(bytes.len()));
     }
@@ -104,15 +118,15 @@ pub fn verify_answer(
     if answer.protocol != PROTOCOL_VERSION {
         return Err(AnswerError::Version(answer.protocol));
     }
-    if answer.terminal != request.terminal {
+    if answer.terminal != asked.terminal {
         return Err(AnswerError::OtherTerminal("the answer"));
     }
-    if answer.request != request.request {
+    if answer.request != asked.request {
         return Err(AnswerError::OtherRequest("the answer"));
     }
     let receipt = verify_receipt(&answer, keys)?;
     let pages = verify_pages(&answer, keys.clone())?;
-    Ok(VerifiedAnswer { answer, receipt, pages, request_time: request.time })
+    Ok(VerifiedAnswer { answer, receipt, pages, request_time: asked.time })
 }
 
 fn verify_receipt(answer: &ExchangeAnswer, keys: &TrustedKeys) -> Result<Receipt, AnswerError> {

@@ -237,7 +237,6 @@ fn write_state(connection: &Connection, state: &State) -> Result<(), LedgerError
     Ok(())
 }
 
-/// Applies a page that begins where the terminal is; passes over one that it has, also an empty one from before.
 /// The records that the region knows of cards whose debits here are in doubt.
 fn records_in(pages: &[VerifiedPage]) -> impl Iterator<Item = &SignedRecord> {
     pages.iter().flat_map(|verified| &verified.page.items).filter_map(|item| match item {
@@ -255,13 +254,15 @@ fn records_in(pages: &[VerifiedPage]) -> impl Iterator<Item = &SignedRecord> {
     })
 }
 
+/// Applies a page that leads on from where the terminal is; passes over one that it has, also an empty one from before. A page that begins earlier
+/// and leads further has the newest of everything in between, so it may be taken too: an answer that was carried by hand may have been overtaken.
 fn apply_page(connection: &Connection, state: &mut State, verified: &VerifiedPage) -> Result<(), ApplyError> {
     let page = &verified.page;
     let position = state.feed_position;
     if page.from != position && page.to <= position {
         return Ok(());
     }
-    if page.from != position {
+    if page.from > position {
         return Err(ApplyError::Gap { from: page.from, position });
     }
     for item in &page.items {

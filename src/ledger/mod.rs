@@ -20,6 +20,8 @@
 mod answer;
 mod append;
 mod apply;
+mod backup;
+mod carried;
 mod error;
 mod exchange;
 mod facts;
@@ -40,6 +42,8 @@ mod view;
 pub use answer::{AnswerError, VerifiedAnswer, verify_answer};
 pub use append::Ledger;
 pub use apply::{Applied, ApplyError, CLOCK_STEP_SECONDS};
+pub use backup::{BackupError, Contents, backup, check_backup};
+pub use carried::{EXPORTS_KEPT, Exported, ImportError, TakenBefore};
 pub use error::{LedgerError, OpenError};
 pub use facts::Identity;
 pub use head_file::Behind;

@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{LedgerError, OpenError};
@@ -19,7 +20,7 @@ mod embedded {
 /// 'PASS', as `sql/terminal/V1__ledger.sql` sets it.
 const APPLICATION_ID: u32 = 0x5041_5353;
 /// The number of the newest migration.
-pub(super) const SCHEMA_VERSION: u32 = 1;
+pub(super) const SCHEMA_VERSION: u32 = 2;
 /// The oldest SQLite without the WAL-reset race.
 const SQLITE_OLDEST: i32 = 3_051_003;
 /// How long a statement waits for another connection: readers and checkpoints are all there is.
@@ -52,6 +53,8 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
     if version(&connection)? < SCHEMA_VERSION {
         embedded::migrations::runner().run(&mut connection).map_err(|error| OpenError::Schema(error.to_string()))?;
     }
+    // A copy that was put back has lost it: `VACUUM INTO` writes the file without.
+    connection.pragma_update(None, "journal_mode", "WAL")?;
     Ok(connection)
 }
 
@@ -93,6 +96,8 @@ fn set_up(connection: &Connection) -> Result<(), LedgerError> {
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
+    // A plan is made once: without this, every statement with a limit is prepared anew at each use.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     // Without it, INSERT OR REPLACE would delete a row past the trigger that forbids it.
     connection.pragma_update(None, "recursive_triggers", true)?;

@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map;
 
 use crate::crypto::verify_p256;
-use crate::domain::card::{PublicKey, Record, TerminalCertificate};
+use crate::domain::card::{Operation, PublicKey, Record, TerminalCertificate};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::entry::{Body, CardRead, Entry};
 use crate::domain::policy::Policy;
 use crate::domain::verdict::Verdict;
-use crate::domain::{Amounts, CardNumber, Counter, Season, TerminalId, Timestamp, TransactionId};
+use crate::domain::{Amounts, CardNumber, Cents, Counter, Season, Sequence, TerminalId, Timestamp, TransactionId};
 use crate::wire::cose::{Algorithm, Content, Sign1};
 use crate::wire::entry::decode_entry;
 use crate::wire::exchange::TerminalStanding;
@@ -22,12 +22,12 @@ use crate::wire::feed::{EntryVerdict, Item, RecordsWanted};
 
 use super::chain::Chain;
 use super::error::RegionError;
-use super::judge::{CardFacts, EntryFacts, Judgement, consumed, gap, judge, past_policy};
+use super::judge::{CardFacts, EntryFacts, Judgement, OrphanFacts, consumed, gap, is_reported, judge, past_policy};
 use super::rights::carry;
 use super::signing::Signer;
 use super::store::{
-    Audience, CardRow, DenialRow, EntryKey, FeedPoint, Judged, Knowledge, NewVerdict, PolicyRow, Standing, StoreError,
-    StoredEntry, Tx,
+    Audience, CardRow, Cause, DenialRow, EntryKey, FeedPoint, Judged, Knowledge, NewVerdict, PolicyRow, Standing,
+    StoreError, StoredEntry, Tx,
 };
 
 /// After so long without the records that would fill a gap in a card's counters they are asked for: by then every terminal
@@ -206,13 +206,77 @@ impl<'a> Bench<'a> {
         Ok(CardFacts {
             certificate: certificate.map(|certificate| crate::crypto::sha256(&certificate.encode())),
             entitlements: self.tx.entitlements(card)?,
-            records,
             abandoned: self.tx.abandoned(card)?,
             undone: self.tx.undone(card)?,
             late_charges: self.tx.late_charges(card)?,
             catalogues,
+            orphans: self.orphans(&records, &entries, denial.as_ref())?,
+            records,
             entries,
         })
+    }
+
+    /// The debits that a lost disk has reported to nobody.
+    fn orphans(
+        &mut self,
+        records: &[Record],
+        entries: &[EntryFacts],
+        denial: Option<&DenialRow>,
+    ) -> Result<Vec<OrphanFacts>, RegionError> {
+        let mut orphans = Vec::new();
+        for record in records.iter().filter(|record| record.operation == Operation::Debit) {
+            if !self.has_lost_entries(record.terminal)? || is_reported(entries, record) {
+                continue;
+            }
+            let terminal = record.terminal;
+            let knowledge = match self.tx.doubt(terminal, record.transaction)? {
+                Some(reported) => reported,
+                None => self.last_knowledge(terminal)?,
+            };
+            let told = self.tx.standing_known_at(terminal, knowledge.position)?;
+            let policy = self.policy(terminal, &knowledge)?;
+            orphans.push(OrphanFacts {
+                record: *record,
+                certificates: self.tx.terminal_certificates(terminal, record.season)?,
+                denied: denial.is_some_and(|denial| denial.position <= knowledge.position),
+                suspended: told.is_some_and(|told| told.standing != TerminalStanding::Active),
+                past_policy: policy.is_some_and(|policy| past_policy(&policy, &knowledge, record.time)),
+            });
+        }
+        Ok(orphans)
+    }
+
+    /// Whether debits of a terminal may be known to the cards alone: another one took its place because its disk was lost, or an old copy of its ledger was
+    /// put back. Of two machines with one chain nothing is believed that they do not sign.
+    fn has_lost_entries(&mut self, terminal: TerminalId) -> Result<bool, RegionError> {
+        if self.tx.standing(terminal)?.is_some_and(|standing| standing.cause == Cause::Replaced) {
+            return Ok(true);
+        }
+        if self.tx.branches(terminal)?.is_empty() {
+            return Ok(false);
+        }
+        let chain = self.chain(terminal)?;
+        Ok(chain.is_forked() && !chain.is_torn())
+    }
+
+    /// What a terminal had when the region heard of it last. What waited since then died with its disk.
+    fn last_knowledge(&self, terminal: TerminalId) -> Result<Knowledge, RegionError> {
+        let last = self.tx.known_before(terminal, Sequence::new(u64::MAX >> 1), |_| true)?;
+        let enrolled = self.tx.terminal(terminal)?.and_then(|row| row.keys).map(|keys| keys.enrolled_at);
+        let (position, at) = match last {
+            Some(last) => (last.position, last.at),
+            None => (0, enrolled.unwrap_or(Timestamp::EPOCH)),
+        };
+        Ok(Knowledge { position, at, waiting_entries: 0, waiting_cents: Cents::ZERO })
+    }
+
+    /// The debits of `card` that are payable by its records alone.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn orphans_of(&mut self, card: CardNumber) -> Result<Vec<(Record, Cents)>, RegionError> {
+        let about = self.tx.entries_about(card)?;
+        Ok(judge(&self.facts(card, &about)?).orphans)
     }
 
     fn entry_facts(
@@ -277,9 +341,14 @@ impl<'a> Bench<'a> {
         Ok(had.or(policies.first()).map(|row| row.policy))
     }
 
-    fn ask_for_records(&self, card: CardNumber, facts: &CardFacts, judgement: &Judgement) -> Result<(), RegionError> {
+    fn ask_for_records(
+        &mut self,
+        card: CardNumber,
+        facts: &CardFacts,
+        judgement: &Judgement,
+    ) -> Result<(), RegionError> {
         let overdue = match gap(&facts.records) {
-            Some(gap) if self.is_overdue(card, gap.0)? => Some(gap),
+            Some(gap) if self.is_overdue(card, gap.0, &facts.entries)? => Some(gap),
             _ => None,
         };
         let wanted = match (judgement.wanted, overdue) {
@@ -306,20 +375,32 @@ impl<'a> Bench<'a> {
     }
 
     /// Whether nobody can be expected to report the record with this counter any more: it was skipped long ago, or a terminal that saw the
-    /// card has lost its disk.
-    fn is_overdue(&self, card: CardNumber, first_missing: Counter) -> Result<bool, RegionError> {
+    /// card has lost its disk; or some terminal has lost its disk lately, and who knows which cards it saw that day. For a terminal that waits to hear
+    /// whether its debit was done, the record is asked for at once: the card keeps it only for so long.
+    fn is_overdue(
+        &mut self,
+        card: CardNumber,
+        first_missing: Counter,
+        entries: &[EntryFacts],
+    ) -> Result<bool, RegionError> {
+        let ended = |terminal, transaction| {
+            let of = |entry: &Entry| entry.terminal == terminal && ended(&entry.body) == Some(transaction);
+            entries.iter().any(|of_entry| of(&of_entry.entry))
+        };
+        if self.tx.is_in_doubt(card, ended)? {
+            return Ok(true);
+        }
         let skipped = self.tx.records(card)?.into_iter().filter(|(signed, _)| signed.record.counter > first_missing);
         let since = skipped.map(|(_, learnt_at)| learnt_at).min();
         if since.is_some_and(|since| self.now.seconds_since(since) >= GAP_PATIENCE_SECONDS) {
             return Ok(true);
         }
         for terminal in self.tx.terminals_that_saw(card)? {
-            let standing = self.tx.standing(terminal)?;
-            if standing.is_some_and(|standing| standing.standing == TerminalStanding::Retired) {
+            if self.has_lost_entries(terminal)? {
                 return Ok(true);
             }
         }
-        Ok(false)
+        Ok(self.tx.replaced_since(self.now.minus(GAP_PATIENCE_SECONDS))?)
     }
 }
 
@@ -348,5 +429,15 @@ fn debited(body: &Body) -> Option<TransactionId> {
         | Body::Refused(_)
         | Body::CardRead(_)
         | Body::Event(_) => None,
+    }
+}
+
+/// The transaction whose end an entry tells.
+fn ended(body: &Body) -> Option<TransactionId> {
+    match body {
+        Body::Debit(debit) => Some(debit.proof.record.transaction),
+        Body::Reversal(reversal) => Some(reversal.proof.record.transaction),
+        Body::NotDone(not_done) => Some(not_done.transaction),
+        Body::Abandoned(_) | Body::UndoRequest(_) | Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => None,
     }
 }

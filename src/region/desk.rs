@@ -383,6 +383,7 @@ impl Region {
     pub fn publish_policy(&self, file: &str, text: &str, now: Timestamp) -> Result<Policy, RegionError> {
         self.store().write(|tx| {
             let version = tx.policies()?.last().map_or(0, |row| row.policy.version).saturating_add(1);
+            let version = version.max(tx.number_floor()?);
             let policy = parse_policy(text, version);
             let policy = policy.map_err(|error| RegionError::Config { file: file.to_owned(), error })?;
             let serial = self.signer(tx)?.serial().get();

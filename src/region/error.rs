@@ -138,6 +138,7 @@ pub enum RegionError {
 
 /// The exit codes of sysexits.h.
 mod exit {
+    pub(super) const USAGE: u8 = 64;
     pub(super) const DATA: u8 = 65;
     pub(super) const NO_INPUT: u8 = 66;
     pub(super) const UNAVAILABLE: u8 = 69;
@@ -161,6 +162,8 @@ impl RegionError {
             Self::Store(error) => match error {
                 StoreError::Missing(_) => exit::NO_INPUT,
                 StoreError::Create { .. } => exit::CANNOT_CREATE,
+                StoreError::NotABackup(_) | StoreError::Damaged { .. } => exit::DATA,
+                StoreError::OnServer => exit::USAGE,
                 StoreError::Newer { .. } | StoreError::OldLibrary(_) | StoreError::Address(_) => exit::CONFIG,
                 StoreError::Busy | StoreError::Conflict => exit::AGAIN_LATER,
                 StoreError::Migration(_) | StoreError::Sqlite(_) | StoreError::Postgres(_) => exit::IO,
@@ -235,6 +238,18 @@ impl RegionError {
             Self::Key(KeyError::Crypto(error)) | Self::Crypto(error) => format!("Rien n'a pu être signé : {error}."),
             Self::Store(StoreError::Address(what)) => {
                 format!("L'adresse de la base ne peut pas être lue ({what}) : corrigez --store.")
+            }
+            Self::Store(StoreError::OnServer) => {
+                "La base est sur PostgreSQL : sauvegardez-la avec pg_dump ; après pg_restore, lancez « pass-region restore » sans fichier.".to_owned()
+            }
+            Self::Store(StoreError::NotABackup(path)) => {
+                format!("{} n'est pas une sauvegarde de région : vérifiez le nom, rien n'a changé.", path.display())
+            }
+            Self::Store(StoreError::Damaged { path, what }) => {
+                format!("La sauvegarde {} est abîmée ({what}) : prenez-en une autre.", path.display())
+            }
+            Self::Store(StoreError::Create { path, error }) => {
+                format!("{} n'est pas écrit, et rien n'est perdu : {error}.", path.display())
             }
             Self::Store(error) => format!("La base de la région fait défaut : {error}."),
             Self::OtherRoot(path) => {
@@ -338,6 +353,18 @@ impl RegionError {
             Self::Key(KeyError::Crypto(error)) | Self::Crypto(error) => format!("Nothing could be signed: {error}."),
             Self::Store(StoreError::Address(what)) => {
                 format!("The address of the store cannot be read ({what}): correct --store.")
+            }
+            Self::Store(StoreError::OnServer) => {
+                "The store is on PostgreSQL: back it up with pg_dump; after pg_restore, run \"pass-region restore\" without a file.".to_owned()
+            }
+            Self::Store(StoreError::NotABackup(path)) => {
+                format!("{} is no backup of a region: check the name, nothing has changed.", path.display())
+            }
+            Self::Store(StoreError::Damaged { path, what }) => {
+                format!("The backup {} is damaged ({what}): take another.", path.display())
+            }
+            Self::Store(StoreError::Create { path, error }) => {
+                format!("{} is not written, and nothing is lost: {error}.", path.display())
             }
             Self::Store(error) => format!("The region's store failed: {error}."),
             Self::OtherRoot(path) => {

@@ -5,6 +5,8 @@
 //! the same. What follows for cards is settled then ([`accounts`](super::accounts)), here or in the server's own time; the answer tells what is
 //! settled by the time that it is written.
 
+use std::collections::BTreeSet;
+
 use crate::crypto::verify_sign1_ed25519;
 use crate::domain::card::Entitlement;
 use crate::domain::entry::Intent;
@@ -17,9 +19,10 @@ use crate::wire::exchange::{
 };
 use crate::wire::feed::Item;
 
+use super::bench::Bench;
 use super::certificates::renew;
 use super::error::RegionError;
-use super::feed::{Pages, pages};
+use super::feed::{Pages, catch_up, pages};
 use super::intake::{Halt, Incoming, Intake, Taken, read_entries};
 use super::message::Refused;
 use super::rights::newest;
@@ -44,6 +47,17 @@ impl Region {
     pub fn exchange(&self, body: &[u8], now: Timestamp) -> Result<Vec<u8>, Refused> {
         let request = self.authentic(body)?;
         let (taken, receipt) = self.store().write(|tx| take(tx, &*self.signer(tx)?, &request, now))?;
+        let in_doubt: BTreeSet<CardNumber> = request.message.in_doubt.iter().map(|doubt| doubt.card).collect();
+        if !in_doubt.is_empty() {
+            // What is missing of their records is asked for now: a card keeps a record only for so long.
+            self.store().write(|tx| {
+                tx.lock_cards(&in_doubt)?;
+                let signer = self.signer(tx)?;
+                let mut bench = Bench::new(tx, &signer, now);
+                let mut made_here = in_doubt.iter().filter_map(|card| tx.card(*card).transpose());
+                made_here.try_for_each(|card| bench.judge_card(card?.card))
+            })?;
+        }
         if self.judging == Judging::AtOnce
             && let Err(error) = self.settle_accounts(Some(request.terminal.id), now)
         {
@@ -104,6 +118,7 @@ impl Region {
 /// Keeps what the request brings, and makes the receipt of it.
 fn take(tx: &Tx<'_>, signer: &Signer, request: &Request, now: Timestamp) -> Result<(Taken, Vec<u8>), RegionError> {
     let Request { terminal, keys, message, entries, halt } = request;
+    catch_up(tx, terminal, message.feed_position)?;
     let mut intake = Intake::open(tx, terminal.id, keys, now)?;
     intake.note_doubts(message.head, &message.in_doubt)?;
     let taken = intake.take(entries, *halt)?;

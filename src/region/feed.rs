@@ -42,7 +42,8 @@ pub fn pages(
     now: Timestamp,
 ) -> Result<Pages, RegionError> {
     let mut at = FeedPoint::of(from);
-    let end = catch_up(tx, terminal, at)?;
+    let newest = tx.feed_end(terminal.id)?;
+    let end = FeedPoint { all: newest.all.max(at.all), own: newest.own.max(at.own) };
     let mut pages = Vec::new();
     loop {
         let rows = tx.feed_after(terminal.id, terminal.all_entitlements, at, end, PAGE_ITEMS_MAX)?;
@@ -69,10 +70,14 @@ pub fn pages(
     }
 }
 
-/// The end of what the terminal is told. Only a region that was restored from a copy is behind its terminals: it goes on after the furthest that one has, so that
-/// nothing new is told where a terminal has been already. What the copy lacks of the deny list a terminal finds by the digest.
-fn catch_up(tx: &Tx<'_>, terminal: &TerminalRow, from: FeedPoint) -> Result<FeedPoint, RegionError> {
-    let newest = tx.feed_end(terminal.id)?;
+/// Before anything is told to `terminal`, which has the feed up to `from`: only a store that was put back by hand is behind its terminals. It goes on after
+/// the furthest that one has, so that nothing new is told where a terminal has been already. What the copy lacks of the deny list a terminal finds by
+/// the digest.
+///
+/// # Errors
+/// The store's.
+pub fn catch_up(tx: &Tx<'_>, terminal: &TerminalRow, from: Position) -> Result<(), RegionError> {
+    let (from, newest) = (FeedPoint::of(from), tx.feed_end(terminal.id)?);
     for (audience, from, newest) in
         [(Audience::Everyone, from.all, newest.all), (Audience::One(terminal.id), from.own, newest.own)]
     {
@@ -84,7 +89,7 @@ fn catch_up(tx: &Tx<'_>, terminal: &TerminalRow, from: FeedPoint) -> Result<Feed
             tx.pass_positions(audience, from)?;
         }
     }
-    Ok(FeedPoint { all: newest.all.max(from.all), own: newest.own.max(from.own) })
+    Ok(())
 }
 
 /// As many rows as a page holds, and whether these are all that there are.

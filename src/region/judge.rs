@@ -9,6 +9,9 @@
 //! granted, where a card that took another's place is not held to what it was charged late: no terminal could know that, and what it overdraws is
 //! the region's (decision 12); the same facts give the same verdicts, so judging again is harmless.
 //!
+//! A debit whose entry died with its terminal's disk is payable by the card's record alone, by the terminal that the record names, until the entry comes
+//! after all: then that is paid, and not the record (decision 9).
+//!
 //! What a card has consumed is told here too, for the card that takes its place: it follows from the same facts.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +48,23 @@ pub struct CardFacts {
     pub catalogues: Vec<Catalogue>,
     /// Every readable entry about the card, in the order of arrival.
     pub entries: Vec<EntryFacts>,
+    /// Debits whose entries died with the disk of their terminal: only the card's record tells of them.
+    pub orphans: Vec<OrphanFacts>,
+}
+
+/// What is known of a debit whose entry is lost.
+#[derive(Clone, Debug)]
+pub struct OrphanFacts {
+    /// The card's record: it names the terminal.
+    pub record: Record,
+    /// The certificates that the terminal was ever given for the season of the record.
+    pub certificates: Vec<TerminalCertificate>,
+    /// The card was denied, and the terminal had been served that when the region last heard of it.
+    pub denied: bool,
+    /// The terminal was suspended, and had been told.
+    pub suspended: bool,
+    /// It sold later than the policy that it had allows without an exchange.
+    pub past_policy: bool,
 }
 
 /// What is known of an entry.
@@ -71,6 +91,8 @@ pub struct EntryFacts {
 pub struct Judgement {
     /// One for each entry, in their order: the verdict, and what the region pays.
     pub verdicts: Vec<(Verdict, Cents)>,
+    /// Debits without an entry that are payable all the same, by the terminal that their record names, until its entry comes: its disk was lost.
+    pub orphans: Vec<(Record, Cents)>,
     /// The counters among which a reversal is missing, both included.
     pub wanted: Option<(Counter, Counter)>,
 }
@@ -121,12 +143,27 @@ pub fn judge(facts: &CardFacts) -> Judgement {
     let within = card.within_grant(&candidates, facts);
     let decide = |(index, verdict): (usize, Option<Verdict>)| match verdict {
         Some(verdict) => (verdict, Cents::ZERO),
-        None => match within.get(&index) {
+        None => match within.entries.get(&index) {
             Some(payable) => (Verdict::Payable, *payable),
             None => (Verdict::Contested(Contest::BeyondGrant), Cents::ZERO),
         },
     };
-    Judgement { verdicts: verdicts.into_iter().enumerate().map(decide).collect(), wanted: card.wanted() }
+    let orphans = facts.orphans.iter().filter(|orphan| card.contest_of_orphan(orphan).is_none());
+    let orphans = orphans.filter_map(|orphan| Some((orphan.record, *within.outstanding.get(&orphan.record.counter)?)));
+    Judgement {
+        orphans: orphans.collect(),
+        verdicts: verdicts.into_iter().enumerate().map(decide).collect(),
+        wanted: card.wanted(),
+    }
+}
+
+/// What the grant covers.
+#[derive(Debug, Default)]
+struct WithinGrant {
+    /// Entries, with what they are worth.
+    entries: BTreeMap<usize, Cents>,
+    /// Debits that no entry tells of, likewise.
+    outstanding: BTreeMap<Counter, Cents>,
 }
 
 /// What the holder of a card has consumed with it in `season`, one per slot: debits that stand. Neither what was taken back, nor a sale that was
@@ -199,13 +236,7 @@ impl<'a> CardView<'a> {
         if !of_entry.settled {
             return Some(Contest::Forked);
         }
-        let allows = |certificate: &TerminalCertificate| {
-            certificate.season == record.season
-                && certificate.slots.contains(record.slot)
-                && certificate.covers(record.time)
-        };
-        let payable = self.benefit(record).and_then(|benefit| benefit.unit.payable(record.amount));
-        if payable.is_none() || record.operation != Operation::Debit || !of_entry.certificates.iter().any(allows) {
+        if !self.is_allowed(record, &of_entry.certificates) {
             return Some(Contest::NotAllowed);
         }
         let first = claimed.insert(record.counter);
@@ -219,6 +250,29 @@ impl<'a> CardView<'a> {
             (of_entry.suspended, Contest::TerminalSuspended),
             (of_entry.past_policy, Contest::OfflinePolicy),
             (self.maybe_taken_back(record.counter), Contest::MissingReversal),
+        ]
+        .into_iter()
+        .find_map(|(applies, reason)| applies.then_some(reason))
+    }
+
+    /// Whether a terminal with these certificates may make this debit.
+    fn is_allowed(&self, record: &Record, certificates: &[TerminalCertificate]) -> bool {
+        let allows = |certificate: &TerminalCertificate| {
+            certificate.season == record.season
+                && certificate.slots.contains(record.slot)
+                && certificate.covers(record.time)
+        };
+        let payable = self.benefit(record).and_then(|benefit| benefit.unit.payable(record.amount));
+        payable.is_some() && record.operation == Operation::Debit && certificates.iter().any(allows)
+    }
+
+    /// Why a debit without an entry is not payable. What follows from the card's records is looked at with the grant.
+    fn contest_of_orphan(&self, orphan: &OrphanFacts) -> Option<Contest> {
+        [
+            (!self.is_allowed(&orphan.record, &orphan.certificates), Contest::NotAllowed),
+            (orphan.denied, Contest::CardDenied),
+            (orphan.suspended, Contest::TerminalSuspended),
+            (orphan.past_policy, Contest::OfflinePolicy),
         ]
         .into_iter()
         .find_map(|(applies, reason)| applies.then_some(reason))
@@ -275,9 +329,9 @@ impl<'a> CardView<'a> {
 
     /// Of the entries that pass everything else, those that the grant covers, with what they are worth. Debits count in the order in
     /// which the card made them. A debit of which only the record is known, because its terminal has not reported yet, counts too.
-    fn within_grant(&self, candidates: &BTreeMap<Counter, usize>, facts: &CardFacts) -> BTreeMap<usize, Cents> {
+    fn within_grant(&self, candidates: &BTreeMap<Counter, usize>, facts: &CardFacts) -> WithinGrant {
         let mut used: BTreeMap<(Season, Slot), u64> = BTreeMap::new();
-        let mut within = BTreeMap::new();
+        let mut within = WithinGrant::default();
         for record in self.by_counter.values().filter(|record| record.operation == Operation::Debit) {
             let candidate = candidates.get(&record.counter);
             if candidate.is_none() && !self.is_outstanding(record) {
@@ -291,8 +345,11 @@ impl<'a> CardView<'a> {
                 continue;
             }
             *used += u64::from(record.amount);
-            if let (Some(index), Some(payable)) = (candidate, benefit.unit.payable(record.amount)) {
-                within.insert(*index, payable);
+            if let Some(payable) = benefit.unit.payable(record.amount) {
+                match candidate {
+                    Some(index) => within.entries.insert(*index, payable),
+                    None => within.outstanding.insert(record.counter, payable),
+                };
             }
         }
         within
@@ -300,12 +357,17 @@ impl<'a> CardView<'a> {
 
     /// Whether a debit will be payable to the terminal that its record names, once that terminal reports it.
     fn is_outstanding(&self, record: &Record) -> bool {
-        !self.facts.entries.iter().any(|of_entry| report(of_entry, record).is_some())
+        !is_reported(&self.facts.entries, record)
             && !self.cloned.contains(&record.counter)
             && !self.taken_back.contains(&record.counter)
             && !self.is_abandoned(record)
             && !self.maybe_taken_back(record.counter)
     }
+}
+
+/// Whether an entry of the terminal that `record` names brings it.
+pub fn is_reported(entries: &[EntryFacts], record: &Record) -> bool {
+    entries.iter().any(|of_entry| report(of_entry, record).is_some())
 }
 
 /// The debit of `record`, when the entry is that, and of the terminal that the record names.

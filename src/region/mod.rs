@@ -2,7 +2,7 @@
 //!
 //! From the inside out: [`store`] keeps everything; [`judge`] says what an entry is worth, [`chain`] where it belongs, both without any
 //! input or output; [`intake`], [`mod@bench`], [`feed`], [`rights`], [`certificates`] carry this out within one transaction; [`Region`] answers
-//! messages ([`enrolment`], [`exchange`]), serves the desk ([`desk`]) and makes cards ([`issue`], and [`replacement`] what one in another's place
+//! messages ([`enrolment`], [`exchange`]), serves the desk ([`desk`], [`orphans`]) and makes cards ([`issue`], and [`replacement`] what one in another's place
 //! begins with). [`server`] puts it on the network, [`cli`] under the fingers of people.
 //!
 //! What always holds: time is an argument, only the program's shell has a clock; every request is one transaction; nothing is acknowledged
@@ -26,6 +26,7 @@ pub mod issue;
 pub mod judge;
 pub mod keys;
 pub mod message;
+pub mod orphans;
 pub mod replacement;
 pub mod rights;
 pub mod server;
@@ -33,6 +34,7 @@ pub mod signing;
 pub mod store;
 mod worker;
 
+use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -44,7 +46,7 @@ pub use error::RegionError;
 use keys::{KeyDirectory, make_private_directory};
 pub use message::Refused;
 use signing::{Signer, certify};
-use store::{Audience, Location, Store, StoreError, Tx};
+use store::{Audience, Contents, Location, Store, StoreError, Tx};
 
 /// When what terminals bring is settled for the cards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,6 +146,28 @@ impl Region {
     /// From now on what terminals bring is settled when `judging` says.
     pub fn set_judging(&mut self, judging: Judging) {
         self.judging = judging;
+    }
+
+    /// Puts the backup at `file` in the place of the lost store at `location`; the keys are in `data`.
+    ///
+    /// # Errors
+    /// [`RegionError::AlreadyThere`] when there is a store, what keys and store say.
+    pub fn restore(data: &Path, location: &Location, file: &Path, now: Timestamp) -> Result<Contents, RegionError> {
+        let Location::Sqlite(store) = location else { return Err(StoreError::OnServer.into()) };
+        if fs::exists(store).unwrap_or(true) {
+            return Err(RegionError::AlreadyThere(data.to_owned()));
+        }
+        // Without its key it could answer nobody.
+        KeyDirectory::of(data).region_key(KeySerial::new(1))?;
+        Ok(Store::restore(file, store, now)?)
+    }
+
+    /// Copies the store to `file`, while others use it. The keys are not in it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn back_up(&self, file: &Path) -> Result<Contents, RegionError> {
+        Ok(self.store.back_up(file)?)
     }
 
     /// Its store.

@@ -57,7 +57,11 @@ pub fn entitle(
     if let Some(newest) = newest.as_ref().filter(|newest| newest.season > rights.season) {
         return Err(RegionError::SeasonOver { asked: rights.season, has: newest.season });
     }
-    let serial = newest.map_or(0, |newest| newest.serial.get()).checked_add(1).ok_or(RegionError::NoSerialLeft)?;
+    // The card may hold a serial that a store which was put back has forgotten; its first one is always the first.
+    let serial = match newest {
+        Some(newest) => newest.serial.get().checked_add(1).ok_or(RegionError::NoSerialLeft)?.max(tx.number_floor()?),
+        None => 1,
+    };
     let serial = EntitlementSerial::new(serial);
     let entitlement = signer.entitlement(card, rights.season, serial, rights.granted, rights.opening)?;
     tx.add_entitlement(&entitlement, now)?;

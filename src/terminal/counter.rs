@@ -13,11 +13,13 @@ use crate::domain::card::{DebitOrder, Entitlement, ReversalOrder, Signature, Ter
 use crate::domain::entry::{Body, CardRead, Intent, Purpose, ReadReason, RefusedCard};
 use crate::domain::refusal::Refusal;
 use crate::domain::{CardNumber, Counter as CardCounter, Season, Sequence, TerminalId, Timestamp, TransactionId};
-use crate::ledger::{Ledger, LedgerError, LedgerHandle, TerminalKeys, View as LedgerView};
+use crate::ledger::{Ledger, LedgerError, LedgerGone, LedgerHandle, TerminalKeys, View as LedgerView};
 use crate::machine::sale::{
     Action, Change, ClientRequest, Event, Facts, Now, OpenFailure, Outcome, Presented, SaleMachine, Settlement, View,
 };
 use crate::wire::apdu::{Transport, TransportError};
+use crate::wire::exchange::TerminalStanding;
+use crate::wire::feed::Position;
 
 use super::clock::Clock;
 use super::lookup::{look_up, unavailable};
@@ -84,6 +86,19 @@ enum Item {
     Action(Action),
 }
 
+/// What the region has said so far. Denials come with the feed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Said {
+    position: Position,
+    standing: TerminalStanding,
+}
+
+impl Said {
+    fn read(view: &LedgerView) -> Self {
+        Self { position: view.feed_position(), standing: view.standing() }
+    }
+}
+
 /// One counter.
 pub struct Counter<P, A> {
     machine: SaleMachine,
@@ -97,6 +112,8 @@ pub struct Counter<P, A> {
     /// Grows with every exchange that was applied.
     generation: Arc<std::sync::atomic::AtomicU64>,
     session: Option<Session>,
+    /// What the region had said when the ledger was last looked up.
+    said: Option<Said>,
     /// The card that the region was asked about while it lies in the reader.
     asked: Option<CardNumber>,
 }
@@ -126,6 +143,7 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
             credentials,
             generation,
             session: None,
+            said: None,
             asked: None,
         })
     }
@@ -387,14 +405,15 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
         };
         let looked_up = self.ledger.call(move |ledger| {
             let view = ledger.view();
-            (look_up(view, clock, card, client.as_ref(), transaction), view.floor())
+            (look_up(view, clock, card, client.as_ref(), transaction), view.floor(), Said::read(view))
         });
         match looked_up {
-            Ok((Ok(facts), floor)) => {
+            Ok((Ok(facts), floor, said)) => {
                 self.credentials.floor = floor;
+                self.said = Some(said);
                 facts
             }
-            Ok((Err(error), _)) => {
+            Ok((Err(error), _, _)) => {
                 tracing::error!(%error, "the ledger cannot be read");
                 unavailable(season, transaction)
             }
@@ -409,7 +428,16 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
         let Some(certificate) = self.session.as_ref().map(|session| *session.certificate()) else {
             return Event::NotStored;
         };
-        self.write(move |ledger| ledger.store_intent(&intent, &certificate).map(|()| None))
+        // An exchange between the look and the intent may have denied the card: what was decided before is not stored after it.
+        let said = self.said;
+        let stored = self.ledger.call(move |ledger| {
+            let outdated = said != Some(Said::read(ledger.view()));
+            if outdated { Ok(false) } else { ledger.store_intent(&intent, &certificate).map(|()| true) }
+        });
+        match stored {
+            Ok(Ok(false)) => Event::Outdated,
+            other => self.written(other.map(|stored| stored.map(|_| None))),
+        }
     }
 
     fn append(&mut self, body: Body, settles: Option<TransactionId>) -> Event {
@@ -443,7 +471,12 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
         &mut self,
         work: impl FnOnce(&mut Ledger) -> Result<Option<Sequence>, LedgerError> + Send + 'static,
     ) -> Event {
-        match self.ledger.call(work) {
+        let written = self.ledger.call(work);
+        self.written(written)
+    }
+
+    fn written(&mut self, written: Result<Result<Option<Sequence>, LedgerError>, LedgerGone>) -> Event {
+        match written {
             Ok(Ok(entry)) => {
                 if entry.is_some() {
                     self.audience.appended();

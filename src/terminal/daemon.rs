@@ -133,8 +133,14 @@ async fn run_until(
 
     let worker = CardWorker::new();
     let worker_pulse = worker.pulse().clone();
-    let (desk, desk_handle) =
-        Desk::new(thread.handle(), worker, exchanger_handle.clone(), keys, Arc::clone(&clock), generation)?;
+    let (desk, desk_handle) = Desk::new(
+        thread.handle(),
+        worker,
+        exchanger_handle.clone(),
+        keys,
+        Arc::clone(&clock),
+        Arc::clone(&generation),
+    )?;
     let desk_ended = spawn_desk(desk)?;
     let to_desk = desk_handle.clone();
     let watcher = Watcher::start(settings.reader, move |event| to_desk.reader_event(event))?;
@@ -144,6 +150,8 @@ async fn run_until(
         ledger: thread.handle(),
         exchanger: exchanger_handle,
         clock: Arc::clone(&clock),
+        data,
+        generation,
         pulses: [watcher.pulse().clone(), worker_pulse],
     });
     let (stop_serving, stop) = oneshot::channel::<()>();

@@ -1,7 +1,7 @@
 //! The exchange with the region: builds the request, carries it, checks the answer, applies it. When, is the
 //! [exchange machine](crate::machine::exchange)'s to say; a task of its own, so that no sale ever waits for the line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc as blocking};
 use std::time::Duration;
@@ -10,7 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::crypto;
 use crate::domain::{CardNumber, RequestId, Timestamp};
-use crate::ledger::{AnswerError, Applied, ApplyError, Ledger, LedgerError, LedgerGone, LedgerHandle, verify_answer};
+use crate::ledger::{
+    AnswerError, Applied, ApplyError, Ledger, LedgerError, LedgerGone, LedgerHandle, VerifiedAnswer, verify_answer,
+};
 use crate::machine::exchange::{Action, Event, ExchangeMachine, Now};
 use crate::till::SyncReport;
 use crate::uplink::{Uplink, UplinkError};
@@ -124,7 +126,11 @@ impl Exchange {
     }
 }
 
-fn apply(ledger: &mut Ledger, verified: &crate::ledger::VerifiedAnswer, now: Timestamp) -> Result<Applied, ApplyError> {
+/// Applies an answer; what keeps it from being applied is made good where it can be, so that the next request is answered.
+///
+/// # Errors
+/// [`ApplyError`].
+pub(super) fn apply(ledger: &mut Ledger, verified: &VerifiedAnswer, now: Timestamp) -> Result<Applied, ApplyError> {
     match ledger.apply_answer(verified, now) {
         Err(ApplyError::DenyList(position)) => {
             tracing::error!(position, "the deny list is not the region's: it is asked for from the beginning");
@@ -141,7 +147,7 @@ fn apply(ledger: &mut Ledger, verified: &crate::ledger::VerifiedAnswer, now: Tim
     }
 }
 
-fn health(data: &std::path::Path) -> Health {
+pub(super) fn health(data: &Path) -> Health {
     let free = rustix::fs::statvfs(data).map_or(0, |fs| fs.f_bavail.saturating_mul(fs.f_frsize));
     Health { version: env!("CARGO_PKG_VERSION").to_owned(), disk_free_bytes: free }
 }

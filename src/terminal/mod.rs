@@ -1,5 +1,7 @@
 //! The program `pass-terminal`: wires reader, card, ledger, machines and line into a daemon, and gives the command line its verbs.
 
+pub mod backup;
+pub mod carrier;
 pub mod cli;
 pub mod clock;
 pub mod config;

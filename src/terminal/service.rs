@@ -1,13 +1,19 @@
 //! What the daemon does for its local API: the parts, behind the one trait that the till knows.
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::ledger::LedgerHandle;
+use crate::ledger::{LedgerGone, LedgerHandle};
 use crate::machine::sale::{ClientRequest, Outcome, View};
 use crate::reader::Pulse;
-use crate::till::{BoxFuture, Desk, DeskGone, JournalLine, JournalQuery, ReaderState, Status, SyncReport};
+use crate::till::{
+    BoxFuture, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, ReaderState, Status,
+    SyncReport,
+};
 
+use super::carrier;
 use super::clock::Clock;
 use super::desk::{DeskHandle, Readers};
 use super::exchanger::{ExchangerHandle, ask_ledger};
@@ -26,6 +32,10 @@ pub struct Service {
     pub exchanger: ExchangerHandle,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// Where the ledger is.
+    pub data: PathBuf,
+    /// Grows with every answer of the region that was applied.
+    pub generation: Arc<AtomicU64>,
     /// Signs of life of the watcher and of the card worker.
     pub pulses: [Pulse; 2],
 }
@@ -83,6 +93,24 @@ impl Desk for Service {
 
     fn sync(&self) -> BoxFuture<'_, Result<SyncReport, DeskGone>> {
         Box::pin(async move { self.exchanger.sync().await.ok_or(DeskGone) })
+    }
+
+    fn export(&self) -> BoxFuture<'_, Result<Result<ExportReport, NotCarried>, DeskGone>> {
+        Box::pin(async move {
+            let (data, now) = (self.data.clone(), self.clock.now());
+            let exported = ask_ledger(&self.ledger, move |ledger| carrier::export(ledger, &data, now)).await;
+            exported.map_err(|LedgerGone| DeskGone)
+        })
+    }
+
+    fn import(&self, answer: Vec<u8>) -> BoxFuture<'_, Result<Result<ImportReport, NotCarried>, DeskGone>> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            let imported = ask_ledger(&self.ledger, move |ledger| carrier::import(ledger, &answer, now)).await;
+            // The card in the reader is looked at again, as after an exchange on line.
+            self.generation.fetch_add(1, Ordering::AcqRel);
+            imported.map_err(|LedgerGone| DeskGone)
+        })
     }
 }
 

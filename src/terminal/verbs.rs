@@ -12,10 +12,12 @@ use crate::ledger::{KeysError, Ledger, LedgerThread, OpenError, TerminalKeys, Ve
 use crate::machine::exchange::Schedule;
 use crate::machine::sale::View as Shown;
 use crate::reader::ReaderFilter;
-use crate::till::{JournalLine, JournalQuery, ReaderState, Status};
+use crate::till::{ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, ReaderState, Status};
 use crate::uplink::{Uplink, UplinkError};
 use crate::wire::code::{EnrolmentCode, NotACode};
 
+use super::backup;
+use super::carrier;
 use super::cli::{DaemonVerbs, Exit, Failure, Setup};
 use super::clock::{Clock, SystemClock};
 use super::config::{ExchangeTimes, Settings};
@@ -156,6 +158,27 @@ impl DaemonVerbs for Verbs {
         Ok(Exit::Done)
     }
 
+    fn backup(&self, setup: &Setup, file: &Path, out: &mut dyn Write) -> Result<Exit, Failure> {
+        backup::backup(setup, file, out)
+    }
+
+    fn check_backup(&self, setup: &Setup, file: &Path, out: &mut dyn Write) -> Result<Exit, Failure> {
+        backup::check(setup, file, out)
+    }
+
+    fn export_without_daemon(&self, setup: &Setup) -> Result<Option<Result<ExportReport, NotCarried>>, Failure> {
+        let data = &setup.settings.data;
+        with_ledger(setup, |ledger| carrier::export(ledger, data, SystemClock::default().now()))
+    }
+
+    fn import_without_daemon(
+        &self,
+        setup: &Setup,
+        answer: &[u8],
+    ) -> Result<Option<Result<ImportReport, NotCarried>>, Failure> {
+        with_ledger(setup, |ledger| carrier::import(ledger, answer, SystemClock::default().now()))
+    }
+
     fn status_without_daemon(&self, setup: &Setup) -> Result<Option<Status>, Failure> {
         with_view(setup, |view| {
             let living = Living {
@@ -173,7 +196,7 @@ impl DaemonVerbs for Verbs {
     }
 }
 
-fn say(language: Language, french: &str, english: &str) -> String {
+pub(super) fn say(language: Language, french: &str, english: &str) -> String {
     match language {
         Language::French => french.to_owned(),
         Language::English => english.to_owned(),
@@ -234,6 +257,17 @@ async fn first_exchange(data: &Path, region: &RegionFile) -> Result<(), Exchange
     Ok(())
 }
 
+/// Works on the ledger in the place of no daemon; nothing where there is none.
+fn with_ledger<T>(setup: &Setup, work: impl FnOnce(&mut Ledger) -> T) -> Result<Option<T>, Failure> {
+    let data = &setup.settings.data;
+    if !Ledger::exists(data) {
+        return Ok(None);
+    }
+    let keys = TerminalKeys::load(data).map_err(|error| keys_failure(&error))?;
+    let mut ledger = Ledger::open(data, keys.entry).map_err(|error| open_failure(&error, setup.language))?;
+    Ok(Some(work(&mut ledger)))
+}
+
 /// Reads the ledger beside no daemon; nothing where there is none.
 fn with_view<T>(
     setup: &Setup,
@@ -246,7 +280,7 @@ fn with_view<T>(
     read(&view).map(Some).map_err(|error| Failure::new(Exit::Io, error.to_string()))
 }
 
-fn progress_bar(setup: &Setup) -> ProgressBar {
+pub(super) fn progress_bar(setup: &Setup) -> ProgressBar {
     if setup.json || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -285,7 +319,7 @@ fn keys_failure(error: &KeysError) -> Failure {
     Failure::new(exit, error.to_string())
 }
 
-fn open_failure(error: &OpenError, language: Language) -> Failure {
+pub(super) fn open_failure(error: &OpenError, language: Language) -> Failure {
     match error {
         OpenError::InUse(_) => {
             let french = "Un autre programme utilise ce journal : un terminal ne tourne qu'une fois.".to_owned();

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use crate::domain::card::Signature;
 use crate::domain::catalogue::Unit;
 use crate::domain::policy::{Exposure, Policy, Standing};
-use crate::domain::refusal::Refusal;
+use crate::domain::refusal::{Language, Refusal};
 use crate::domain::verdict::Verdict;
 use crate::domain::{Cents, EntryHash, PartnerId, Season, Sequence, TerminalId, Timestamp};
 use crate::machine::sale::{ClientRequest, Outcome, View};
@@ -39,7 +39,16 @@ pub trait Desk: Send + Sync + 'static {
 
     /// Exchanges with the region now, until there is nothing more to exchange.
     fn sync(&self) -> BoxFuture<'_, Result<SyncReport, DeskGone>>;
+
+    /// The next request to the region, to be carried by hand.
+    fn export(&self) -> BoxFuture<'_, Result<Result<ExportReport, NotCarried>, DeskGone>>;
+
+    /// Takes the region's answer, which was carried by hand.
+    fn import(&self, answer: Vec<u8>) -> BoxFuture<'_, Result<Result<ImportReport, NotCarried>, DeskGone>>;
 }
+
+/// The largest message that is carried by hand, in bytes: as large as any answer of the region.
+pub const CARRIED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// How the reader is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,4 +169,135 @@ pub struct SyncReport {
     pub waiting: u64,
     /// What it failed on (one sentence, in English), if it failed.
     pub error: Option<String>,
+}
+
+/// A request that is to be carried by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportReport {
+    /// The whole signed message.
+    pub message: Vec<u8>,
+    /// How many entries it carries.
+    pub entries: u64,
+    /// What the region owes for these, by the terminal's own catalogue.
+    pub owed: Cents,
+    /// How many sales and undos in doubt it tells of.
+    pub in_doubt: u64,
+    /// How many entries had no room in it.
+    pub left: u64,
+}
+
+/// What an answer that was carried by hand brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportReport {
+    /// How new it was.
+    pub news: News,
+    /// The newest entry that the region has acknowledged.
+    pub acknowledged: Sequence,
+    /// How many entries still wait.
+    pub waiting: u64,
+    /// Whether another file there and back at once would bring or take more.
+    pub more: bool,
+}
+
+/// How new an answer was that was carried by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// The newest that there is.
+    Newest,
+    /// A later exchange came before it: its receipt is kept, and what it says was known.
+    Overtaken,
+    /// This very answer was taken before: nothing changed.
+    Again,
+}
+
+impl News {
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Overtaken => "overtaken",
+            Self::Again => "again",
+        }
+    }
+}
+
+/// Why nothing was exported or imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotCarried {
+    /// The file is no answer of a region, or was damaged on its way.
+    NotAnAnswer,
+    /// The file is the terminal's own request.
+    StillTheRequest,
+    /// The answer is for another terminal.
+    OtherTerminal,
+    /// The answer is to a request that was not exported here, or too many exports ago.
+    NotExported,
+    /// The answer's signature does not hold, or its key is not trusted.
+    NotTrusted,
+    /// The region knows entries that this ledger lost. That is on record now, and the next request tells the region.
+    LostEntries,
+    /// What the region sent does not follow on what is here; the next request asks for it from the beginning.
+    FeedBroken,
+    /// The ledger cannot be written or read.
+    Ledger(String),
+}
+
+impl NotCarried {
+    /// The stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotAnAnswer => "not-an-answer",
+            Self::StillTheRequest => "still-the-request",
+            Self::OtherTerminal => "other-terminal",
+            Self::NotExported => "not-exported",
+            Self::NotTrusted => "not-trusted",
+            Self::LostEntries => "lost-entries",
+            Self::FeedBroken => "feed-broken",
+            Self::Ledger(_) => "ledger-unavailable",
+        }
+    }
+
+    /// What is the matter and what to do, in one sentence.
+    pub fn sentence(&self, language: Language) -> String {
+        let (french, english) = match self {
+            Self::NotAnAnswer => (
+                "Ce fichier n'est pas une réponse de la région, ou il est abîmé : recopiez-le, rien n'a changé.",
+                "This file is no answer of the region, or it is damaged: copy it again, nothing has changed.",
+            ),
+            Self::StillTheRequest => (
+                "Ce fichier est la demande du terminal : portez-la à la région, et importez sa réponse.",
+                "This file is the terminal's request: carry it to the region, and import its answer.",
+            ),
+            Self::OtherTerminal => (
+                "Cette réponse est pour un autre terminal : importez-la là-bas, rien n'a changé ici.",
+                "This answer is for another terminal: import it there, nothing has changed here.",
+            ),
+            Self::NotExported => (
+                "Cette réponse n'est à aucune des dernières demandes exportées ici : exportez-en une nouvelle, rien n'a changé.",
+                "This answer is to none of the last requests exported here: export a new one, nothing has changed.",
+            ),
+            Self::NotTrusted => (
+                "Cette réponse n'est pas signée par la région de ce terminal : n'en tenez pas compte et appelez le support.",
+                "This answer is not signed by this terminal's region: disregard it and call support.",
+            ),
+            Self::LostEntries => (
+                "La région a des écritures que ce journal a perdues ; c'est noté : exportez une nouvelle demande.",
+                "The region has entries that this ledger lost; that is on record: export a new request.",
+            ),
+            Self::FeedBroken => (
+                "Les nouvelles de la région ne font pas suite à celles d'ici : exportez une nouvelle demande.",
+                "The region's news does not follow on what is here: export a new request.",
+            ),
+            Self::Ledger(why) => {
+                return match language {
+                    Language::French => format!("Le journal ne peut pas être écrit ou lu, rien n'a changé : {why}."),
+                    Language::English => format!("The ledger cannot be written or read, nothing has changed: {why}."),
+                };
+            }
+        };
+        match language {
+            Language::French => french.to_owned(),
+            Language::English => english.to_owned(),
+        }
+    }
 }

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 
-use super::{BoxFuture, Desk, DeskGone, ExchangeState, JournalLine, JournalQuery, ReaderState, Status, SyncReport};
+use super::{
+    BoxFuture, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery, News, NotCarried,
+    ReaderState, Status, SyncReport,
+};
 use crate::domain::card::Signature;
 use crate::domain::catalogue::{Code, Unit};
 use crate::domain::entry::Tender;
@@ -110,6 +113,17 @@ impl Desk for FakeDesk {
     fn sync(&self) -> BoxFuture<'_, Result<SyncReport, DeskGone>> {
         let error = self.sync_error.clone();
         Box::pin(async { Ok(SyncReport { exchanges: 2, acknowledged: Sequence::new(12), waiting: 0, error }) })
+    }
+
+    fn export(&self) -> BoxFuture<'_, Result<Result<ExportReport, NotCarried>, DeskGone>> {
+        let message = b"a request".to_vec();
+        let report = ExportReport { message, entries: 500, owed: Cents::from_u32(225_000), in_doubt: 1, left: 12 };
+        Box::pin(async { Ok(Ok(report)) })
+    }
+
+    fn import(&self, answer: Vec<u8>) -> BoxFuture<'_, Result<Result<ImportReport, NotCarried>, DeskGone>> {
+        let taken = ImportReport { news: News::Newest, acknowledged: Sequence::new(12), waiting: 3, more: true };
+        Box::pin(async move { Ok(if answer == b"an answer" { Ok(taken) } else { Err(NotCarried::OtherTerminal) }) })
     }
 }
 

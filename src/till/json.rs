@@ -9,11 +9,13 @@
 //! - A card's number is always masked in an answer; only [`AbandonmentRequest`] carries all of its digits.
 
 mod answers;
+mod carried;
 mod problem;
 mod requests;
 mod state;
 
 pub use answers::{Abandoned, Answer, Answered, FoundCard, Granted, Labels, Quoted, Refused, Served, Undone};
+pub use carried::{Export, Exported, Import, ImportRequest, Imported, Reason as NotCarriedReason, from_hexadecimal};
 pub use problem::{Problem, ProblemKind};
 pub use requests::{
     AbandonmentRequest, BadValue, CardQuery, Confirmation, JournalParameters, LanguageQuery, RedemptionRequest,

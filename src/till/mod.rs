@@ -15,4 +15,7 @@ pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
-pub use desk::{BoxFuture, Desk, DeskGone, ExchangeState, JournalLine, JournalQuery, ReaderState, Status, SyncReport};
+pub use desk::{
+    BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery,
+    News, NotCarried, ReaderState, Status, SyncReport,
+};

@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use super::Desk;
@@ -69,6 +70,8 @@ fn router(desk: Arc<dyn Desk>) -> Router {
         .route("/v1/status", get(handlers::status))
         .route("/v1/journal", get(handlers::journal))
         .route("/v1/exchanges", post(handlers::exchange))
+        .route("/v1/exports", post(handlers::export))
+        .route("/v1/imports", post(handlers::import).layer(DefaultBodyLimit::max(input::IMPORT_BYTES_MAX)))
         .fallback(handlers::not_found)
         .method_not_allowed_fallback(handlers::method_not_allowed)
         .with_state(Arc::new(Api { desk, quotes: Mutex::default() }))

@@ -6,10 +6,12 @@ mod kit;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod carried;
 mod commands;
 mod deaths;
 mod lines;
 mod pulls;
 mod readers;
+mod recovery;
 mod rights;
 mod sale;

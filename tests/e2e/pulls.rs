@@ -9,7 +9,7 @@ use pass::wire::apdu::StatusWord;
 use pass::wire::card::Instruction;
 use serde_json::Value;
 
-use crate::kit::{BUREAU, Books, HERE, Laid, PASS_CARD, Running, Story, World};
+use crate::kit::{BUREAU, Books, HERE, Laid, PASS_CARD, Running, Story, THERE, World};
 
 /// APDUs of the longest way through a sale: SELECT, READ CERTIFICATE, OPEN, READ ENTITLEMENT, DEBIT. After the last the card stays.
 const SALE: u32 = 5;
@@ -104,6 +104,37 @@ fn a_doubt_stops_no_other_card_and_can_be_given_up() {
     let entries = story.region.entries(story.cinema.id);
     let paid: Vec<_> = entries.iter().filter(|entry| entry["payable_cents"].as_u64() > Some(0)).collect();
     assert_eq!((paid.len(), paid[0]["card"].as_str()), (1, Some(other.masked().as_str())), "{entries:#?}");
+}
+
+#[test]
+fn a_doubt_is_ended_by_the_record_that_another_counter_reads() {
+    let story = Story::begin();
+    let port = story.world.counter(&story.region, "Cinéma du Port (inventé)", "cinema", THERE);
+    let asking = story.cinema.begin(&["redeem", "--json", "--wait", "1"]);
+    story.lay_to(Fault::next(Instruction::Debit, Effect::LeaveAfter)).left();
+    asking.said().exits(4);
+    assert_eq!(story.cinema.status()["in_doubt"], 1);
+    story.cinema.sync();
+
+    // The holder goes elsewhere: the first tap shows the region that a record is missing, the next brings it.
+    let lying = story.card.lay(&story.world, THERE);
+    assert_eq!(port.redeem(&[]).exits(0).json()["left"], 498);
+    drop(lying);
+    port.sync();
+    let _lying = story.card.lay(&story.world, THERE);
+    port.await_status("the record is read", |_| port.journal().iter().any(|entry| entry["kind"] == "card-read"));
+    port.sync();
+
+    // The card never came back.
+    story.cinema.sync();
+    assert_eq!(story.cinema.status()["in_doubt"], 0);
+    assert_eq!(story.cinema.journal()[0]["kind"], "debit");
+    story.cinema.sync();
+    for counter in [&story.cinema, &port] {
+        let entries = story.region.entries(counter.id);
+        let paid = entries.iter().filter(|entry| entry["payable_cents"].as_u64() > Some(0)).count();
+        assert_eq!(paid, 1, "{entries:#?}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use pass::crypto::{sha256, verify_p256};
 use pass::domain::entry::Body;
 use pass::domain::refusal::DenialReason;
+use pass::domain::verdict::Verdict;
 use pass::domain::{Amounts, EntitlementSerial, KeySerial, Season};
 use pass::region::RegionError;
 use pass::region::config::{CatalogueFile, SHIPPED_CATALOGUE, SHIPPED_POLICY};
@@ -263,6 +264,13 @@ fn a_store_from_a_backup_goes_on_past_what_its_terminals_have() {
     let card = world.card();
     world.region.deny_card(card.number(), DenialReason::Lost, hours(3)).unwrap();
     assert_eq!(denials(&terminal.exchange(&world.region, hours(4))).len(), 1, "nothing new is missed");
+
+    // Nor what is only said because of what this very request brings.
+    terminal.position += 40;
+    let mut card = world.card();
+    terminal.sell(&mut card, super::kit::CINEMA, 1, hours(5));
+    let verdicts = terminal.exchange(&world.region, hours(5)).verdicts();
+    assert_eq!(verdicts.iter().map(|verdict| verdict.2).collect::<Vec<_>>(), [Verdict::Payable]);
 }
 
 #[test]

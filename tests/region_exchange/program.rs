@@ -65,6 +65,14 @@ fn what_is_wrong_ends_with_its_code_and_one_sentence_in_either_language() {
         (&["serve", "--data", &data, "--listen", "127.0.0.1:0", "--tls-cert", &bad], 64),
         (&["serve", "--data", &data, "--listen", "127.0.0.1:0", "--tls-cert", &bad, "--tls-key", &bad], 78),
         (&["answer", "--data", &data, &bad, &path("answer")], 65),
+        (&["backup", "--data", &empty, &path("backup")], 66),
+        (&["backup", "--data", &data, &bad], 65),
+        (&["backup", "--data", &data, &path("none/backup")], 73),
+        (&["backup", &path("backup")], 64),
+        (&["backup", "--check", &path("none")], 66),
+        (&["backup", "--check", &bad], 65),
+        (&["restore", "--data", &data, &bad], 73),
+        (&["restore", "--data", &empty, &bad], 74),
     ];
     for (arguments, code) in table {
         let output = pass_region(arguments);

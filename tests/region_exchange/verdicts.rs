@@ -8,6 +8,7 @@ use pass::region::desk::{Correction, Corrections};
 use pass::wire::feed::{Item, RecordsWanted};
 
 use super::kit::{BOOKS, CINEMA, EVENING, Heard, SPORT, World, code, hours};
+use pass::wire::exchange::TerminalStanding;
 
 const fn contested(reason: Contest) -> Verdict {
     Verdict::Contested(reason)
@@ -200,6 +201,10 @@ fn sale_in_doubt(learnt: Learnt) {
     });
     terminal.exchange(&world.region, hours(2));
     terminal.doubts.clear();
+    // Whoever sees the card meanwhile is asked for the record at once; once the doubt is over, only after a while.
+    let mut other = world.terminal("cinema");
+    other.sell(&mut card, CINEMA, 1, hours(2));
+    assert_eq!(wanted(&other.exchange(&world.region, hours(2))).len(), 1);
     world.region.deny_card(card.number(), DenialReason::Lost, hours(3)).unwrap();
     world.region.suspend_terminal(terminal.id, hours(3)).unwrap();
     terminal.exchange(&world.region, hours(4));
@@ -366,7 +371,7 @@ fn debits_that_died_with_a_disk_are_asked_for_when_it_is_replaced() {
     let mut card = world.card();
     lost.sell(&mut card, CINEMA, 1, hours(1));
     lost.exchange(&world.region, hours(1));
-    lost.debit(&mut card, CINEMA, 1, hours(2));
+    let died = lost.debit(&mut card, CINEMA, 1, hours(2));
     other.sell(&mut card, CINEMA, 1, hours(3));
     assert_eq!(wanted(&other.exchange(&world.region, hours(3))), [], "the other may still report");
     let code = world.region.add_terminal(lost.enrolment.partner_id, Some(lost.id), false, 48, hours(4)).unwrap();
@@ -375,6 +380,43 @@ fn debits_that_died_with_a_disk_are_asked_for_when_it_is_replaced() {
     assert_eq!((asked.from.get(), asked.to.get()), (2, 2));
     new.sell(&mut card, CINEMA, 1, hours(6));
     assert_eq!(wanted(&new.exchange(&world.region, hours(6))), [asked], "whoever sees the card next");
+
+    // Another partner's terminal reads them: the old one is paid, by its record alone.
+    let orphans = |world: &World| {
+        let found = world.region.orphans(None, hours(9)).unwrap().into_iter();
+        found
+            .map(|orphan| (orphan.record.terminal, orphan.record.counter.get(), orphan.payable.get()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(orphans(&world), []);
+    let read = other.read(&mut card, 2, hours(7));
+    other.write(Body::CardRead(read), hours(7));
+    assert_eq!(wanted(&other.exchange(&world.region, hours(7))), []);
+    assert_eq!(orphans(&world), [(lost.id, 2, 400)]);
+
+    // The old disk is found: its own entry is paid, once, and the record no more.
+    lost.write(Body::Debit(died), hours(2));
+    let paid_before = world.verdicts(&lost).len();
+    lost.exchange(&world.region, hours(8));
+    assert_eq!(
+        world.verdicts(&lost)[paid_before..].iter().map(|of| (of.1, of.2)).collect::<Vec<_>>(),
+        [(Verdict::Payable, 400)]
+    );
+    assert_eq!(orphans(&world), []);
+    assert_eq!(lost.standing, TerminalStanding::Retired);
+}
+
+#[test]
+fn a_card_that_a_lost_disk_never_reported_is_asked_too_while_the_loss_is_fresh() {
+    let world = World::new();
+    let (lost, mut other) = (world.terminal("cinema"), world.terminal("cinema"));
+    let mut card = world.card();
+    lost.debit(&mut card, CINEMA, 1, hours(1));
+    let code = world.region.add_terminal(lost.enrolment.partner_id, Some(lost.id), false, 48, hours(2)).unwrap();
+    super::kit::Terminal::enrol(&world.region, &code, hours(2)).unwrap();
+    other.sell(&mut card, CINEMA, 1, hours(3));
+    let [asked] = wanted(&other.exchange(&world.region, hours(3)))[..] else { panic!("records wanted") };
+    assert_eq!((asked.from.get(), asked.to.get()), (1, 1));
 }
 
 #[test]

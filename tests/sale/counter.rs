@@ -175,6 +175,16 @@ impl Shop {
         finished
     }
 
+    /// Asks, and does `steps` steps of what follows.
+    pub(crate) fn request_and_begin(&mut self, command: Command, steps: u32) {
+        let id = self.next_id();
+        let (counter, _) = self.running.as_mut().unwrap();
+        counter.begin(Event::Client(ClientRequest { id, command, wait: Duration::from_secs(10) }));
+        for _ in 0..steps {
+            counter.step();
+        }
+    }
+
     /// The answer to the newest request, if there is one yet.
     pub(crate) fn answer(&mut self) -> Option<Outcome> {
         let mut heard = self.heard.borrow_mut();

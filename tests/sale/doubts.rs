@@ -305,15 +305,21 @@ fn the_program_is_killed_between_any_two_actions_of_a_sale_and_of_an_undo() {
     }
 }
 
+/// Two counters, and a card that was taken away from the first in the middle of its debit.
+fn in_doubt_here(effect: Effect) -> (Region, Shop, Shop, pass::virtual_card::MemoryStorage) {
+    let region = Region::new();
+    let (mut here, there) = (Shop::open(&region, 1, "cinema"), Shop::open(&region, 2, "cinema"));
+    let card = region.card(1);
+    here.tap_with(&card, vec![Fault::next(Instruction::Debit, effect)]);
+    assert!(matches!(here.redeem(None), Outcome::Refused(_)));
+    here.take_away();
+    (region, here, there, card)
+}
+
 #[test]
 fn a_doubt_is_settled_by_a_record_that_another_terminal_read() {
     for (effect, kind) in [(Effect::LeaveAfter, "debit"), (Effect::LeaveBefore, "not-done")] {
-        let region = Region::new();
-        let (mut here, mut there) = (Shop::open(&region, 1, "cinema"), Shop::open(&region, 2, "cinema"));
-        let card = region.card(1);
-        here.tap_with(&card, vec![Fault::next(Instruction::Debit, effect)]);
-        assert!(matches!(here.redeem(None), Outcome::Refused(_)));
-        here.take_away();
+        let (region, mut here, mut there, card) = in_doubt_here(effect);
         there.tap(&card);
         assert!(matches!(there.redeem(None), Outcome::Granted(_)));
         let first = *issued(&card).records.last().unwrap();
@@ -326,6 +332,34 @@ fn a_doubt_is_settled_by_a_record_that_another_terminal_read() {
         assert_eq!(here.kinds(), [kind], "told twice, it changes nothing");
         let left = u64::from(kind == "debit") * 100;
         assert_eq!(here.cash(), left);
+    }
+}
+
+#[test]
+fn a_doubt_of_which_no_record_is_left_ends_when_it_was_given_up() {
+    for effect in [Effect::LeaveAfter, Effect::LeaveBefore] {
+        let (_region, mut here, mut there, card) = in_doubt_here(effect);
+        // Seventeen changes elsewhere: the card keeps sixteen.
+        for change in 0..17 {
+            there.take_away();
+            there.tap(&card);
+            let done = there.ask(if change % 2 == 0 { redemption(None) } else { UNDO });
+            assert!(matches!(done, Outcome::Granted(_) | Outcome::Undone(_)), "{done:?}");
+        }
+        let taken = consumed(&card, CINEMA);
+        here.tap(&card);
+        assert!(matches!(here.redeem(None), Outcome::Refused(refused) if refused.refusal == Refusal::SaleInDoubt));
+        assert_eq!((here.in_doubt(), here.kinds()), (1, vec![]), "nobody knows, and nothing is guessed");
+        // The money goes back: what the card did has no bearing on anything any more.
+        assert!(matches!(here.ask(Command::Abandon { card: None }), Outcome::Abandoned { .. }));
+        here.take_away();
+        here.tap(&card);
+        assert_eq!((here.in_doubt(), here.kinds(), here.cash()), (0, vec!["abandoned", "not-done"], 0));
+        assert!(matches!(here.redeem(None), Outcome::Granted(granted) if !granted.repeated));
+        assert_eq!(consumed(&card, CINEMA), taken + 1);
+        let directory = here.directory.path().to_owned();
+        here.stop();
+        assert!(pass::ledger::verify(&directory, None, |_, _| ()).is_ok());
     }
 }
 
@@ -399,4 +433,27 @@ fn what_needs_no_card_is_done_whatever_lies_in_the_reader() {
     let without_card = Command::Undo { entry: None, without_card: true };
     assert!(matches!(shop.ask(without_card), Outcome::UndoRequested(_)));
     assert!(matches!(shop.redeem(None), Outcome::Refused(refused) if refused.refusal == Refusal::NotAPass));
+}
+
+#[test]
+fn a_card_that_is_denied_while_a_sale_begins_is_not_sold_to_unless_the_sale_was_durable_before() {
+    let mut refused = 0;
+    for steps in 0..12 {
+        let region = Region::new();
+        let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+        shop.tap(&card);
+        shop.request_and_begin(redemption(None), steps);
+        let begun = shop.in_doubt() == 1 || consumed(&card, CINEMA) == 1;
+        shop.exchange(&region, vec![Item::Denial(region.denial(issued(&card).certificate.card))]);
+        match shop.waited() {
+            Outcome::Granted(_) => assert!(begun, "sold after {steps} steps"),
+            Outcome::Refused(why) => {
+                assert_eq!((why.refusal, begun), (Refusal::CardDenied, false), "after {steps} steps");
+                refused += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+        agree(&shop, &card, u32::from(begun));
+    }
+    assert!(refused > 3, "the denial is known at every step before the intent");
 }

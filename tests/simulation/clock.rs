@@ -1,7 +1,7 @@
 //! The true time, which only grows, and the terminals' clocks, which do what clocks do.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pass::domain::Timestamp;
@@ -32,37 +32,57 @@ impl TrueTime {
     }
 }
 
-/// A terminal's clock: set wrong by some seconds, and running too fast or too slowly.
+/// A terminal's clock: wrong by so much at some moment, and since then running too fast or too slowly.
 #[derive(Debug)]
 pub(crate) struct TerminalClock {
     time: Arc<TrueTime>,
-    offset_seconds: AtomicI64,
-    /// Gained in a million seconds.
-    drift_ppm: AtomicI64,
+    error: Mutex<ClockError>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct ClockError {
+    seconds: i64,
+    /// When it was wrong by so much, in seconds of the true time.
+    at: i64,
+    /// Gained since then in a million seconds.
+    drift_ppm: i64,
+}
+
+impl ClockError {
+    fn by(&self, now: i64) -> i64 {
+        self.seconds + (now - self.at) * self.drift_ppm / 1_000_000
+    }
 }
 
 impl TerminalClock {
-    pub(crate) fn new(time: Arc<TrueTime>, drift_ppm: i64) -> Arc<Self> {
-        Arc::new(Self { time, offset_seconds: AtomicI64::new(0), drift_ppm: AtomicI64::new(drift_ppm) })
+    pub(crate) fn new(time: Arc<TrueTime>) -> Arc<Self> {
+        Arc::new(Self { time, error: Mutex::default() })
+    }
+
+    fn passed(&self) -> i64 {
+        i64::try_from(self.time.since_beginning_ms() / 1000).unwrap()
     }
 
     /// Somebody sets it.
     pub(crate) fn step(&self, seconds: i64) {
-        self.offset_seconds.fetch_add(seconds, Ordering::Relaxed);
+        self.error.lock().unwrap().seconds += seconds;
+    }
+
+    /// From now on it gains so much in a million seconds.
+    pub(crate) fn drift(&self, drift_ppm: i64) {
+        let (now, mut error) = (self.passed(), self.error.lock().unwrap());
+        *error = ClockError { seconds: error.by(now), at: now, drift_ppm };
     }
 
     /// It shows the true time, and will.
     pub(crate) fn correct(&self) {
-        self.offset_seconds.store(0, Ordering::Relaxed);
-        self.drift_ppm.store(0, Ordering::Relaxed);
+        *self.error.lock().unwrap() = ClockError::default();
     }
 }
 
 impl Clock for TerminalClock {
     fn now(&self) -> Timestamp {
-        let passed = i64::try_from(self.time.since_beginning_ms() / 1000).unwrap();
-        let drifted = passed * self.drift_ppm.load(Ordering::Relaxed) / 1_000_000;
-        let shown = i64::from(self.time.now().get()) + drifted + self.offset_seconds.load(Ordering::Relaxed);
+        let shown = i64::from(self.time.now().get()) + self.error.lock().unwrap().by(self.passed());
         Timestamp::new(u32::try_from(shown).unwrap())
     }
 

@@ -42,12 +42,14 @@ impl Message {
 pub(crate) struct Line {
     under_way: BTreeMap<(u64, u64), Message>,
     sent: u64,
+    /// It arrives right after the next one that is sent.
+    overtaken: Option<Message>,
     shared: Rc<Shared>,
 }
 
 impl Line {
     pub(crate) fn new(shared: &Rc<Shared>) -> Self {
-        Self { under_way: BTreeMap::new(), sent: 0, shared: Rc::clone(shared) }
+        Self { under_way: BTreeMap::new(), sent: 0, overtaken: None, shared: Rc::clone(shared) }
     }
 
     pub(crate) fn send(&mut self, mut message: Message) {
@@ -78,7 +80,16 @@ impl Line {
             delay = shared.draw(|chance| chance.between(2_000, most));
             say(&format!("takes {delay} ms"), &message);
         }
+        let overtaken = self.overtaken.take();
+        if overtaken.is_none() && shared.strikes(Fault::Reordered) {
+            say("waits for the next one to overtake it", &message);
+            self.overtaken = Some(message);
+            return;
+        }
         self.put(delay, message);
+        if let Some(message) = overtaken {
+            self.put(delay, message);
+        }
     }
 
     fn put(&mut self, delay: u64, message: Message) {
@@ -94,7 +105,7 @@ impl Line {
 
     /// Everything that is still under way, in its order.
     pub(crate) fn rest(&mut self) -> Vec<Message> {
-        std::mem::take(&mut self.under_way).into_values().collect()
+        std::mem::take(&mut self.under_way).into_values().chain(self.overtaken.take()).collect()
     }
 }
 

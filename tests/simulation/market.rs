@@ -11,6 +11,7 @@ use crate::Fault;
 use crate::books::Asked;
 use crate::reader::MORE_AT_CHANGES;
 use crate::run::World;
+use crate::terminal::Terminal;
 
 /// What may be done next.
 #[derive(Clone, Copy)]
@@ -64,8 +65,11 @@ impl World {
             let times = if self.terminals[t].has_asked_for_change() { MORE_AT_CHANGES } else { 1 };
             for how in [Fault::Killed, Fault::PowerCut] {
                 if self.shared.strikes_here(how, times) {
-                    return self.crash(t, how);
+                    return self.crash(t, |terminal| terminal.crash(how));
                 }
+            }
+            if self.shared.strikes_here(Fault::PowerCutInCommit, times) {
+                return self.crash(t, Terminal::crash_within_a_step);
             }
             if !self.terminals[t].step() {
                 return;
@@ -74,10 +78,10 @@ impl World {
         }
     }
 
-    fn crash(&mut self, t: usize, how: Fault) {
+    fn crash(&mut self, t: usize, how: impl FnOnce(&mut Terminal)) {
         self.listen(t);
         self.tills[t].waiting = None;
-        self.terminals[t].crash(how);
+        how(&mut self.terminals[t]);
     }
 
     fn stop(&mut self, t: usize) {

@@ -54,6 +54,14 @@ impl World {
             self.shared.say(|| format!("{} clock is moved by {seconds} s", self.terminals[t].name));
             self.terminals[t].clock.step(seconds);
         }
+        if self.shared.strikes(Fault::ClockDrift) {
+            let t = self.any_terminal();
+            let ppm = self
+                .shared
+                .draw(|chance| chance.weighted(&[(2, 100), (2, -100), (2, 5_000), (2, -5_000), (1, 50_000)]));
+            self.shared.say(|| format!("{} clock gains {ppm} s in a million", self.terminals[t].name));
+            self.terminals[t].clock.drift(ppm);
+        }
     }
 
     fn region_itself(&mut self) {

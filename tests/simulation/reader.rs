@@ -116,6 +116,8 @@ pub(crate) struct Inserted {
     pub(crate) pulled: bool,
     /// The last command was one that changes the purse.
     pub(crate) changed: bool,
+    /// How many commands it was asked.
+    pub(crate) commands: u64,
     /// What it last answered to each instruction.
     answers: BTreeMap<[u8; 2], Vec<u8>>,
 }
@@ -130,6 +132,7 @@ pub(crate) fn insert(slot: &Slot, card: &Card) {
         card: card.power(),
         pulled: false,
         changed: false,
+        commands: 0,
         answers: BTreeMap::new(),
     };
     *slot.borrow_mut() = Some(inserted);
@@ -260,21 +263,17 @@ impl Transport for Relay<'_> {
 
     fn transmit(&mut self, command: &[u8]) -> Result<Vec<u8>, TransportError> {
         self.shared.time.pass(3);
+        self.inserted.commands += 1;
         self.inserted.changed =
             [Instruction::Debit, Instruction::Reverse].iter().any(|of| command.starts_with(&of.bytes()));
         if let Some(replaced) = self.replaced(command) {
             return replaced;
         }
         let mut answer = self.execute(command)?;
-        if std::env::var("PASS_SIM_APDU").is_ok() {
-            println!(
-                "      {} {} -> {:02X?} ({} bytes)",
-                self.inserted.name,
-                instruction(command),
-                &answer[answer.len() - 2..],
-                answer.len()
-            );
-        }
+        self.shared.whisper(|| {
+            let status = &answer[answer.len() - 2..];
+            format!("{} {} -> {status:02X?}, {} bytes", self.inserted.name, instruction(command), answer.len())
+        });
         let name = [command[0], command[1]];
         let before = self.inserted.answers.insert(name, answer.clone());
         if let Some(before) = before

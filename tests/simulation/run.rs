@@ -41,6 +41,8 @@ pub(crate) struct Story {
     /// How often each fault happened.
     pub(crate) faults: Vec<u64>,
     pub(crate) sales: u64,
+    pub(crate) entries: u64,
+    pub(crate) exchanges: u64,
     /// What should not be; nothing in a good run.
     pub(crate) wrong: Vec<String>,
 }
@@ -54,17 +56,18 @@ pub(crate) fn play(templates: &Templates, seed: u64, live: bool) -> Story {
         world.live();
         world.settle();
         world.check();
-        (world.sales(), std::mem::take(&mut world.wrong))
+        let (sales, entries) = world.sales_and_entries();
+        (sales, entries, world.exchanges, std::mem::take(&mut world.wrong))
     }));
-    let (sales, wrong) = played.unwrap_or_else(|panic| {
+    let (sales, entries, exchanges, wrong) = played.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-        (0, vec![format!("panic: {}", text.unwrap_or_default())])
+        (0, 0, 0, vec![format!("panic: {}", text.unwrap_or_default())])
     });
     for wrong in &wrong {
         shared.say(|| format!("WRONG: {wrong}"));
     }
-    Story { seed, trace: shared.trace(), faults: shared.counts(), sales, wrong }
+    Story { seed, trace: shared.trace(), faults: shared.counts(), sales, entries, exchanges, wrong }
 }
 
 impl World {
@@ -75,10 +78,9 @@ impl World {
         let (terminals, cards) = shared.draw(|chance| (chance.between(2, 4), chance.between(1, 5)));
         let terminals: Vec<Terminal> = (0..terminals as usize)
             .map(|t| {
-                let drift = shared.draw(|chance| chance.weighted(&[(2, 0_i64), (1, 300), (1, -300), (1, 5_000)]));
                 let place = home.path().join(format!("terminal-{t}"));
                 let (name, disk) = (format!("T{t}"), template.terminal(t));
-                Terminal::new(name, template.terminals[t], &disk, place, drift, shared, &bureau)
+                Terminal::new(name, template.terminals[t], &disk, place, shared, &bureau)
             })
             .collect();
         let cards = template.cards[..cards as usize].iter().enumerate().map(|(c, (number, memory))| {

@@ -62,19 +62,18 @@ impl World {
 
     fn settle_doubts(&mut self) {
         for _ in 0..ROUNDS_MAX {
-            for t in 0..self.terminals.len() {
-                self.exchange_all(t);
-            }
+            // What one brings can change what another is told.
+            let news = (0..self.terminals.len()).fold(false, |news, t| self.exchange_all(t) | news);
             let visits: Vec<_> = (0..self.terminals.len()).flat_map(|t| self.cards_wanted_at(t)).collect();
-            if visits.is_empty() {
-                break;
+            if visits.is_empty() && !news {
+                return;
             }
             for (t, c) in visits {
                 self.visit(t, c);
             }
         }
-        // What one brings can change what another is told.
-        for t in (0..self.terminals.len()).chain(0..self.terminals.len()) {
+        // A card of which there are two chips may never be what a terminal expects: what was written of that is brought home too.
+        for t in 0..self.terminals.len() {
             self.exchange_all(t);
         }
     }
@@ -105,8 +104,16 @@ impl World {
         while self.terminals[t].step() {}
     }
 
-    /// Exchanges until there is nothing more. Two machines with one chain never come to that.
-    fn exchange_all(&mut self, t: usize) {
+    /// Exchanges until there is nothing more; whether anything came of it. Two machines with one chain never come to that.
+    fn exchange_all(&mut self, t: usize) -> bool {
+        let has =
+            |world: &Self| world.terminals[t].know(|view| (view.feed_position(), view.acknowledged(), view.standing()));
+        let before = has(self);
+        self.exchange_to_the_end(t);
+        self.terminals[t].twin.is_none() && has(self) != before
+    }
+
+    fn exchange_to_the_end(&mut self, t: usize) {
         self.terminals[t].forget_requests();
         let (rounds, two_machines) = if self.terminals[t].twin.is_some() { (3, true) } else { (20, false) };
         for _ in 0..rounds {

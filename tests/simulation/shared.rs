@@ -67,6 +67,13 @@ impl Shared {
         self.trace.borrow_mut().push(line);
     }
 
+    /// Says what nobody needs who is not looking at it now.
+    pub(crate) fn whisper(&self, text: impl FnOnce() -> String) {
+        if self.live {
+            println!("{:>10.3}      {}", self.time.since_beginning_ms() as f64 / 1000.0, text());
+        }
+    }
+
     pub(crate) fn trace(&self) -> Vec<String> {
         self.trace.borrow().clone()
     }

@@ -24,8 +24,10 @@ use pass::terminal::exchanger::{Exchange, ExchangeError};
 use pass::wire::exchange::ExchangeRequest;
 
 use crate::Fault;
+use crate::chance::Chance;
 use crate::clock::TerminalClock;
 use crate::directory::copy;
+use crate::disk;
 use crate::line::Bureau;
 use crate::reader::{Card, Port, Slot, insert};
 use crate::shared::Shared;
@@ -155,7 +157,6 @@ impl Terminal {
         id: TerminalId,
         template: &Path,
         home: PathBuf,
-        drift_ppm: i64,
         shared: &Rc<Shared>,
         bureau: &Rc<RefCell<Bureau>>,
     ) -> Self {
@@ -167,7 +168,7 @@ impl Terminal {
             lives: 0,
             entry_key,
             keys: Arc::new(TerminalKeys::load(template).unwrap()),
-            clock: TerminalClock::new(Arc::clone(&shared.time), drift_ppm),
+            clock: TerminalClock::new(Arc::clone(&shared.time)),
             slot: Slot::default(),
             heard: Rc::default(),
             running: None,
@@ -285,7 +286,7 @@ impl Terminal {
     /// A second machine with this one's disk, which does not run.
     pub(crate) fn cloned(&self, home: PathBuf) -> Self {
         let name = format!("{}'", self.name);
-        let clone = Self::new(name, self.id, &self.directory(), home, 0, &self.shared, &self.bureau);
+        let clone = Self::new(name, self.id, &self.directory(), home, &self.shared, &self.bureau);
         self.shared.say(|| format!("{} has the disk of {}", clone.name, self.name));
         clone
     }
@@ -317,21 +318,52 @@ impl Terminal {
         thread.stop().unwrap();
     }
 
-    /// Kills the program. The next life has the files as they are at this moment, log and all, but for what `cut` loses.
+    /// Kills the program between two steps. The next life has the files as they are at this moment, log and all, but for what `cut` loses.
     pub(crate) fn crash(&mut self, cut: Fault) {
-        let before = self.directory();
-        self.lives += 1;
-        copy(&before, &self.directory());
-        if cut == Fault::PowerCut
+        self.die(cut, &[]);
+    }
+
+    /// The power is cut while the next step writes: of what that step wrote and did not sync, some sectors are there and others not. A step that
+    /// wrote nothing, or after which somebody has seen something, was over before.
+    pub(crate) fn crash_within_a_step(&mut self) {
+        let (log, head) = (self.directory().join("ledger.db-wal"), disk::read(&self.directory().join("head")));
+        let (before, seen) = (disk::read(&log), self.seen());
+        self.running.as_mut().unwrap().counter.step();
+        let after = disk::read(&log);
+        if after == before || seen != self.seen() {
+            return self.crash(Fault::PowerCut);
+        }
+        let torn = self.shared.draw(|chance| disk::torn(&before, &after, &mut Chance::seeded(chance.next())));
+        // The head file is written after the commit.
+        self.die(Fault::PowerCutInCommit, &[("ledger.db-wal", torn), ("head", head)]);
+    }
+
+    /// What the world outside has seen of it.
+    fn seen(&self) -> (usize, u64) {
+        let asked = self.slot.borrow().as_ref().map_or(0, |inserted| inserted.commands);
+        (self.heard.borrow().len(), asked)
+    }
+
+    fn die(&mut self, how: Fault, files: &[(&str, Vec<u8>)]) {
+        let (before, number) = (self.directory(), self.lives + 1);
+        let next = self.home.join(format!("life-{number}"));
+        let (from, to) = (before.clone(), next.clone());
+        // Nothing is written meanwhile.
+        self.handle().call(move |_| copy(&from, &to)).unwrap();
+        self.lives = number;
+        for (name, bytes) in files {
+            fs::write(next.join(name), bytes).unwrap();
+        }
+        if how != Fault::Killed
             && let Some(older) = self.shared.draw(|chance| chance.index(self.head_files.len() + 1)).checked_sub(1)
         {
-            fs::write(self.directory().join("head"), &self.head_files[older]).unwrap();
+            fs::write(next.join("head"), &self.head_files[older]).unwrap();
         }
         self.end();
         fs::remove_dir_all(before).unwrap();
         // What it was about to say it never said.
         self.heard.borrow_mut().clear();
-        self.shared.say(|| format!("{} dies: {cut:?}", self.name));
+        self.shared.say(|| format!("{} dies: {how:?}", self.name));
     }
 
     pub(crate) fn begin(&mut self, event: Event) {

@@ -121,7 +121,10 @@ impl Server {
             .arg("-D")
             .arg(self.data())
             .args(["-k", self.socket()])
-            .args(["listen_addresses=", "max_connections=200", "autovacuum=off", self.durability].map(|set| format!("--{set}")))
+            .args(
+                ["listen_addresses=", "max_connections=200", "autovacuum=off", self.durability]
+                    .map(|set| format!("--{set}")),
+            )
             .stdout(Stdio::null())
             .stderr(log)
             .spawn()

@@ -79,7 +79,7 @@ CREATE TABLE terminal_standing (
     terminal_id BIGINT NOT NULL REFERENCES terminal,
     position    BIGINT NOT NULL,
     standing    TEXT    NOT NULL CHECK (standing IN ('active', 'suspended', 'retired')),
-    -- For the desk: 'desk', 'fork', 'replaced'.
+    -- For the desk: 'desk', 'fork', 'replaced', 'revoked'.
     cause       TEXT    NOT NULL,
     changed_at  BIGINT NOT NULL,
     PRIMARY KEY (terminal_id, position)
@@ -202,6 +202,8 @@ CREATE TABLE doubt (
     PRIMARY KEY (terminal_id, transaction_id)
 );
 
+CREATE INDEX doubt_by_card ON doubt (card);
+
 -- Cards. The row is there before the card is told its number.
 CREATE TABLE card (
     card             BIGINT PRIMARY KEY,
@@ -323,6 +325,16 @@ CREATE TABLE records_wanted (
     to_counter   BIGINT NOT NULL
 );
 
+-- When the store was put back from a backup. What was given out between the backup and then is not known here, but terminals and cards have it: every
+-- number that has to grow goes on above anything that can have been given.
+CREATE TABLE restored (
+    number        BIGINT PRIMARY KEY,
+    restored_at   BIGINT NOT NULL,
+    -- Ids below these may be a machine's, or a partner's, of which this store lost the memory.
+    terminal_from BIGINT NOT NULL,
+    partner_from  BIGINT NOT NULL
+);
+
 -- The newest position of each feed: that of all terminals (audience 0), and each terminal's own. Taking a position is changing the row, so that positions are
 -- committed in their order.
 CREATE TABLE feed_head (
@@ -361,3 +373,5 @@ CREATE TRIGGER replacement_is_kept BEFORE DELETE ON replacement FOR EACH ROW EXE
 CREATE TRIGGER replacement_is_final BEFORE UPDATE ON replacement FOR EACH ROW EXECUTE FUNCTION refuse_change('replacements are final');
 CREATE TRIGGER carried_is_kept BEFORE DELETE ON carried FOR EACH ROW EXECUTE FUNCTION refuse_change('what was charged is kept');
 CREATE TRIGGER carried_is_final BEFORE UPDATE ON carried FOR EACH ROW EXECUTE FUNCTION refuse_change('a changed charge is a new entitlement');
+CREATE TRIGGER restored_is_kept BEFORE DELETE ON restored FOR EACH ROW EXECUTE FUNCTION refuse_change('a restoration is kept');
+CREATE TRIGGER restored_is_final BEFORE UPDATE ON restored FOR EACH ROW EXECUTE FUNCTION refuse_change('a restoration does not change');

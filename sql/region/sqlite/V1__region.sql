@@ -75,7 +75,7 @@ CREATE TABLE terminal_standing (
     terminal_id INTEGER NOT NULL REFERENCES terminal,
     position    INTEGER NOT NULL,
     standing    TEXT    NOT NULL CHECK (standing IN ('active', 'suspended', 'retired')),
-    -- For the desk: 'desk', 'fork', 'replaced'.
+    -- For the desk: 'desk', 'fork', 'replaced', 'revoked'.
     cause       TEXT    NOT NULL,
     changed_at  INTEGER NOT NULL,
     PRIMARY KEY (terminal_id, position)
@@ -198,6 +198,8 @@ CREATE TABLE doubt (
     PRIMARY KEY (terminal_id, transaction_id)
 ) STRICT;
 
+CREATE INDEX doubt_by_card ON doubt (card);
+
 -- Cards. The row is there before the card is told its number.
 CREATE TABLE card (
     card             INTEGER PRIMARY KEY,
@@ -319,6 +321,16 @@ CREATE TABLE records_wanted (
     to_counter   INTEGER NOT NULL
 ) STRICT;
 
+-- When the store was put back from a backup. What was given out between the backup and then is not known here, but terminals and cards have it: every
+-- number that has to grow goes on above anything that can have been given.
+CREATE TABLE restored (
+    number        INTEGER PRIMARY KEY,
+    restored_at   INTEGER NOT NULL,
+    -- Ids below these may be a machine's, or a partner's, of which this store lost the memory.
+    terminal_from INTEGER NOT NULL,
+    partner_from  INTEGER NOT NULL
+) STRICT;
+
 -- The newest position of each feed: that of all terminals (audience 0), and each terminal's own. Taking a position is changing the row, so that positions are
 -- committed in their order.
 CREATE TABLE feed_head (
@@ -356,5 +368,7 @@ CREATE TRIGGER replacement_is_kept BEFORE DELETE ON replacement BEGIN SELECT RAI
 CREATE TRIGGER replacement_is_final BEFORE UPDATE ON replacement BEGIN SELECT RAISE(ABORT, 'replacements are final'); END;
 CREATE TRIGGER carried_is_kept BEFORE DELETE ON carried BEGIN SELECT RAISE(ABORT, 'what was charged is kept'); END;
 CREATE TRIGGER carried_is_final BEFORE UPDATE ON carried BEGIN SELECT RAISE(ABORT, 'a changed charge is a new entitlement'); END;
+CREATE TRIGGER restored_is_kept BEFORE DELETE ON restored BEGIN SELECT RAISE(ABORT, 'a restoration is kept'); END;
+CREATE TRIGGER restored_is_final BEFORE UPDATE ON restored BEGIN SELECT RAISE(ABORT, 'a restoration does not change'); END;
 
 PRAGMA user_version = 1;

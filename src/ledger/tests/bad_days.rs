@@ -65,9 +65,9 @@ fn another_key_does_not_open_it() {
 fn a_file_of_another_program_or_of_a_newer_one_is_refused() {
     let (world, ledger) = World::new();
     drop(ledger);
-    world.sql("PRAGMA user_version = 2").unwrap();
-    assert!(matches!(world.try_open(), Err(OpenError::Newer { found: 2, known: 1 })));
-    world.sql("PRAGMA user_version = 1; PRAGMA application_id = 7").unwrap();
+    world.sql("PRAGMA user_version = 3").unwrap();
+    assert!(matches!(world.try_open(), Err(OpenError::Newer { found: 3, known: 2 })));
+    world.sql("PRAGMA user_version = 2; PRAGMA application_id = 7").unwrap();
     assert!(matches!(world.try_open(), Err(OpenError::Foreign(_))));
     fs::write(world.database(), "not a database, but long enough to have been one ".repeat(100)).unwrap();
     assert!(matches!(world.try_open(), Err(OpenError::Foreign(_))));

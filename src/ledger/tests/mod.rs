@@ -2,6 +2,7 @@
 
 mod answers;
 mod bad_days;
+mod carried;
 mod checks;
 mod days;
 mod fixture;

@@ -2,6 +2,8 @@
 
 use super::fixture::*;
 use crate::crypto::sha256;
+use crate::domain::RequestId;
+use crate::ledger::{View, verify};
 
 /// SHA-256 of `sql/terminal/V1__ledger.sql`. An applied migration is never edited: write the next one.
 const V1: &str = "7fa42b8142e39695afacde4be57ff62ad599aa7d5d5c308174d93c77107ec9a8";
@@ -20,8 +22,10 @@ fn a_ledger_has_the_objects_of_the_migrations_and_no_others() {
     let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'refinery%' ORDER BY rowid";
     let made: Vec<String> =
         connection.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
-    let text = include_str!("../../../sql/terminal/V1__ledger.sql");
-    let mut rest = text;
+    let text =
+        [include_str!("../../../sql/terminal/V1__ledger.sql"), include_str!("../../../sql/terminal/V2__export.sql")]
+            .concat();
+    let mut rest = text.as_str();
     for object in &made {
         let place = rest.find(object.as_str()).unwrap_or_else(|| panic!("not in the file, or out of order: {object}"));
         rest = &rest[place + object.len()..];
@@ -44,4 +48,19 @@ fn every_connection_is_set_up() {
     ] {
         assert_eq!(pragma(name), value, "{name}");
     }
+}
+
+#[test]
+fn a_ledger_of_the_first_schema_is_brought_up_and_loses_nothing() {
+    let (mut world, mut ledger) = World::new();
+    let head = sell(&mut ledger, &mut world.card(), 1);
+    drop(ledger);
+    world
+        .sql("DROP TABLE export; DELETE FROM refinery_schema_history WHERE version > 1; PRAGMA user_version = 1")
+        .unwrap();
+    assert_eq!(View::open(world.dir.path()).unwrap().head(), head, "it is read as it is");
+    let mut ledger = world.open();
+    assert_eq!(ledger.view().head(), head);
+    ledger.export(RequestId::new([1; 16]), NOW, request(&ledger, 1).health).unwrap();
+    assert!(verify(world.dir.path(), None, |_, _| ()).is_ok());
 }

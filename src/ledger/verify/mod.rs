@@ -160,10 +160,20 @@ impl From<rusqlite::Error> for VerifyError {
 ///
 /// # Errors
 /// [`VerifyError`], with the first thing that is wrong.
-pub fn verify(dir: &Path, known: Option<Head>, mut progress: impl FnMut(u64, u64)) -> Result<Verified, VerifyError> {
+pub fn verify(dir: &Path, known: Option<Head>, progress: impl FnMut(u64, u64)) -> Result<Verified, VerifyError> {
     // Read before the snapshot is taken: the file may lag behind it and never leads.
     let named = head_file::read(&dir.join(open::HEAD_FILE));
-    let connection = schema::open_to_read(&dir.join(open::DATABASE_FILE))?;
+    verify_file(&dir.join(open::DATABASE_FILE), named, known, progress)
+}
+
+/// The same of the database at `path`, which must have the head that is `named`.
+pub(super) fn verify_file(
+    path: &Path,
+    named: Option<Head>,
+    known: Option<Head>,
+    mut progress: impl FnMut(u64, u64),
+) -> Result<Verified, VerifyError> {
+    let connection = schema::open_to_read(path)?;
     let snapshot = connection.unchecked_transaction()?;
     let facts = Facts::load(&snapshot)?;
     let walk = Walk { connection: &snapshot, facts: &facts };

@@ -162,6 +162,7 @@ impl SaleMachine {
             Event::RecordsRead(records) => self.records_read(records),
             Event::Stored(entry) => self.stored(now, entry),
             Event::NotStored => self.not_stored(),
+            Event::Outdated => self.outdated(),
         }
     }
 
@@ -175,6 +176,18 @@ impl SaleMachine {
         let card = presented.as_ref().map(|presented| presented.card);
         self.phase = Phase::LookingUp(presented);
         vec![Action::LookUp { card, client }]
+    }
+
+    /// What an intent was decided by is not what is known any more: it is decided anew.
+    fn outdated(&mut self) -> Vec<Action> {
+        match std::mem::replace(&mut self.phase, Phase::Empty) {
+            Phase::Storing(presented, _) => self.look_up(presented),
+            // The card left meanwhile: nothing was begun.
+            other => {
+                self.phase = other;
+                Vec::new()
+            }
+        }
     }
 
     fn card_gone(&mut self) -> Vec<Action> {
@@ -326,7 +339,7 @@ impl SaleMachine {
         }
         let Some(presented) = presented else { return self.without_card(&facts) };
         let step = plan(&presented, &facts, self.tried);
-        if !self.fresh && (self.client.is_some() || step.changes_card()) {
+        if !self.fresh && (self.client.is_some() || step.needs_fresh_card()) {
             return self.open();
         }
         match step {

@@ -47,11 +47,16 @@ pub enum Step {
 }
 
 impl Step {
-    /// Whether it needs a session that can still change the card.
-    pub const fn changes_card(&self) -> bool {
+    /// Whether it needs a card that was not asked to change since it was opened: what was opened before a DEBIT says nothing of its end.
+    pub const fn needs_fresh_card(&self) -> bool {
         match self {
-            Self::TakeBack(_) | Self::Block(_) | Self::PutNextSeason(_) | Self::Put(_) => true,
-            Self::Settle(_) | Self::Read(_) | Self::TurnAway(..) | Self::Serve => false,
+            Self::Settle(_)
+            | Self::Read(_)
+            | Self::TakeBack(_)
+            | Self::Block(_)
+            | Self::PutNextSeason(_)
+            | Self::Put(_) => true,
+            Self::TurnAway(..) | Self::Serve => false,
         }
     }
 }

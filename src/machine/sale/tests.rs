@@ -143,12 +143,42 @@ fn an_intent_that_cannot_be_written_sells_nothing_and_asks_the_card_nothing() {
 }
 
 #[test]
+fn what_was_decided_before_the_region_spoke_is_decided_anew() {
+    let (mut machine, _) = asked(facts());
+    let actions = machine.on_event(NOW, Event::Outdated);
+    assert!(matches!(actions.as_slice(), [Action::LookUp { card: Some(_), client: Some(_) }]), "{actions:?}");
+    let denied = Facts { denial: Some((DenialReason::Lost, None)), ..facts() };
+    let actions = machine.on_event(NOW, Event::Facts(Box::new(denied)));
+    assert!(!actions.iter().any(|action| matches!(action, Action::StoreIntent(_))), "{actions:?}");
+}
+
+#[test]
 fn an_entry_that_cannot_be_written_leaves_a_doubt_and_is_never_granted() {
     let (mut machine, _) = asked(facts());
     machine.on_event(NOW, Event::Stored(None));
     machine.on_event(NOW, Event::Changed(Change::Done(proof())));
     let actions = machine.on_event(NOW, Event::NotStored);
     assert_eq!(refusal_in(&actions), Some(Refusal::SaleInDoubt));
+}
+
+#[test]
+fn a_doubt_about_a_card_that_still_lies_there_is_not_settled_by_what_it_said_before() {
+    let (mut machine, actions) = asked(facts());
+    let [Action::StoreIntent(intent)] = actions.as_slice() else { panic!("{actions:?}") };
+    let open = OpenIntent { intent: Intent::clone(intent), abandoned: false };
+    machine.on_event(NOW, Event::Stored(None));
+    machine.on_event(NOW, Event::Changed(Change::Done(proof())));
+    machine.on_event(NOW, Event::NotStored);
+    // The cashier gives the sale up, and the card was never taken away.
+    let (id, wait) = (RequestId::new([8; 16]), Duration::from_secs(30));
+    machine.on_event(NOW, Event::Client(ClientRequest { id, command: Command::Abandon { card: None }, wait }));
+    let in_doubt = Facts { intent: Some(open.clone()), ..facts() };
+    let actions = machine.on_event(NOW, Event::Facts(Box::new(in_doubt)));
+    assert_eq!(actions, [Action::Abandon(TRANSACTION)]);
+    machine.on_event(NOW, Event::Stored(Some(Sequence::new(12))));
+    let given_up = Facts { intent: Some(OpenIntent { abandoned: true, ..open }), ..facts() };
+    let actions = machine.on_event(NOW, Event::Facts(Box::new(given_up)));
+    assert!(actions.contains(&Action::Open) && !actions.iter().any(|action| matches!(action, Action::Settle(_))));
 }
 
 #[test]

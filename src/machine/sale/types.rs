@@ -225,6 +225,8 @@ pub enum Event {
     Stored(Option<Sequence>),
     /// It could not be written.
     NotStored,
+    /// The region has said something since the ledger was looked up: nothing was written.
+    Outdated,
     /// A client asks.
     Client(ClientRequest),
     /// The client went away.
@@ -274,7 +276,7 @@ pub enum Action {
     },
     /// Ask the card what became of an intent: [`Event::Settled`].
     Settle(Box<Intent>),
-    /// Make an intent durable: [`Event::Stored`] or [`Event::NotStored`].
+    /// Make an intent durable: [`Event::Stored`] or [`Event::NotStored`], or [`Event::Outdated`].
     StoreIntent(Box<Intent>),
     /// Send the command of a durable intent: [`Event::Changed`].
     Change(Box<Intent>),

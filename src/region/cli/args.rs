@@ -81,6 +81,11 @@ pub(super) enum Verb {
     Entries(Entries),
     /// Répond à une demande apportée dans un fichier / Answers a request that was brought in a file
     Answer(Answer),
+    /// Sauvegarde la base pendant que la région répond ; sans les clés, à garder à part / Backs the store up while the region
+    /// answers; without the keys, which are kept apart
+    Backup(Backup),
+    /// Remet une sauvegarde à la place d'une base perdue / Puts a backup in the place of a lost store
+    Restore(Restore),
 }
 
 /// Where the region is.
@@ -337,4 +342,27 @@ pub(super) struct Answer {
     pub(super) request: PathBuf,
     /// Où écrire la réponse / Where to write the answer
     pub(super) answer: PathBuf,
+}
+
+#[derive(Args)]
+pub(super) struct Backup {
+    /// Dossier de la région / Directory of the region
+    #[arg(long, value_name = "DIR", env = "PASS_REGION_DATA", required_unless_present = "check")]
+    pub(super) data: Option<PathBuf>,
+    /// Base, comme ailleurs / Store, as elsewhere
+    #[arg(long, value_name = "STORE", env = "PASS_REGION_STORE", hide_env_values = true)]
+    pub(super) store: Option<String>,
+    /// Fichier à écrire / File to write
+    pub(super) file: PathBuf,
+    /// N'écrit rien : vérifie cette sauvegarde / Writes nothing: checks this backup
+    #[arg(long)]
+    pub(super) check: bool,
+}
+
+#[derive(Args)]
+pub(super) struct Restore {
+    #[command(flatten)]
+    pub(super) data: Data,
+    /// La sauvegarde ; sans elle, la base vient d'être remise par pg_restore / The backup; without it, pg_restore has put the store back
+    pub(super) file: Option<PathBuf>,
 }

@@ -10,6 +10,7 @@ use super::super::bench::read_entry;
 use super::super::desk::{CardFile, Correction, Corrections};
 use super::super::error::RegionError;
 use super::super::issue::CardTrouble;
+use super::super::orphans::Orphan;
 use super::super::replacement::{Fee, Replacement};
 use super::super::store::EntryListing;
 use super::args::{CardVerb, Entries};
@@ -283,9 +284,10 @@ fn amount_text(benefit: &Benefit, amount: u32) -> String {
 
 pub(super) fn entries(arguments: &Entries, printer: &Printer) -> Result<(), RegionError> {
     let region = arguments.data.open()?;
+    let terminal = arguments.terminal.map(TerminalId::new);
     let mut catalogues: BTreeMap<Season, Option<Catalogue>> = BTreeMap::new();
-    region.store().read(|tx| {
-        tx.list_entries(arguments.terminal.map(TerminalId::new), |listing| {
+    let listed: Result<(), RegionError> = region.store().read(|tx| {
+        tx.list_entries(terminal, |listing| {
             let entry = read_entry(&listing.entry.cose);
             let record = entry.as_ref().and_then(|entry| record(&entry.body));
             if let Some(season) = record.map(|record| record.season)
@@ -296,8 +298,35 @@ pub(super) fn entries(arguments: &Entries, printer: &Printer) -> Result<(), Regi
             let catalogue = record.and_then(|record| catalogues.get(&record.season)?.as_ref());
             let benefit = catalogue.and_then(|catalogue| catalogue.benefit(record?.slot));
             let value = entry_json(&listing, entry.as_ref(), record, benefit);
-            if printer.is_json() { printer.line(&value.to_string()) } else { printer.line(&entry_line(&value)) }
+            list(&value, printer)
         })
+    });
+    listed?;
+    region.orphans(terminal, now())?.iter().try_for_each(|orphan| list(&orphan_json(orphan), printer))
+}
+
+fn list(value: &Value, printer: &Printer) -> Result<(), RegionError> {
+    if printer.is_json() { printer.line(&value.to_string()) } else { printer.line(&entry_line(value)) }
+}
+
+/// A debit that only the card's record tells of: as an entry, with neither a place in the chain nor money collected, of which nobody knows.
+fn orphan_json(orphan: &Orphan) -> Value {
+    let record = &orphan.record;
+    let benefit = orphan.catalogue.as_ref().and_then(|catalogue| catalogue.benefit(record.slot));
+    json!({
+        "terminal": record.terminal.get(),
+        "sequence": null,
+        "branch": null,
+        "kind": "orphan",
+        "time": record.time.to_string(),
+        "card": record.card.masked(),
+        "benefit": benefit.map(|benefit| benefit.code.as_str()),
+        "season": record.season.get(),
+        "amount": record.amount,
+        "counter": record.counter.get(),
+        "transaction": record.transaction.to_string(),
+        "verdict": Verdict::Payable.code(),
+        "payable_cents": orphan.payable.get(),
     })
 }
 

@@ -8,6 +8,7 @@ mod args;
 mod cards;
 mod network;
 mod print;
+mod safekeeping;
 
 use std::fs;
 use std::io::{IsTerminal as _, Read as _, Write as _};
@@ -23,6 +24,7 @@ use super::error::RegionError;
 use super::server::{TlsFiles, serve};
 use super::{Refused, Region};
 use crate::domain::{Season, Timestamp};
+use crate::whole_file::{self, PUBLIC};
 use crate::wire::exchange::REQUEST_BYTES_MAX;
 use args::{Cli, Init, KeyVerb, Publish, Serve, Verb};
 use print::Printer;
@@ -76,6 +78,8 @@ fn verb(verb: Verb, printer: &Printer) -> Result<(), RegionError> {
         Verb::Policy { verb } => publish_policy(&verb.publish(), printer),
         Verb::Entries(entries) => cards::entries(&entries, printer),
         Verb::Answer(answer) => answer_file(&answer, printer),
+        Verb::Backup(backup) => safekeeping::backup(&backup, printer),
+        Verb::Restore(restore) => safekeeping::restore(&restore, printer),
     }
 }
 
@@ -84,10 +88,13 @@ fn verb(verb: Verb, printer: &Printer) -> Result<(), RegionError> {
 fn read_file(path: &Path) -> Result<Vec<u8>, RegionError> {
     let mut bytes = Vec::new();
     let read = fs::File::open(path).and_then(|file| file.take(REQUEST_BYTES_MAX as u64 + 1).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => Ok(bytes),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(RegionError::NoFile(path.to_owned())),
-        Err(error) => Err(RegionError::Io { path: path.to_owned(), error }),
+    read.map(|_| bytes).map_err(|error| not_read(path, error))
+}
+
+fn not_read(path: &Path, error: std::io::Error) -> RegionError {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => RegionError::NoFile(path.to_owned()),
+        _ => RegionError::Io { path: path.to_owned(), error },
     }
 }
 
@@ -175,21 +182,29 @@ fn publish_policy(publish: &Publish, printer: &Printer) -> Result<(), RegionErro
     )
 }
 
+fn refused(refused: Refused) -> RegionError {
+    match refused {
+        Refused::Failed(error) => error,
+        other => RegionError::Message(other.sentence().trim_end_matches('.').to_owned()),
+    }
+}
+
 /// A request that came in a file: the same messages, carried by hand.
 fn answer_file(arguments: &args::Answer, printer: &Printer) -> Result<(), RegionError> {
-    let request = read_file(&arguments.request)?;
+    let request = whole_file::read(&arguments.request, REQUEST_BYTES_MAX).map_err(|error| match error.kind() {
+        std::io::ErrorKind::FileTooLarge => refused(Refused::TooLarge),
+        _ => not_read(&arguments.request, error),
+    })?;
     let region = arguments.data.open()?;
     let now = now();
     let answer = match region.exchange(&request, now) {
         Err(Refused::Malformed) => region.enrol(&request, now),
         answer => answer,
     };
-    let answer = answer.map_err(|refused| match refused {
-        Refused::Failed(error) => error,
-        other => RegionError::Message(other.sentence().trim_end_matches('.').to_owned()),
-    })?;
+    let answer = answer.map_err(refused)?;
     let path = &arguments.answer;
-    fs::write(path, &answer).map_err(|error| RegionError::CannotCreate { path: path.clone(), error })?;
+    whole_file::write(path, PUBLIC, &answer)
+        .map_err(|error| RegionError::CannotCreate { path: path.clone(), error })?;
     printer.done(
         &serde_json::json!({ "answer": path.display().to_string() }),
         &format!("La réponse est dans {} : rapportez-la au terminal.", path.display()),

@@ -125,6 +125,7 @@ fn facts() -> CardFacts {
         late_charges: Vec::new(),
         catalogues: vec![catalogue()],
         entries: vec![debit_entry(HERE, debit(1))],
+        orphans: Vec::new(),
     }
 }
 
@@ -467,5 +468,35 @@ proptest! {
         again.reverse();
         let sum = |verdicts: &[(Verdict, Cents)]| verdicts.iter().map(|verdict| verdict.1.get()).sum::<u64>();
         prop_assert_eq!(sum(&again), sum(&judged.verdicts));
+    }
+}
+
+/// What is otherwise, and the change.
+type Change = (&'static str, fn(&mut CardFacts));
+
+#[test]
+fn a_debit_whose_entry_died_with_a_disk_is_payable_by_its_record_until_the_entry_comes() {
+    let certificates = facts().entries[0].certificates.clone();
+    let orphan = OrphanFacts { record: debit(1), certificates, denied: false, suspended: false, past_policy: false };
+    let lost = || CardFacts { entries: Vec::new(), orphans: vec![orphan.clone()], ..facts() };
+    let paid = |facts: &CardFacts| judge(facts).orphans.iter().map(|(_, payable)| payable.get()).collect::<Vec<_>>();
+    let whole = judge(&facts()).verdicts[0].1.get();
+    assert_eq!((paid(&lost()), whole > 0), (vec![whole], true));
+    assert_eq!(paid(&CardFacts { orphans: vec![orphan.clone()], ..facts() }), [0; 0], "its entry has come");
+    let table: &[Change] = &[
+        ("denied", |f| f.orphans[0].denied = true),
+        ("suspended", |f| f.orphans[0].suspended = true),
+        ("past the policy", |f| f.orphans[0].past_policy = true),
+        ("no certificate", |f| f.orphans[0].certificates.clear()),
+        ("taken back on the card", |f| f.records.push(reversal(2, 1))),
+        ("taken back by the region", |f| f.undone.push(undone(1, Some(2)))),
+        ("given up", |f| f.abandoned.push((HERE, TransactionId::new([1; 16])))),
+        ("beyond the grant", |f| f.entitlements = vec![entitlement(1, 1, 0)]),
+        ("cloned", |f| f.records.push(Record { amount: 1, ..debit(1) })),
+    ];
+    for (why, change) in table {
+        let mut facts = lost();
+        change(&mut facts);
+        assert_eq!(paid(&facts), [0; 0], "{why}");
     }
 }

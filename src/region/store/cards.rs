@@ -210,6 +210,13 @@ impl Tx<'_> {
         self.insert(&RECORDS, rows.collect())
     }
 
+    /// The cards that have signed a record for `terminal`. Every record is looked at: it is for the desk, and for a lost disk.
+    pub fn cards_with_records_of(&self, terminal: TerminalId) -> Stored<Vec<CardNumber>> {
+        // The terminal stands in the bytes 28 to 31 of a record (card profile), which SQL counts from 1.
+        let sql = "SELECT DISTINCT card FROM card_record WHERE substr(record, 29, 4) = $1 ORDER BY card";
+        self.rows(sql, &values![terminal.get().to_be_bytes()])?.iter().map(|row| row.get(0)).collect()
+    }
+
     /// Every record that `card` is known to have signed, by counter, with the time the region learnt it.
     pub fn records(&self, card: CardNumber) -> Stored<Vec<(SignedRecord, Timestamp)>> {
         let rows = self.rows(

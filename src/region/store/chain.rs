@@ -430,7 +430,7 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Keeps that a terminal reports a sale or an undo to be in doubt; the first report counts.
+    /// Keeps that a terminal reports a sale or an undo to be in doubt; the first report counts. Whether this is it.
     pub fn add_doubt(
         &self,
         terminal: TerminalId,
@@ -438,8 +438,8 @@ impl Tx<'_> {
         card: CardNumber,
         knowledge: &Knowledge,
         now: Timestamp,
-    ) -> Stored<()> {
-        self.execute(
+    ) -> Stored<bool> {
+        let added = self.execute(
             "INSERT INTO doubt (terminal_id, transaction_id, card, known_position, known_at, waiting_entries, waiting_cents, reported_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (terminal_id, transaction_id) DO NOTHING",
             &values![
@@ -453,7 +453,17 @@ impl Tx<'_> {
                 now
             ],
         )?;
-        Ok(())
+        Ok(added == 1)
+    }
+
+    /// Whether a sale or an undo of `card` was reported to be in doubt, and no entry has ended it.
+    pub fn is_in_doubt(&self, card: CardNumber, ended: impl Fn(TerminalId, TransactionId) -> bool) -> Stored<bool> {
+        for row in self.rows("SELECT terminal_id, transaction_id FROM doubt WHERE card = $1", &values![card])? {
+            if !ended(row.get(0)?, row.get(1)?) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What a terminal had when it first reported this transaction to be in doubt.

@@ -114,11 +114,13 @@ impl Tx<'_> {
         for (place, rows) in places.iter().zip(&found) {
             newest.insert(*place, rows.first().map_or(Ok(0), |row| row.get(0))?);
         }
+        let floor = self.number_floor()?;
         let mut versions = Vec::with_capacity(verdicts.len());
         let mut rows = Vec::with_capacity(verdicts.len());
         for (new, place) in verdicts.iter().zip(&places) {
             let version = newest.entry(*place).or_default();
-            *version = version.checked_add(1).ok_or(StoreError::Inconsistent("no version left"))?;
+            let next = version.checked_add(1).ok_or(StoreError::Inconsistent("no version left"))?;
+            *version = next.max(floor);
             versions.push(*version);
             let branch = new.entry.place.branch;
             let contest = contest_column(new.verdict);

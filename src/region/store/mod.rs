@@ -7,6 +7,7 @@
 //!
 //! Everything here blocks: an async caller goes through a blocking thread.
 
+mod backup;
 mod cards;
 mod chain;
 mod engine;
@@ -24,6 +25,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use backup::{Contents, check_backup};
 pub use cards::{CardRow, DenialRow};
 pub use chain::{
     Branch, BranchNumber, EntryKey, ExchangeRow, Knowledge, KnownExchange, NewEntry, Pending, Place, StoredEntry,
@@ -84,6 +86,20 @@ pub enum StoreError {
     /// Where the store is was not said in a way that can be followed.
     #[error("the store's address cannot be read: {0}")]
     Address(String),
+    /// It is no region's store, whole and in one file.
+    #[error("{0} is no backup of a region")]
+    NotABackup(PathBuf),
+    /// A backup is not what was written.
+    #[error("{path} is damaged: {what}")]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// In SQLite's words.
+        what: String,
+    },
+    /// Only PostgreSQL's own programs copy it.
+    #[error("the store is on PostgreSQL: pg_dump copies it")]
+    OnServer,
     /// A later program has written it.
     #[error("the store has schema {found}, this program knows up to {SCHEMA_VERSION}: use the newer program")]
     Newer {
@@ -337,7 +353,7 @@ mod tests {
             names.join(" "),
             "abandoned branch card card_entry card_record card_seen carried catalogue denial doubt entitlement entry \
              exchange feed_head feed_item holder_card noted partner partner_activity policy receipt records_wanted \
-             refinery_schema_history region region_key replacement terminal terminal_certificate terminal_standing undone \
+             refinery_schema_history region region_key replacement restored terminal terminal_certificate terminal_standing undone \
              verdict"
         );
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();

@@ -177,7 +177,9 @@ impl Tx<'_> {
 
     /// The version that the next catalogue of `season` has.
     pub fn next_catalogue_version(&self, season: Season) -> Stored<u32> {
-        self.one("SELECT coalesce(max(version), 0) + 1 FROM catalogue WHERE season = $1", &values![season])?.get(0)
+        let sql = "SELECT coalesce(max(version), 0) + 1 FROM catalogue WHERE season = $1";
+        let next: u32 = self.one(sql, &values![season])?.get(0)?;
+        Ok(next.max(self.number_floor()?))
     }
 
     /// Keeps a version of a season's catalogue.
@@ -229,7 +231,8 @@ impl Tx<'_> {
     pub fn add_partner(&self, partner: &Partner, now: Timestamp) -> Stored<PartnerId> {
         let row = self.one(
             "INSERT INTO partner (partner_id, name, added_at)
-             VALUES ((SELECT coalesce(max(partner_id), 0) + 1 FROM partner), $1, $2) RETURNING partner_id",
+             VALUES ((SELECT max(id) FROM (SELECT coalesce(max(partner_id), 0) + 1 AS id FROM partner
+                     UNION ALL SELECT partner_from FROM restored) ids), $1, $2) RETURNING partner_id",
             &values![partner.name.as_str(), now],
         )?;
         let id: PartnerId = row.get(0)?;
@@ -267,7 +270,8 @@ impl Tx<'_> {
     pub fn add_terminal(&self, new: &NewTerminal, now: Timestamp) -> Stored<TerminalId> {
         let row = self.one(
             "INSERT INTO terminal (terminal_id, partner_id, replaces, all_entitlements, added_at, code_secret, code_expires_at)
-             VALUES ((SELECT coalesce(max(terminal_id), 0) + 1 FROM terminal), $1, $2, $3, $4, $5, $6)
+             VALUES ((SELECT max(id) FROM (SELECT coalesce(max(terminal_id), 0) + 1 AS id FROM terminal
+                     UNION ALL SELECT terminal_from FROM restored) ids), $1, $2, $3, $4, $5, $6)
              RETURNING terminal_id",
             &values![new.partner, new.replaces, new.all_entitlements, now, new.secret, new.code_expires_at],
         )?;
@@ -308,6 +312,22 @@ impl Tx<'_> {
     /// The terminal's standing now; a terminal begins as active.
     pub fn standing(&self, terminal: TerminalId) -> Stored<Option<Standing>> {
         self.standing_known_at(terminal, u64::MAX >> 1)
+    }
+
+    /// Whether another terminal took the place of any since then.
+    pub fn replaced_since(&self, since: Timestamp) -> Stored<bool> {
+        let sql = "SELECT 1 FROM terminal_standing WHERE cause = $1 AND changed_at >= $2 LIMIT 1";
+        Ok(self.row(sql, &values![Cause::Replaced.code(), since])?.is_some())
+    }
+
+    /// The terminals that may have lost entries: another took their place, or their chain has forked.
+    pub fn terminals_with_losses(&self) -> Stored<Vec<TerminalId>> {
+        let rows = self.rows(
+            "SELECT terminal_id FROM terminal_standing WHERE cause = $1
+             UNION SELECT terminal_id FROM branch WHERE branch > 0 ORDER BY terminal_id",
+            &values![Cause::Replaced.code()],
+        )?;
+        rows.iter().map(|row| row.get(0)).collect()
     }
 
     /// The terminal's standing as a terminal that has confirmed `position` of its own feed was told.

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags, ToSql, Transaction, TransactionBehavior};
 
@@ -69,6 +70,8 @@ impl Sqlite {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         connection.set_prepared_statement_cache_capacity(128);
         connection.pragma_update(None, "trusted_schema", false)?;
+        // A plan is made once: without this, every statement with a limit is prepared anew at each use.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if found > SCHEMA_VERSION {
             return Err(StoreError::Newer { found });
@@ -81,6 +84,12 @@ impl Sqlite {
             done.map_err(|error| StoreError::Migration(error.to_string()))?;
         }
         Ok(Self { connection: Mutex::new(connection) })
+    }
+
+    /// Closes the file, which is whole then without its write-ahead log.
+    pub(super) fn close(self) -> Stored<()> {
+        let connection = self.connection.into_inner().unwrap_or_else(PoisonError::into_inner);
+        connection.close().map_err(|(_, error)| StoreError::from(error))
     }
 
     /// The connection, for this thread. A panic under the lock rolled its transaction back: the connection is as good as before.

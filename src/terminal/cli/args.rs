@@ -84,6 +84,32 @@ pub(super) enum Verb {
     Status,
     /// Échange maintenant avec la région / Exchanges with the region now
     Sync,
+    /// Sans ligne : écrit dans un fichier la demande à porter à la région / Without a line: writes to a file the request
+    /// that is carried to the region
+    Export {
+        /// Fichier à écrire, sur une clé USB par exemple / File to write, on a USB stick for one
+        file: PathBuf,
+    },
+    /// Sans ligne : importe la réponse que la région a faite à un export / Without a line: imports the region's answer to
+    /// an export
+    Import {
+        /// Fichier rapporté de la région / File brought back from the region
+        file: PathBuf,
+    },
+    /// Sauvegarde le journal pendant que le terminal vend / Backs the ledger up while the terminal sells
+    ///
+    /// La sauvegarde tient en un fichier, lisible par vous seul. Les clés privées n'y sont pas : elle ne peut pas vendre,
+    /// et un disque perdu se remplace par un nouveau terminal. /
+    /// The backup is one file, for you alone to read. The private keys are not in it: it cannot sell, and a lost disk is
+    /// replaced by a new terminal.
+    Backup {
+        /// Fichier à écrire, hors du dossier du terminal / File to write, outside the terminal's directory
+        file: PathBuf,
+        /// N'écrit rien : vérifie cette sauvegarde, chaîne et signatures / Writes nothing: checks this backup, chain and
+        /// signatures
+        #[arg(long)]
+        check: bool,
+    },
     /// Vérifie tout le journal : chaîne et signatures / Verifies the whole ledger: chain and signatures
     Verify,
     /// Vérifie la configuration / Checks the configuration

@@ -20,19 +20,19 @@ use crate::till::json::{
 };
 
 /// How long the daemon may take beyond the wait for a card: a write to a slow disk, a card that is read again.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long an exchange with the region may take: a thin line with a season of entitlements to fetch.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// The daemon, as a verb asks it.
-struct Daemon<'a> {
+pub(super) struct Daemon<'a> {
     setup: &'a Setup,
     client: Client,
     runtime: Runtime,
 }
 
 impl<'a> Daemon<'a> {
-    fn of(setup: &'a Setup) -> Result<Self, Failure> {
+    pub(super) fn of(setup: &'a Setup) -> Result<Self, Failure> {
         let no_runtime = |error: io::Error| Failure::new(Exit::Internal, error.to_string());
         let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(no_runtime)?;
         Ok(Self { setup, client: Client::new(&setup.settings.socket()), runtime })
@@ -47,7 +47,7 @@ impl<'a> Daemon<'a> {
         self.runtime.block_on(self.client.get(&self.target(address, pairs), timeout))
     }
 
-    fn post<A: DeserializeOwned>(
+    pub(super) fn post<A: DeserializeOwned>(
         &self,
         address: &str,
         body: &impl Serialize,
@@ -64,7 +64,7 @@ impl<'a> Daemon<'a> {
     }
 
     /// Why there is no answer, spoken.
-    fn failure(&self, error: &ClientError) -> Failure {
+    pub(super) fn failure(&self, error: &ClientError) -> Failure {
         let exit = match error {
             ClientError::NoDaemon { .. } => Exit::NoDaemon,
             ClientError::Lost { .. } => Exit::Io,
@@ -236,7 +236,7 @@ fn id(setup: &Setup, asked: Option<RequestId>) -> Result<RequestId, Failure> {
 }
 
 /// Writes a result as JSON, or as `spoken` says it.
-fn write<T: Serialize>(
+pub(super) fn write<T: Serialize>(
     setup: &Setup,
     out: &mut dyn Write,
     result: &T,

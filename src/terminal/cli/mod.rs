@@ -6,11 +6,13 @@
 
 mod args;
 mod client_verbs;
+mod file_verbs;
 mod local_time;
 mod speak;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -18,7 +20,7 @@ use clap::Parser as _;
 use self::args::{Cli, Verb};
 use super::config::{ConfigError, Settings};
 use crate::domain::refusal::Language;
-use crate::till::{JournalLine, JournalQuery, Status};
+use crate::till::{ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, Status};
 
 /// The exit status: sysexits.h where it has one, 3 and 4 for what a card or the terminal refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +122,34 @@ pub trait DaemonVerbs {
     /// [`Failure`], with its exit status.
     fn validate(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure>;
 
+    /// `backup`: a copy of the ledger in `file`.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn backup(&self, setup: &Setup, file: &Path, out: &mut dyn Write) -> Result<Exit, Failure>;
+
+    /// `backup --check`: whether such a copy is whole, and what is in it.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn check_backup(&self, setup: &Setup, file: &Path, out: &mut dyn Write) -> Result<Exit, Failure>;
+
+    /// `export` when no daemon answers; nothing where there is no ledger.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn export_without_daemon(&self, setup: &Setup) -> Result<Option<Result<ExportReport, NotCarried>>, Failure>;
+
+    /// `import` when no daemon answers; nothing where there is no ledger.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn import_without_daemon(
+        &self,
+        setup: &Setup,
+        answer: &[u8],
+    ) -> Result<Option<Result<ImportReport, NotCarried>>, Failure>;
+
     /// `status` when no daemon answers: what the ledger says; nothing where there is none.
     ///
     /// # Errors
@@ -177,6 +207,10 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
         Verb::Undo(args) => client_verbs::undo(setup, args, out),
         Verb::Abandon { card } => client_verbs::abandon(setup, card, out),
         Verb::Sync => client_verbs::sync(setup, out),
+        Verb::Export { file } => file_verbs::export(setup, verbs, &file, out),
+        Verb::Import { file } => file_verbs::import(setup, verbs, &file, out),
+        Verb::Backup { file, check: false } => verbs.backup(setup, &file, out),
+        Verb::Backup { file, check: true } => verbs.check_backup(setup, &file, out),
         Verb::Status => client_verbs::status(setup, verbs, out),
         Verb::Journal(args) => client_verbs::journal(setup, verbs, args, out),
     }
@@ -189,7 +223,10 @@ fn set_up(cli: &Cli) -> Result<Setup, Failure> {
     };
     let common = &cli.common;
     let language = common.lang.unwrap_or_default();
-    let settings = Settings::resolve(common.config.as_deref(), common.data.clone(), reader).map_err(|error| {
+    // A backup is checked anywhere, also where there is no terminal.
+    let anywhere = matches!(cli.verb, Verb::Backup { check: true, .. }).then(|| PathBuf::from("."));
+    let data = common.data.clone().or(anywhere);
+    let settings = Settings::resolve(common.config.as_deref(), data, reader).map_err(|error| {
         let exit = match &error {
             ConfigError::NoData => Exit::Usage,
             ConfigError::Read { .. } | ConfigError::Line { .. } => Exit::Config,

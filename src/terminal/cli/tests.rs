@@ -50,6 +50,23 @@ impl DaemonVerbs for FakeVerbs {
         Err(Failure::new(Exit::Config, format!("{:?}", setup.language)))
     }
 
+    fn backup(&self, _: &Setup, file: &Path, _: &mut dyn Write) -> Result<Exit, Failure> {
+        self.note(format!("backup {}", file.display()))
+    }
+
+    fn check_backup(&self, setup: &Setup, file: &Path, _: &mut dyn Write) -> Result<Exit, Failure> {
+        self.note(format!("check {} {}", file.display(), setup.settings.data.display()))
+    }
+
+    fn export_without_daemon(&self, _: &Setup) -> Result<Option<Result<ExportReport, NotCarried>>, Failure> {
+        let full = NotCarried::Ledger("the disk is full".to_owned());
+        Ok(self.ledger.then_some(Err(full)))
+    }
+
+    fn import_without_daemon(&self, _: &Setup, _: &[u8]) -> Result<Option<Result<ImportReport, NotCarried>>, Failure> {
+        Ok(self.ledger.then_some(Err(NotCarried::NotExported)))
+    }
+
     fn status_without_daemon(&self, _: &Setup) -> Result<Option<Status>, Failure> {
         Ok(self.ledger.then(fake::status))
     }
@@ -363,4 +380,50 @@ fn a_wrong_configuration_is_one_sentence() {
     assert!(ran.err.contains("est fausse à la ligne 2 « languag = \"fr\" »"), "{}", ran.err);
     let missing = Path::new("/nonexistent.toml").to_str().unwrap();
     assert_eq!(typed(&FakeVerbs::default(), &["status", "--config", missing]).exit, Exit::Config);
+}
+
+#[test]
+fn a_request_goes_to_a_file_and_an_answer_comes_from_one() {
+    let daemon = Daemon::start(FakeDesk::answering(Outcome::Granted(fake::granted())));
+    let at = |name: &str| daemon.dir.path().join(name).to_str().unwrap().to_owned();
+    let (file, photo, good, other) = (at("demande"), at("photo.jpg"), at("réponse"), at("autre"));
+    let ran = daemon.typed(&["export", &file]);
+    assert!(ran.out.contains("500 écritures · 2250,00 € dus par la région"), "{}", ran.out);
+    assert!(ran.out.contains("1 vente en doute") && ran.out.contains("12 écritures n'ont pas la place"), "{}", ran.out);
+    assert_eq!((ran.exit, std::fs::read(&file).unwrap()), (Exit::Done, b"a request".to_vec()));
+
+    std::fs::write(&photo, b"of the family").unwrap();
+    let ran = daemon.typed(&["export", &photo]);
+    assert_eq!((ran.exit, std::fs::read(&photo).unwrap()), (Exit::Usage, b"of the family".to_vec()));
+    let ran = daemon.typed(&["export", &at("")]);
+    assert_eq!((ran.exit, ran.err.contains("c'est un dossier")), (Exit::Io, true), "{}", ran.err);
+
+    std::fs::write(&good, b"an answer").unwrap();
+    std::fs::write(&other, b"another's").unwrap();
+    let ran = daemon.typed(&["import", &good]);
+    let says =
+        "RÉPONSE IMPORTÉE - reçu par la région jusqu'à l'écriture 12 · 3 écritures en attente\nTout n'est pas passé";
+    assert_eq!((ran.exit, ran.out.contains(says)), (Exit::Done, true), "{}", ran.out);
+    let ran = daemon.typed(&["import", &other]);
+    assert_eq!((ran.exit, ran.err.contains("pour un autre terminal")), (Exit::Data, true), "{}", ran.err);
+    let ran = daemon.typed(&["import", &other, "--json"]);
+    assert_eq!((ran.exit, ran.out.contains("\"reason\":\"other-terminal\"")), (Exit::Data, true), "{}", ran.out);
+    let ran = daemon.typed(&["import", &at("none")]);
+    assert_eq!((ran.exit, ran.err.contains("ne peut pas être lu")), (Exit::Io, true), "{}", ran.err);
+}
+
+#[test]
+fn files_are_carried_also_without_the_daemon_and_backups_checked_without_a_terminal() {
+    let (dir, data) = no_daemon();
+    let file = dir.path().join("f").to_str().unwrap().to_owned();
+    let verbs = FakeVerbs { ledger: true, ..FakeVerbs::default() };
+    let ran = typed(&verbs, &["export", &file, "--data", &data]);
+    assert_eq!((ran.exit, ran.err.contains("the disk is full")), (Exit::Io, true), "{}", ran.err);
+    std::fs::write(&file, b"x").unwrap();
+    let ran = typed(&verbs, &["import", &file, "--data", &data]);
+    assert_eq!((ran.exit, ran.err.contains("exportez-en une nouvelle")), (Exit::Data, true), "{}", ran.err);
+    assert_eq!(typed(&FakeVerbs::default(), &["import", &file, "--data", &data]).exit, Exit::NoDaemon);
+    assert_eq!(typed(&verbs, &["backup", &file]).exit, Exit::Usage, "of which terminal?");
+    assert_eq!(typed(&verbs, &["backup", "--check", "/mnt/b"]).exit, Exit::Done);
+    assert_eq!(verbs.called.into_inner().unwrap(), ["check /mnt/b ."]);
 }

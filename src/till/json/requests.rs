@@ -31,7 +31,7 @@ pub struct BadValue {
 }
 
 impl BadValue {
-    fn new(field: &'static str, expected: impl ToString) -> Self {
+    pub(super) fn new(field: &'static str, expected: impl ToString) -> Self {
         Self { field, expected: expected.to_string() }
     }
 }

@@ -13,8 +13,8 @@ use crate::domain::RequestId;
 use crate::domain::refusal::Language;
 use crate::machine::sale::{ClientRequest, Command, Outcome, View};
 use crate::till::json::{
-    self, AbandonmentRequest, Answered, Card, CardQuery, Confirmation, Journal, JournalParameters, Labels, ProblemKind,
-    RedemptionRequest, Status, Sync, UndoRequest,
+    self, AbandonmentRequest, Answered, Card, CardQuery, Confirmation, Export, Import, ImportRequest, Journal,
+    JournalParameters, Labels, ProblemKind, RedemptionRequest, Status, Sync, UndoRequest,
 };
 use crate::till::{Desk, DeskGone};
 
@@ -96,6 +96,17 @@ pub(super) async fn journal(
 pub(super) async fn exchange(State(api): SharedApi, Speak(language): Speak) -> Answer<Sync> {
     let report = api.desk.sync().await.or_failure(language)?;
     Ok(Json(Sync::new(&report)))
+}
+
+pub(super) async fn export(State(api): SharedApi, Speak(language): Speak) -> Answer<Export> {
+    let report = api.desk.export().await.or_failure(language)?;
+    Ok(Json(Export::new(&report, language)))
+}
+
+pub(super) async fn import(State(api): SharedApi, Posted(body, language): Posted<ImportRequest>) -> Answer<Import> {
+    let message = body.message().or_failure(language)?;
+    let report = api.desk.import(message).await.or_failure(language)?;
+    Ok(Json(Import::new(&report, language)))
 }
 
 pub(super) async fn not_found(Speak(language): Speak) -> Failure {

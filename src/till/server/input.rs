@@ -10,11 +10,13 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
 use crate::domain::refusal::Language;
-use crate::till::DeskGone;
 use crate::till::json::{self, BadValue, LanguageQuery, Problem, ProblemKind};
+use crate::till::{CARRIED_BYTES_MAX, DeskGone};
 
 /// The largest body: a request of this API has some hundred bytes.
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
+/// The largest body that brings a message of the region: two digits a byte, and what stands around them.
+pub(super) const IMPORT_BYTES_MAX: usize = 2 * CARRIED_BYTES_MAX + 1024;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 

@@ -30,11 +30,24 @@ pub(crate) struct Counter {
 impl Counter {
     pub(super) fn enrolled(region: &Region, name: &str, activity: &str, reader: &str) -> Self {
         let (id, code) = region.terminal(name, activity);
+        Self::with_code(region, id, &code, reader)
+    }
+
+    /// A new machine at the same counter, whose disk was lost: enrolled in the place of this one, and ready.
+    #[track_caller]
+    pub(crate) fn replaced(&self, region: &Region) -> Self {
+        let (id, code) = region.replacement(self.id);
+        let mut new = Self::with_code(region, id, &code, &self.reader);
+        new.start();
+        new
+    }
+
+    fn with_code(region: &Region, id: u32, code: &str, reader: &str) -> Self {
         let stage = Rc::clone(region.stage());
         let data = stage.place(&format!("terminal-{id}"));
         let line = Line::to(region.address());
         let counter = Self { stage, id, data, line, reader: reader.to_owned(), daemon: None };
-        let enrolled = counter.ask(&["enrol", "--json", "--region", &counter.line.url(), "--code", &code]).exits(0);
+        let enrolled = counter.ask(&["enrol", "--json", "--region", &counter.line.url(), "--code", code]).exits(0);
         assert_eq!(enrolled.json()["terminal_id"], id);
         assert_eq!(enrolled.json()["exchanged"], true);
         counter

@@ -81,6 +81,16 @@ impl Region {
         (id.try_into().unwrap(), added.text("code"))
     }
 
+    /// Adds a terminal in the place of one whose disk was lost; the enrolment code.
+    #[track_caller]
+    pub(crate) fn replacement(&self, lost: u32) -> (u32, String) {
+        let terminals = self.desk("terminal list", &[]).exits(0).lines();
+        let partner = terminals.iter().find(|line| line["terminal_id"] == lost).expect("it is listed");
+        let arguments = ["--partner", &partner["partner_id"].to_string(), "--replaces", &lost.to_string()];
+        let added = self.desk("terminal add", &arguments).exits(0);
+        (added.json()["terminal_id"].as_u64().unwrap().try_into().unwrap(), added.text("code"))
+    }
+
     /// Makes a card of the blank one in the reader; its number.
     #[track_caller]
     pub(crate) fn issue(&self, reader: &str, profile: &str) -> String {

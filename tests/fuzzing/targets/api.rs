@@ -18,7 +18,10 @@ use pass::machine::sale::{ClientRequest, Command, Outcome, View};
 use pass::region::Region;
 use pass::region::server::router;
 use pass::till::server::LocalServer;
-use pass::till::{BoxFuture, Desk, DeskGone, JournalLine, JournalQuery, Status, SyncReport};
+use pass::till::{
+    BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried,
+    Status, SyncReport,
+};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
@@ -61,6 +64,15 @@ impl Desk for CloseDesk {
     }
 
     fn sync(&self) -> BoxFuture<'_, Result<SyncReport, DeskGone>> {
+        Box::pin(async { Err(DeskGone) })
+    }
+
+    fn export(&self) -> BoxFuture<'_, Result<Result<ExportReport, NotCarried>, DeskGone>> {
+        Box::pin(async { Err(DeskGone) })
+    }
+
+    fn import(&self, answer: Vec<u8>) -> BoxFuture<'_, Result<Result<ImportReport, NotCarried>, DeskGone>> {
+        assert!(answer.len() <= CARRIED_BYTES_MAX);
         Box::pin(async { Err(DeskGone) })
     }
 }

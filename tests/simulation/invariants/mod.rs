@@ -79,10 +79,11 @@ impl Records {
 }
 
 impl World {
-    /// How many sales there were.
-    pub(crate) fn sales(&self) -> u64 {
-        let chains = self.terminals.iter().flat_map(|terminal| terminal.journal());
-        chains.filter(|stored| matches!(stored.entry.body, Body::Debit(_))).count() as u64
+    /// How many sales there were, and how many entries in all.
+    pub(crate) fn sales_and_entries(&self) -> (u64, u64) {
+        let chains: Vec<_> = self.terminals.iter().flat_map(|terminal| terminal.journal()).collect();
+        let sales = chains.iter().filter(|stored| matches!(stored.entry.body, Body::Debit(_))).count();
+        (sales as u64, chains.len() as u64)
     }
 
     /// Everything that must hold.

@@ -72,6 +72,13 @@ impl SaleMachine {
                 self.tried.settle = false;
                 self.lost(now)
             }
+            // The card proves that it can tell no more. The money of a sale that was given up went back, and nobody is ever paid for it, done or not: the
+            // doubt has no bearing on anything, and the holder is not turned away for it for ever.
+            Settlement::RegionDecides if open.abandoned => {
+                let body = intent.not_done(true);
+                let after = AfterStore::NotDone(intent.clone(), Refusal::CardChanged);
+                self.store(Some(presented), body, Some(intent), after)
+            }
             Settlement::Unknown | Settlement::RegionDecides => {
                 let refused = Refused { card: Some(presented.card), ..Refused::because(Refusal::SaleInDoubt) };
                 self.turn_away(Some(presented), refused)

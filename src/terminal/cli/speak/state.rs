@@ -190,7 +190,7 @@ fn exchange(status: &Status, language: Language) -> Vec<String> {
     lines
 }
 
-fn received(acknowledged: u64, language: Language) -> String {
+pub(super) fn received(acknowledged: u64, language: Language) -> String {
     match (acknowledged, language) {
         (0, French) => "la région n'a encore rien reçu".to_owned(),
         (0, English) => "the region has received nothing yet".to_owned(),
@@ -301,13 +301,8 @@ fn standing(entry: &JournalEntry, language: Language) -> String {
 
 /// What an exchange brought.
 pub(in crate::terminal::cli) fn sync(report: &Sync, language: Language) -> String {
-    let Sync { exchanges, acknowledged, waiting, error } = report;
-    let waiting = match (waiting, language) {
-        (0, French) => "rien en attente".to_owned(),
-        (0, English) => "nothing waiting".to_owned(),
-        (number, French) => format!("{} en attente", count(*number, "écriture", "écritures", language)),
-        (number, English) => format!("{} waiting", count(*number, "entry", "entries", language)),
-    };
+    let Sync { exchanges, acknowledged, waiting: number, error } = report;
+    let waiting = waiting(*number, language);
     match (error, language) {
         (None, French) => format!(
             "ÉCHANGE FAIT - {}{POINT}{}{POINT}{waiting}",
@@ -325,5 +320,15 @@ pub(in crate::terminal::cli) fn sync(report: &Sync, language: Language) -> Strin
         (Some(error), English) => {
             format!("EXCHANGE BROKEN OFF - {waiting}\n{error}\nNothing is lost: the terminal tries again by itself.")
         }
+    }
+}
+
+/// How many entries still wait for the region.
+pub(super) fn waiting(number: u64, language: Language) -> String {
+    match (number, language) {
+        (0, French) => "rien en attente".to_owned(),
+        (0, English) => "nothing waiting".to_owned(),
+        (number, French) => format!("{} en attente", count(number, "écriture", "écritures", language)),
+        (number, English) => format!("{} waiting", count(number, "entry", "entries", language)),
     }
 }
