@@ -316,7 +316,7 @@ impl Tx<'_> {
 
     /// Whether another terminal took the place of any since then.
     pub fn replaced_since(&self, since: Timestamp) -> Stored<bool> {
-        let sql = "SELECT 1 FROM terminal_standing WHERE cause = $1 AND changed_at >= $2 LIMIT 1";
+        let sql = "SELECT changed_at FROM terminal_standing WHERE cause = $1 AND changed_at >= $2 LIMIT 1";
         Ok(self.row(sql, &values![Cause::Replaced.code(), since])?.is_some())
     }
 
