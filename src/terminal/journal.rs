@@ -18,7 +18,8 @@ pub const JOURNAL_LINES_MAX: u32 = 10_000;
 /// # Errors
 /// [`LedgerError`].
 pub fn journal(view: &View, query: JournalQuery) -> Result<Vec<JournalLine>, LedgerError> {
-    let last = query.before.map_or(view.head().sequence.get(), |before| before.get().saturating_sub(1));
+    let newest = view.head().sequence.get();
+    let last = query.before.map_or(newest, |before| before.get().saturating_sub(1).min(newest));
     let limit = query.limit.min(JOURNAL_LINES_MAX);
     let first = match query.since {
         Some(since) => match view.journal_since(since, 1)?.first() {

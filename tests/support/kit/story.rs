@@ -34,6 +34,6 @@ impl Story {
     /// Card, ledger and region, which must agree.
     #[track_caller]
     pub(crate) fn books(&self) -> Books {
-        agree(&self.region, &self.cinema, &self.card, "cinema")
+        agree(&self.region, &self.cinema, &self.card)
     }
 }

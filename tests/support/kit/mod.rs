@@ -3,6 +3,8 @@
 //! What always holds: whatever is dropped ends only what it started; nothing is waited for without a deadline; when a test fails, what
 //! every process said is printed.
 
+#![allow(dead_code, reason = "every test program uses another part of it")]
+
 mod card;
 mod counter;
 mod line;
@@ -22,7 +24,7 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 pub(crate) use card::{Card, Laid, Moment};
-pub(crate) use counter::{Books, Counter, agree, amount_of};
+pub(crate) use counter::{Books, Counter, agree, agree_over, amount_of};
 pub(crate) use line::Line;
 pub(crate) use process::{Running, Said};
 pub(crate) use region::Region;
@@ -49,7 +51,7 @@ pub(crate) fn many_seats() -> String {
     many
 }
 
-/// How many files of what was said last are shown when a test fails: two for each verb.
+/// How many files of what was said last are shown when a test fails, of programs that serve and of verbs: two for each.
 const LAST_SAID: usize = 16;
 
 /// A file of `config/`.
@@ -98,9 +100,9 @@ impl Stage {
         let mut logs: Vec<PathBuf> = logs.flatten().map(|entry| entry.path()).collect();
         logs.sort();
         // Programs that serve, and what was said last.
-        let newest = logs.len().saturating_sub(LAST_SAID);
-        let mut logs: Vec<PathBuf> =
-            (0..).zip(logs).filter(|(index, log)| *index >= newest || serves(log)).map(|(_, log)| log).collect();
+        let (mut serving, mut others): (Vec<_>, Vec<_>) = logs.into_iter().partition(|log| serves(log));
+        let mut logs = serving.split_off(serving.len().saturating_sub(LAST_SAID));
+        logs.extend(others.split_off(others.len().saturating_sub(LAST_SAID)));
         logs.push(self.place("pcscd").join("pcscd.log"));
         for log in logs {
             let said = fs::read_to_string(&log).unwrap_or_default();
