@@ -362,6 +362,9 @@ fn enrol_failure_in_french(error: &EnrolError) -> String {
         EnrolError::Uplink(UplinkError::NoAnswer(why)) => {
             format!("la région ne répond pas ; vérifiez la ligne et l'adresse ({why})")
         }
+        EnrolError::Uplink(UplinkError::NotTheRegion(status)) => {
+            format!("autre chose que la région répond (HTTP {status}) ; vérifiez la ligne et l'adresse")
+        }
         EnrolError::Uplink(UplinkError::Address { url, .. }) => {
             format!("« {url} » n'est pas l'adresse d'une région ; elle s'écrit https://nom/")
         }

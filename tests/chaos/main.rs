@@ -13,4 +13,5 @@ mod kit;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod exchange;
 mod kills;

@@ -3,12 +3,13 @@
 //! What always holds: whatever is dropped ends only what it started; nothing is waited for without a deadline; when a test fails, what
 //! every process said is printed.
 
-#![allow(dead_code, reason = "every test program uses another part of it")]
+#![allow(dead_code, unused_imports, reason = "every test program uses another part of it")]
 
 mod card;
 mod counter;
 mod line;
 mod process;
+mod proxy;
 mod region;
 mod story;
 
@@ -27,6 +28,7 @@ pub(crate) use card::{Card, Laid, Moment};
 pub(crate) use counter::{Books, Counter, agree, agree_over, amount_of};
 pub(crate) use line::Line;
 pub(crate) use process::{Running, Said};
+pub(crate) use proxy::{Proxy, Trouble};
 pub(crate) use region::Region;
 pub(crate) use story::Story;
 
