@@ -3,6 +3,7 @@
 use crate::domain::card::Signature;
 use crate::domain::catalogue::Unit;
 use crate::domain::entry::{Body, TechnicalEvent};
+use crate::domain::refusal::Refusal;
 use crate::domain::{Cents, Season, Sequence, Slot, Timestamp};
 use crate::ledger::{LedgerError, StoredEntry, View};
 use crate::machine::sale::View as Shown;
@@ -126,6 +127,8 @@ pub struct Living {
     pub reader: ReaderState,
     /// What the cashier sees.
     pub view: Shown,
+    /// What keeps the daemon from selling that no reader of the ledger sees.
+    pub refusal: Option<Refusal>,
     /// What the last exchange failed on.
     pub last_error: Option<String>,
     /// When the next one is due.
@@ -150,7 +153,7 @@ pub fn status(view: &View, clock: Timestamp, living: Living) -> Result<Status, L
         partner: identity.partner,
         partner_name: view.partner().name.clone(),
         season,
-        refusal: gate_now(view, clock).or(standing.refusal()),
+        refusal: living.refusal.or(gate_now(view, clock)).or(standing.refusal()),
         head: (head.sequence, head.hash),
         certificate_not_after: certificate.map(|certificate| certificate.not_after).max(),
         in_doubt: view.open_intents()?.len() as u64,

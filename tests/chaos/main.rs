@@ -13,5 +13,6 @@ mod kit;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod disks;
 mod exchange;
 mod kills;

@@ -82,7 +82,9 @@ impl Counter {
     /// Starts the daemon with these options and waits until it answers.
     #[track_caller]
     pub(crate) fn start_with(&mut self, options: &[&str]) {
-        let mut daemon = self.begin(&[&["run"], options].concat());
+        let mut command = self.stage.server(PASS_TERMINAL);
+        command.arg("run").args(options).arg("--data").arg(&self.data);
+        let mut daemon = process::begin(&self.stage, &mut command);
         let socket = self.data.join("socket");
         let up = poll(DEADLINE, || match daemon.ended() {
             Some(ended) => Some(Err(ended)),
@@ -101,6 +103,12 @@ impl Counter {
     #[track_caller]
     pub(crate) fn stop(&mut self) {
         self.daemon.take().expect("it runs").stop().exits(0);
+    }
+
+    /// The daemon's process.
+    #[track_caller]
+    pub(crate) fn daemon(&self) -> &Running {
+        self.daemon.as_ref().expect("it runs")
     }
 
     /// `status`.

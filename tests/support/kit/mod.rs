@@ -89,6 +89,14 @@ impl Stage {
         command
     }
 
+    /// The same for a program that serves, so that a limit of its files, which [`Running::limit_files`] may set, is an error to it as a
+    /// full disk is, and not its end.
+    pub(crate) fn server(&self, program: &str) -> Command {
+        let mut command = self.command(IGNORING[0]);
+        command.args(&IGNORING[1..]).arg(program);
+        command
+    }
+
     /// Two new files for what a process says: its results and its log.
     fn outputs(&self, name: &str) -> (PathBuf, PathBuf) {
         let number = self.sequence.replace(self.sequence.get() + 1);
@@ -114,6 +122,9 @@ impl Stage {
         }
     }
 }
+
+/// Before the name of a program: it begins without the signal of setrlimit(2), RLIMIT_FSIZE, under its own process number.
+const IGNORING: [&str; 2] = ["env", "--ignore-signal=XFSZ"];
 
 /// The world of one story.
 pub(crate) struct World {
