@@ -16,3 +16,4 @@ mod support;
 mod disks;
 mod exchange;
 mod kills;
+mod ledgers;

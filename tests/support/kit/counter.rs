@@ -2,7 +2,7 @@
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
@@ -82,6 +82,13 @@ impl Counter {
     /// Starts the daemon with these options and waits until it answers.
     #[track_caller]
     pub(crate) fn start_with(&mut self, options: &[&str]) {
+        let ended = self.try_start(options);
+        assert_eq!(ended, None, "the daemon runs");
+    }
+
+    /// Starts the daemon and waits until it answers, or has ended: how it ended.
+    #[track_caller]
+    pub(crate) fn try_start(&mut self, options: &[&str]) -> Option<ExitStatus> {
         let mut command = self.stage.server(PASS_TERMINAL);
         command.arg("run").args(options).arg("--data").arg(&self.data);
         let mut daemon = process::begin(&self.stage, &mut command);
@@ -90,8 +97,13 @@ impl Counter {
             Some(ended) => Some(Err(ended)),
             None => UnixStream::connect(&socket).ok().map(|_| Ok(())),
         });
-        assert!(matches!(up, Some(Ok(()))), "the daemon runs: {up:?}");
-        self.daemon = Some(daemon);
+        match up.expect("it answers, or ends") {
+            Ok(()) => {
+                self.daemon = Some(daemon);
+                None
+            }
+            Err(ended) => Some(ended),
+        }
     }
 
     /// The daemon dies, as by a power cut.
