@@ -17,3 +17,4 @@ mod disks;
 mod exchange;
 mod kills;
 mod ledgers;
+mod readers;

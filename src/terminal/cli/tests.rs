@@ -168,6 +168,7 @@ fn the_exit_status_says_whether_to_try_again() {
         (Refusal::TerminalSuspended, Exit::Refused, 3),
         (Refusal::SaleInDoubt, Exit::Again, 4),
         (Refusal::Busy, Exit::Again, 4),
+        (Refusal::SeveralCards, Exit::Again, 4),
         (Refusal::CardRemoved, Exit::Again, 4),
         (Refusal::CardChanged, Exit::Again, 4),
     ];
