@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::kit::{Books, Proxy, Story, Trouble};
+use crate::support::{DEADLINE, poll};
 
 /// A story whose line goes through a proxy.
 struct Spoilt {
@@ -19,7 +20,15 @@ impl Spoilt {
     fn begin() -> Self {
         let story = Story::begin();
         let proxy = Proxy::before(&story.region);
-        story.cinema.sync();
+        // A connection that was made before leads past the proxy, for as long as it lasts.
+        story.cinema.line.cut();
+        story.cinema.ask(&["sync"]).exits(74);
+        story.cinema.line.mend();
+        let through = poll(DEADLINE, || {
+            let said = story.cinema.ask(&["sync"]);
+            (said.code == Some(0) && proxy.requests() > 0).then_some(())
+        });
+        through.expect("the proxy is on the way");
         Self { story, proxy, sold: 0 }
     }
 
