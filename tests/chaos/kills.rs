@@ -18,7 +18,7 @@ use crate::kit::{Card, Counter, HERE, Laid, Region, Running, Said, World, agree_
 use crate::support::{DEADLINE, poll};
 
 const ROUNDS: u64 = 30;
-/// How many seats a season has here, and how many of them a card may be asked for.
+/// A round sells one seat, or two; a season has five hundred here.
 const ROUNDS_PER_CARD: u64 = 300;
 /// The card is pulled in one of so many rounds in which the daemon dies.
 const PULLS: u64 = 8;
