@@ -1,17 +1,9 @@
-//! The line between terminals and region, and the region at its end.
+//! The line between terminals and region.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::rc::Rc;
 
-use pass::domain::TerminalId;
-use pass::region::Region;
-use pass::wire::cbor::decode;
-use pass::wire::cose::{Algorithm, Content, Sign1};
-use pass::wire::exchange::{ExchangeAnswer, Receipt};
-
 use crate::Fault;
-use crate::directory::copy;
 use crate::shared::Shared;
 
 /// Something under way.
@@ -106,60 +98,5 @@ impl Line {
     /// Everything that is still under way, in its order.
     pub(crate) fn rest(&mut self) -> Vec<Message> {
         std::mem::take(&mut self.under_way).into_values().chain(self.overtaken.take()).collect()
-    }
-}
-
-/// The region and its directory.
-pub(crate) struct Bureau {
-    home: PathBuf,
-    lives: u32,
-    region: Option<Region>,
-    /// Every receipt that was ever signed.
-    pub(crate) receipts: Vec<(TerminalId, Receipt)>,
-    shared: Rc<Shared>,
-}
-
-impl Bureau {
-    pub(crate) fn new(template: &std::path::Path, home: PathBuf, shared: &Rc<Shared>) -> Self {
-        let mut bureau = Self { home, lives: 0, region: None, receipts: Vec::new(), shared: Rc::clone(shared) };
-        copy(template, &bureau.directory());
-        bureau.start();
-        bureau
-    }
-
-    fn directory(&self) -> PathBuf {
-        self.home.join(format!("life-{}", self.lives))
-    }
-
-    pub(crate) fn start(&mut self) {
-        self.region = Some(Region::open(&self.directory()).unwrap());
-    }
-
-    /// Kills the program; the next life has the files as they are.
-    pub(crate) fn crash(&mut self) {
-        let before = self.directory();
-        self.lives += 1;
-        copy(&before, &self.directory());
-        self.region = None;
-        std::fs::remove_dir_all(before).unwrap();
-        self.shared.say(|| "region dies".to_owned());
-    }
-
-    pub(crate) fn is_running(&self) -> bool {
-        self.region.is_some()
-    }
-
-    pub(crate) fn region(&self) -> &Region {
-        self.region.as_ref().unwrap()
-    }
-
-    /// The answer to a request, if there is one.
-    pub(crate) fn answer(&mut self, request: &[u8]) -> Option<Vec<u8>> {
-        let answer = self.region.as_ref()?.exchange(request, self.shared.time.now()).ok()?;
-        let message = Sign1::decode(&answer, Algorithm::Es256, Content::ExchangeAnswer).unwrap();
-        let plain: ExchangeAnswer = decode(&message.payload).unwrap();
-        let receipt = Sign1::decode(&plain.receipt.0, Algorithm::Es256, Content::Receipt).unwrap();
-        self.receipts.push((plain.terminal, decode(&receipt.payload).unwrap()));
-        Some(answer)
     }
 }

@@ -16,10 +16,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod books;
+mod bureau;
 mod chance;
 mod clock;
 #[path = "../support/directory.rs"]
 mod directory;
+mod dishonest;
 mod disk;
 mod invariants;
 mod line;
@@ -80,8 +82,12 @@ faults! {
     Reordered 400 "It arrives right after the next one that is sent, by whomever.",
     Cut 300 "Only its beginning arrives.",
     Corrupted 300 "One bit of it is another.",
+    // At each message that reaches the region.
+    RegionPowerCut 40 "The power is cut while it commits: sectors of what it had not synced yet are there or not.",
     // At each turn of the simulation.
     RegionRestarts 60 "The region's program is killed and started again.",
+    RegionBackedUp 200 "Its store is backed up while it runs.",
+    RegionRestored 15 "Its store is lost and its backup of yesterday put back; the desk does again what is on its paper.",
     RegionDown 30 "The region does not answer for a while.",
     ClockStep 20 "Somebody sets a terminal's clock, minutes to days to either side.",
     ClockDrift 20 "A terminal's clock begins to gain or to lose, from seconds a day to more than an hour.",
@@ -93,6 +99,8 @@ faults! {
     BackedUp 2500 "Somebody copies its directory.",
     Restored 700 "Somebody puts the copy back, with the head file or without.",
     Cloned 150 "Somebody puts its disk into a second machine, and both go on.",
+    // At each terminal but the first, when the run begins: its lies have a list of their own, in `dishonest`.
+    Dishonest 1000 "It lies to the region.",
     // At each turn: what people do to cards, and the desk of the region.
     Forged 15 "There is a card with the number of another and the forger's own key.",
     ChipCopied 8 "There is a second chip with all that a card has, its key too.",

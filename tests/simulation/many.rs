@@ -11,6 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use crate::dishonest::Lie;
 use crate::run::{Story, play};
 use crate::template::Templates;
 use crate::{Fault, setting};
@@ -60,6 +61,7 @@ struct Tally {
     entries: u64,
     exchanges: u64,
     faults: BTreeMap<Fault, u64>,
+    lies: BTreeMap<Lie, (u64, u64)>,
     /// Of the shortest failure, its story.
     failure: Option<Story>,
     failures: u64,
@@ -73,6 +75,10 @@ impl Tally {
         self.exchanges += story.exchanges;
         for (fault, times) in Fault::ALL.iter().zip(&story.faults) {
             *self.faults.entry(*fault).or_default() += times;
+        }
+        for (lie, (told, found)) in &story.lies {
+            let sum = self.lies.entry(*lie).or_default();
+            *sum = (sum.0 + told, sum.1 + found);
         }
         if story.wrong.is_empty() {
             return;
@@ -99,6 +105,12 @@ impl Tally {
         println!("faults:");
         for fault in Fault::ALL {
             println!("  {:>9} {fault:?}: {}", self.faults.get(fault).unwrap_or(&0), fault.meaning());
+        }
+        println!("lies, and how many of them were found:");
+        for lie in Lie::ALL {
+            let (told, found) = self.lies.get(lie).copied().unwrap_or_default();
+            let (what, how) = lie.meaning();
+            println!("  {told:>9} {found:>9} {lie:?}: {what}. {how}");
         }
         self.say(plan, since);
     }

@@ -4,11 +4,21 @@ use std::path::PathBuf;
 
 use pass::domain::refusal::DenialReason;
 use pass::domain::{CardNumber, Timestamp};
+use pass::region::Region;
 use pass::region::desk::{Correction, Corrections};
 
 use crate::Fault;
+use crate::dishonest::Lie;
 use crate::reader::Nature;
 use crate::run::World;
+
+/// What the desk does to a card.
+#[derive(Clone, Copy)]
+enum DeskDeed {
+    Deny(CardNumber),
+    /// One seat more.
+    Correct(CardNumber),
+}
 
 /// What has happened that the end has to know of.
 #[derive(Default)]
@@ -16,9 +26,32 @@ pub(crate) struct Misfortunes {
     region_down_until: u64,
     disk_full_until: Vec<(usize, u64)>,
     pub(crate) denied: Vec<CardNumber>,
+    /// What the desk did, as it wrote it down.
+    paper: Vec<DeskDeed>,
     /// How many new keys the region has.
     pub(crate) keys: u32,
 }
+
+impl DeskDeed {
+    fn carry_out(self, region: &Region, now: Timestamp) {
+        match self {
+            Self::Deny(card) => {
+                region.deny_card(card, DenialReason::Lost, now).unwrap();
+            }
+            Self::Correct(card) => {
+                let file = region.card_file(card).unwrap();
+                let newest = file.entitlements.last().unwrap();
+                let granted = newest.granted.get(pass::domain::Slot::new(0).unwrap()) + 1;
+                let granted = vec![Correction::parse(&format!("cinema={granted}")).unwrap()];
+                let corrections = Corrections { granted, opening: Vec::new() };
+                region.entitle_card(card, Some(newest.season), &corrections, now).unwrap();
+            }
+        }
+    }
+}
+
+/// After so long whoever has not heard of a denial is past every policy.
+const DEAF_SECONDS: u32 = 97 * 3600;
 
 impl World {
     pub(crate) fn now(&self) -> Timestamp {
@@ -35,6 +68,7 @@ impl World {
         self.region_itself();
         self.disks();
         self.cards_of_others();
+        self.past_counters();
         if self.bureau.borrow().is_running() {
             self.desk();
         }
@@ -69,6 +103,14 @@ impl World {
         if self.shared.strikes(Fault::RegionRestarts) && bureau.is_running() {
             bureau.crash();
             bureau.start();
+        }
+        if self.shared.strikes(Fault::RegionBackedUp) && bureau.is_running() {
+            bureau.back_up(self.misfortunes.paper.len());
+        }
+        let restored =
+            if self.shared.strikes(Fault::RegionRestored) && bureau.is_running() { bureau.restore() } else { None };
+        for deed in restored.map_or(&[][..], |deeds| &self.misfortunes.paper[deeds..]) {
+            deed.carry_out(bureau.region(), self.shared.time.now());
         }
         if self.shared.strikes(Fault::RegionDown) && bureau.is_running() {
             bureau.crash();
@@ -121,33 +163,64 @@ impl World {
     }
 
     fn desk(&mut self) {
-        let bureau = self.bureau.borrow();
-        let (region, now) = (bureau.region(), self.shared.time.now());
+        let mut bureau = self.bureau.borrow_mut();
+        let now = self.shared.time.now();
         let c = self.shared.draw(|chance| chance.index(self.cards.len()));
         let (card, name) = (self.cards[c].number, self.cards[c].name.clone());
+        let mut deeds = Vec::new();
         if self.shared.strikes(Fault::Denied) && !self.misfortunes.denied.contains(&card) {
-            region.deny_card(card, DenialReason::Lost, now).unwrap();
             self.misfortunes.denied.push(card);
+            deeds.push(DeskDeed::Deny(card));
             self.shared.say(|| format!("region denies {name}"));
         }
         if self.shared.strikes(Fault::Corrected) {
-            let file = region.card_file(card).unwrap();
-            let newest = file.entitlements.last().unwrap();
-            let granted = newest.granted.get(pass::domain::Slot::new(0).unwrap()) + 1;
-            let granted = vec![Correction::parse(&format!("cinema={granted}")).unwrap()];
-            let corrections = Corrections { granted, opening: Vec::new() };
-            region.entitle_card(card, Some(newest.season), &corrections, now).unwrap();
+            deeds.push(DeskDeed::Correct(card));
             self.shared.say(|| format!("region corrects {name}"));
         }
+        deeds.iter().for_each(|deed| deed.carry_out(bureau.region(), now));
+        self.misfortunes.paper.extend(deeds);
         if self.shared.strikes(Fault::KeyRotated) && self.misfortunes.keys < 3 {
             self.misfortunes.keys += 1;
-            region.rotate_key(None, now).unwrap();
+            bureau.region().rotate_key(None, now).unwrap();
+            bureau.forget_backup();
             self.shared.say(|| "region has a new key".to_owned());
+        }
+    }
+
+    /// What a dishonest terminal does to a card in its reader.
+    fn past_counters(&mut self) {
+        for t in 0..self.terminals.len() {
+            let Some(disguise) = &self.terminals[t].disguise else { continue };
+            let (lie, confirmed) = (disguise.lie, disguise.confirmed);
+            let card = self.cards.iter().find(|card| card.at == Some(t) && card.nature == Nature::Genuine);
+            let Some(card) = card.filter(|_| self.terminals[t].is_running() && self.terminals[t].has_card()) else {
+                continue;
+            };
+            let number = card.number;
+            let bureau = self.bureau.borrow();
+            let denial =
+                || bureau.is_running().then(|| bureau.region().store().read(|tx| tx.denial(number)).unwrap()).flatten();
+            let willing = match lie {
+                Lie::Backdates => true,
+                Lie::SellsToDenied => denial().is_some_and(|denial| denial.position <= confirmed),
+                Lie::Deaf => denial().is_some_and(|denial| self.now().seconds_since(denial.denied_at) > DEAF_SECONDS),
+                _ => false,
+            };
+            drop(bureau);
+            if willing && self.shared.draw(|chance| chance.one_in(4)) {
+                let back =
+                    if lie == Lie::Backdates { self.shared.draw(|chance| chance.between(3_600, 500_000)) } else { 0 };
+                let time = self.now().minus(u32::try_from(back).unwrap());
+                self.terminals[t].debit_past_counter(time);
+            }
         }
     }
 
     /// What people do with a terminal that does not run.
     pub(crate) fn while_stopped(&mut self, t: usize) {
+        if !self.terminals[t].is_honest() {
+            return;
+        }
         if self.shared.strikes(Fault::BackedUp) {
             self.terminals[t].back_up();
         }

@@ -109,9 +109,9 @@ impl Card {
 
 /// A card in a reader.
 pub(crate) struct Inserted {
-    name: String,
+    pub(crate) name: String,
     number: [u8; 8],
-    card: InProcess<CardInReader>,
+    pub(crate) card: InProcess<CardInReader>,
     /// It was pulled out; the reader has not said so yet.
     pub(crate) pulled: bool,
     /// The last command was one that changes the purse.

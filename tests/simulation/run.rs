@@ -1,6 +1,7 @@
 //! One run: a world that goes on by turns, and what came of it.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
@@ -9,10 +10,13 @@ use pass::machine::sale::{Command, Outcome};
 use pass::wire::apdu::Protocol;
 use tempfile::TempDir;
 
+use crate::Fault;
 use crate::books::Till;
+use crate::bureau::Bureau;
 use crate::clock::TrueTime;
 use crate::directory::directory;
-use crate::line::{Bureau, Line, Message};
+use crate::dishonest::Lie;
+use crate::line::{Line, Message};
 use crate::misfortune::Misfortunes;
 use crate::reader::{Card, Nature};
 use crate::shared::Shared;
@@ -40,6 +44,8 @@ pub(crate) struct Story {
     pub(crate) trace: Vec<String>,
     /// How often each fault happened.
     pub(crate) faults: Vec<u64>,
+    /// How often each lie was told, and how often it was found.
+    pub(crate) lies: BTreeMap<Lie, (u64, u64)>,
     pub(crate) sales: u64,
     pub(crate) entries: u64,
     pub(crate) exchanges: u64,
@@ -67,7 +73,16 @@ pub(crate) fn play(templates: &Templates, seed: u64, live: bool) -> Story {
     for wrong in &wrong {
         shared.say(|| format!("WRONG: {wrong}"));
     }
-    Story { seed, trace: shared.trace(), faults: shared.counts(), sales, entries, exchanges, wrong }
+    Story {
+        seed,
+        trace: shared.trace(),
+        faults: shared.counts(),
+        lies: shared.lies(),
+        sales,
+        entries,
+        exchanges,
+        wrong,
+    }
 }
 
 impl World {
@@ -76,13 +91,19 @@ impl World {
         let bureau = Bureau::new(&template.region(), home.path().join("region"), shared);
         let bureau = Rc::new(RefCell::new(bureau));
         let (terminals, cards) = shared.draw(|chance| (chance.between(2, 4), chance.between(1, 5)));
-        let terminals: Vec<Terminal> = (0..terminals as usize)
+        let mut terminals: Vec<Terminal> = (0..terminals as usize)
             .map(|t| {
                 let place = home.path().join(format!("terminal-{t}"));
                 let (name, disk) = (format!("T{t}"), template.terminal(t));
                 Terminal::new(name, template.terminals[t], &disk, place, shared, &bureau)
             })
             .collect();
+        // The first one is honest: somebody must be.
+        for terminal in &mut terminals[1..] {
+            if shared.strikes(Fault::Dishonest) {
+                terminal.turn_dishonest(shared.draw(|chance| Lie::ALL[chance.index(Lie::ALL.len())]));
+            }
+        }
         let cards = template.cards[..cards as usize].iter().enumerate().map(|(c, (number, memory))| {
             let protocol = if c % 2 == 0 { Protocol::T1 } else { Protocol::T0 };
             Card::new(format!("c{c}"), *number, memory.clone(), protocol)
@@ -109,7 +130,8 @@ impl World {
 
     /// The part with faults.
     fn live(&mut self) {
-        for turn in 0..self.shared.draw(|chance| chance.between(100, 500)) {
+        let (least, most) = self.shared.draw(|chance| chance.weighted(&[(3, (60, 200)), (1, (200, 500))]));
+        for turn in 0..self.shared.draw(|chance| chance.between(least, most)) {
             self.shared.time.pass(self.shared.draw(|chance| chance.between(10, 2_000)));
             self.around();
             while let Some(message) = self.line.arrived() {
@@ -130,7 +152,8 @@ impl World {
     pub(crate) fn exchange(&mut self, t: usize) {
         self.exchanges += 1;
         let name = self.exchanges;
-        let bytes = self.terminals[t].ask_region(name);
+        let (bureau, id) = (Rc::clone(&self.bureau), self.terminals[t].id);
+        let bytes = self.terminals[t].ask_region(name, |lie| bureau.borrow().loot(lie, id));
         self.shared.say(|| format!("{} sends request {name}", self.terminals[t].name));
         self.line.send(Message::Request { from: t, name, bytes });
     }

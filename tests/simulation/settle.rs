@@ -40,8 +40,8 @@ impl World {
         }
         self.settle_doubts();
         self.look_at_the_suspended();
-        if self.terminals.iter().any(|terminal| !terminal.has_one_history()) {
-            // What went with a disk is asked for at last, at the cards.
+        if self.terminals.iter().any(|terminal| !terminal.has_one_history() || !terminal.is_honest()) {
+            // What went with a disk, or is kept back, is asked for at last, at the cards.
             self.shared.time.pass(PATIENCE_MS);
             for (t, c) in
                 (0..self.terminals.len()).flat_map(|t| (0..self.cards.len()).map(move |c| (t, c))).collect::<Vec<_>>()
@@ -82,7 +82,10 @@ impl World {
     fn look_at_the_suspended(&mut self) {
         for t in 0..self.terminals.len() {
             let standing = self.terminals[t].know(|view| view.standing());
-            if standing == TerminalStanding::Suspended && self.terminals[t].twin.is_none() {
+            if standing == TerminalStanding::Suspended
+                && self.terminals[t].twin.is_none()
+                && self.terminals[t].is_honest()
+            {
                 self.shared.say(|| format!("the desk looks at {}", self.terminals[t].name));
                 self.bureau.borrow().region().resume_terminal(self.terminals[t].id, self.now()).unwrap();
                 self.exchange_all(t);
@@ -115,7 +118,8 @@ impl World {
 
     fn exchange_to_the_end(&mut self, t: usize) {
         self.terminals[t].forget_requests();
-        let (rounds, two_machines) = if self.terminals[t].twin.is_some() { (3, true) } else { (20, false) };
+        let endless = self.terminals[t].twin.is_some() || !self.terminals[t].is_honest();
+        let rounds = if endless { 3 } else { 20 };
         for _ in 0..rounds {
             self.exchange(t);
             let mut last = None;
@@ -125,14 +129,14 @@ impl World {
                     last = self.deliver_at_once(message);
                 }
             }
-            if last == Some(Taken::Applied { more: false }) {
+            if last == Some(Taken::Applied { more: false }) && self.terminals[t].is_honest() {
                 let waiting = self.terminals[t].know(|view| view.exposure().waiting_entries);
                 if waiting == 0 {
                     return;
                 }
             }
         }
-        if !two_machines {
+        if !endless {
             self.wrong(format!("{} does not come to the end of its exchanges", self.terminals[t].name));
         }
     }

@@ -1,12 +1,14 @@
 //! What every part of a run has a hand on: chance, the true time, what happened.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::Fault;
 use crate::chance::Chance;
 use crate::clock::TrueTime;
+use crate::dishonest::Lie;
 
 /// One run's chance, time and trace.
 pub(crate) struct Shared {
@@ -14,6 +16,8 @@ pub(crate) struct Shared {
     pub(crate) time: Arc<TrueTime>,
     rates: RefCell<Vec<u64>>,
     counts: RefCell<Vec<u64>>,
+    /// Lies that were told, by their kind, and how many of these were found.
+    lies: RefCell<BTreeMap<Lie, (u64, u64)>>,
     trace: RefCell<Vec<String>>,
     live: bool,
 }
@@ -30,6 +34,7 @@ impl Shared {
             time,
             rates: RefCell::new(rates),
             counts: RefCell::new(vec![0; Fault::ALL.len()]),
+            lies: RefCell::default(),
             trace: RefCell::default(),
             live,
         })
@@ -76,6 +81,17 @@ impl Shared {
 
     pub(crate) fn trace(&self) -> Vec<String> {
         self.trace.borrow().clone()
+    }
+
+    /// A lie was found, or not.
+    pub(crate) fn count_lie(&self, lie: Lie, found: bool) {
+        let mut lies = self.lies.borrow_mut();
+        let counted = lies.entry(lie).or_default();
+        *counted = (counted.0 + 1, counted.1 + u64::from(found));
+    }
+
+    pub(crate) fn lies(&self) -> BTreeMap<Lie, (u64, u64)> {
+        self.lies.borrow().clone()
     }
 
     /// How often each fault happened.

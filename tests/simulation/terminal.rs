@@ -13,7 +13,7 @@ use std::thread::Thread;
 
 use pass::crypto::Ed25519Key;
 use pass::domain::entry::{Body, TechnicalEvent};
-use pass::domain::{CardNumber, Sequence, TerminalId};
+use pass::domain::{CardNumber, Sequence, TerminalId, Timestamp};
 use pass::ledger::{
     ApplyError, Ledger, LedgerError, LedgerHandle, LedgerThread, StoredEntry, TerminalKeys, View as LedgerView,
 };
@@ -24,11 +24,12 @@ use pass::terminal::exchanger::{Exchange, ExchangeError};
 use pass::wire::exchange::ExchangeRequest;
 
 use crate::Fault;
+use crate::bureau::Bureau;
 use crate::chance::Chance;
 use crate::clock::TerminalClock;
 use crate::directory::copy;
+use crate::dishonest::{Crook, Disguise, Lie, Loot};
 use crate::disk;
-use crate::line::Bureau;
 use crate::reader::{Card, Port, Slot, insert};
 use crate::shared::Shared;
 
@@ -40,6 +41,7 @@ struct Ear {
     bureau: Rc<RefCell<Bureau>>,
     /// Something was written since the head file was last looked at.
     appended: Rc<Cell<bool>>,
+    honest: bool,
     shared: Rc<Shared>,
     name: String,
 }
@@ -64,7 +66,7 @@ impl Audience for Ear {
     }
 
     fn ask_region(&mut self, card: CardNumber) -> bool {
-        if self.shared.draw(|chance| chance.one_in(2)) || self.shared.strikes(Fault::Lost) {
+        if !self.honest || self.shared.draw(|chance| chance.one_in(2)) || self.shared.strikes(Fault::Lost) {
             return false;
         }
         let Ok((request, bytes)) = wait(self.exchange.request(vec![card])) else { return false };
@@ -124,6 +126,8 @@ pub(crate) struct Terminal {
     pub(crate) past: Vec<Vec<StoredEntry>>,
     /// The terminal that was made of this one's disk, or of whose disk this one was made.
     pub(crate) twin: Option<usize>,
+    /// What it tells the region, where that is not what its counter does.
+    pub(crate) disguise: Option<Disguise>,
     /// What it had of the feed when its chain ended with which entry.
     heard_of: Vec<(u64, u64)>,
     bureau: Rc<RefCell<Bureau>>,
@@ -179,12 +183,35 @@ impl Terminal {
             backups: Vec::new(),
             past: Vec::new(),
             twin: None,
+            disguise: None,
             heard_of: Vec::new(),
             bureau: Rc::clone(bureau),
             shared: Rc::clone(shared),
         };
         copy(template, &terminal.directory());
         terminal
+    }
+
+    /// From now on it lies.
+    pub(crate) fn turn_dishonest(&mut self, lie: Lie) {
+        let view = LedgerView::open(&self.directory()).unwrap();
+        let whole = view.entries_after(Sequence::new(0), usize::MAX, usize::MAX).unwrap();
+        self.disguise = Some(Disguise::new(lie, &self.entry_key, &view, &whole));
+        self.shared.say(|| format!("{} is dishonest: {lie:?}", self.name));
+    }
+
+    pub(crate) fn is_honest(&self) -> bool {
+        self.disguise.is_none()
+    }
+
+    /// A debit of the card in the reader that its counter knows nothing of.
+    pub(crate) fn debit_past_counter(&mut self, time: Timestamp) {
+        let view = self.know(|view| (view.certificates().to_vec(), view.trusted_keys().clone()));
+        let Some(crook) = Crook::new(&self.keys, view) else { return };
+        let mut slot = self.slot.borrow_mut();
+        let (Some(inserted), Some(disguise)) = (slot.as_mut(), &mut self.disguise) else { return };
+        let done = disguise.debit_past_counter(&mut inserted.card, &crook, time, &self.shared);
+        self.shared.say(|| format!("{} debits {} past its counter: {done}", self.name, inserted.name));
     }
 
     /// Where the ledger is now.
@@ -229,6 +256,7 @@ impl Terminal {
             generation: Arc::clone(&generation),
             bureau: Rc::clone(&self.bureau),
             appended: Rc::clone(&self.appended),
+            honest: self.disguise.is_none(),
             shared: Rc::clone(&self.shared),
             name: self.name.clone(),
         };
@@ -430,8 +458,14 @@ impl Terminal {
         Exchange { ledger, uplink: None, clock, data: self.directory() }
     }
 
-    /// A request to the region, under `name`.
-    pub(crate) fn ask_region(&mut self, name: u64) -> Vec<u8> {
+    /// A request to the region, under `name`. Who lies has something from others, perhaps.
+    pub(crate) fn ask_region(&mut self, name: u64, loot: impl FnOnce(Lie) -> Loot) -> Vec<u8> {
+        if self.disguise.is_some() {
+            let (journal, now) = (self.journal(), self.clock.now());
+            let disguise = self.disguise.as_mut().unwrap();
+            disguise.take_in(&journal, &loot(disguise.lie), &self.shared);
+            return disguise.request(name, now, &self.shared);
+        }
         let (request, bytes) = wait(self.exchange(self.handle()).request(Vec::new())).unwrap();
         self.outstanding.push((name, request));
         if self.outstanding.len() > 4 {
@@ -442,6 +476,10 @@ impl Terminal {
 
     /// The region's answer to the request `name`; `None` when nobody waits for it any more.
     pub(crate) fn hear_region(&mut self, name: u64, answer: Vec<u8>) -> Option<Taken> {
+        if let Some(disguise) = &mut self.disguise {
+            let heard = disguise.hear(name, &answer);
+            return Some(if heard { Taken::Applied { more: false } } else { Taken::NotBelieved });
+        }
         let (_, request) = self.outstanding.iter().find(|(waiting, _)| *waiting == name)?.clone();
         let taken = match wait(self.exchange(self.handle()).apply(request, answer)) {
             Ok(applied) => {

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod books;
+mod lies;
 mod region;
 mod terminals;
 
@@ -25,8 +26,10 @@ use crate::run::World;
 struct Records {
     /// Each terminal's chain.
     chains: Vec<Vec<StoredEntry>>,
-    /// With the terminal's index, every entry that was ever written, once for each hash.
+    /// With the terminal's index, every entry that was ever written, once for each hash: what happened, whatever the region was told of it.
     written: Vec<(usize, StoredEntry)>,
+    /// What each terminal tells the region: its chain, or a lie.
+    told: Vec<Vec<StoredEntry>>,
     /// What the region has, with its verdicts, by hash.
     listed: BTreeMap<EntryHash, EntryListing>,
     /// What the region has of each card, by counter.
@@ -62,11 +65,17 @@ impl Records {
         let chains: Vec<_> = world.terminals.iter().map(|terminal| terminal.journal()).collect();
         let mut written: BTreeMap<EntryHash, (usize, StoredEntry)> = BTreeMap::new();
         for (t, terminal) in world.terminals.iter().enumerate() {
-            for stored in terminal.past.iter().chain([&chains[t]]).flatten() {
+            let past_counter = terminal.disguise.as_ref().map(|disguise| &disguise.past_counter);
+            for stored in terminal.past.iter().chain([&chains[t]]).chain(past_counter).flatten() {
                 written.entry(stored.head.hash).or_insert_with(|| (t, stored.clone()));
             }
         }
-        Self { chains, written: written.into_values().collect(), listed, known }
+        let told = world.terminals.iter().zip(&chains).map(|(terminal, chain)| match &terminal.disguise {
+            Some(disguise) => disguise.chain.iter().map(|(stored, _)| stored.clone()).collect(),
+            None => chain.clone(),
+        });
+        let told = told.collect();
+        Self { told, chains, written: written.into_values().collect(), listed, known }
     }
 
     /// Every debit that was ever written.
@@ -110,6 +119,7 @@ impl World {
         self.the_region_pays_what_is_due(&records);
         self.verdicts_have_arrived(&records);
         self.the_region_has_the_records_that_it_wants(&records);
+        self.lies_are_found(&records);
         self.honest_terminals_are_not_suspended_and_two_machines_are(&records);
     }
 

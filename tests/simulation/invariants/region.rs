@@ -7,6 +7,7 @@ use pass::wire::card::RECORDS_MAX;
 use pass::wire::exchange::TerminalStanding;
 
 use super::Records;
+use crate::dishonest::Lie;
 use crate::reader::Nature;
 use crate::run::World;
 
@@ -20,7 +21,8 @@ impl World {
             }
             let known = self.terminals.iter().position(|known| known.id == terminal);
             let Some(t) = known.filter(|t| self.terminals[*t].has_one_history()) else { continue };
-            let here = records.chains[t].iter().any(|stored| stored.head == receipt.head);
+            let rewrites = self.terminals[t].disguise.as_ref().is_some_and(|disguise| disguise.lie == Lie::Rewrites);
+            let here = rewrites || records.told[t].iter().any(|stored| stored.head == receipt.head);
             let there = records.listed.contains_key(&receipt.head.hash);
             if !(here && there) {
                 self.wrong(format!(
@@ -31,19 +33,23 @@ impl World {
         }
     }
 
-    /// The region has every entry of every terminal, as it was signed; but for two machines with one disk, which are never done.
+    /// The region has every entry of every terminal, as it was signed; but for two machines with one disk, which are never done,
+    /// and for what a liar keeps out of its own chain.
     pub(super) fn the_region_has_everything(&mut self, records: &Records) {
         for t in 0..self.terminals.len() {
-            if self.terminals[t].twin.is_some() {
+            let lie = self.terminals[t].disguise.as_ref().map(|disguise| disguise.lie);
+            if self.terminals[t].twin.is_some() || matches!(lie, Some(Lie::Submits | Lie::Tampers | Lie::Rewrites)) {
                 continue;
             }
-            let missing = records.chains[t].iter().filter(|stored| !records.listed.contains_key(&stored.head.hash));
+            let missing = records.told[t].iter().filter(|stored| !records.listed.contains_key(&stored.head.hash));
             let missing: Vec<u64> = missing.map(|stored| stored.head.sequence.get()).collect();
             if !missing.is_empty() {
                 self.wrong(format!("the region does not have entries {missing:?} of T{t}"));
             }
         }
-        let written = |hash| records.written.iter().any(|(_, stored)| stored.head.hash == hash);
+        let lied =
+            |hash| self.terminals.iter().filter_map(|t| t.disguise.as_ref()).any(|disguise| disguise.ever_told(hash));
+        let written = |hash| records.written.iter().any(|(_, stored)| stored.head.hash == hash) || lied(hash);
         let invented: Vec<_> = records
             .listed
             .values()
@@ -59,7 +65,7 @@ impl World {
     /// A terminal knows the region's newest verdict on each of its entries.
     pub(super) fn verdicts_have_arrived(&mut self, records: &Records) {
         for t in 0..self.terminals.len() {
-            if self.terminals[t].twin.is_some() {
+            if self.terminals[t].twin.is_some() || !self.terminals[t].is_honest() {
                 continue;
             }
             let chain: Vec<Sequence> = records.chains[t].iter().map(|stored| stored.head.sequence).collect();
@@ -105,6 +111,9 @@ impl World {
     /// their chains differ. Where a second chip of some card is about, a restored disk may look like two machines.
     pub(super) fn honest_terminals_are_not_suspended_and_two_machines_are(&mut self, records: &Records) {
         for t in 0..self.terminals.len() {
+            if !self.terminals[t].is_honest() {
+                continue;
+            }
             let (id, here) = (self.terminals[t].id, self.terminals[t].know(|view| view.standing()));
             let there = self.bureau.borrow().region().store().read(|tx| tx.standing(id)).unwrap();
             let standing = there.map_or(TerminalStanding::Active, |there| there.standing);

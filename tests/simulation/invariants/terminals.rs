@@ -42,13 +42,14 @@ impl World {
     /// No doubt is left once every card has come back.
     ///
     /// Not so of a card of which there are two chips, which may not be the one that it was; nor of one that was blocked before the region had a new key: it takes no
-    /// PUT KEY any more and opens for no certificate under the new key, so that nobody can ask it (a gap of the card profile); nor at a suspended terminal once the region
-    /// has a new key, of which it gets no certificate.
+    /// PUT KEY any more and opens for no certificate under the new key, so that nobody can ask it (a gap of the card profile); nor at a suspended terminal, or one that lies, once the
+    /// region has a new key, of which it gets no certificate.
     pub(super) fn no_doubt_is_left(&mut self) {
         for t in 0..self.terminals.len() {
             let open = self.terminals[t].know(|view| view.open_intents()).unwrap();
             let suspended = self.terminals[t].know(|view| view.standing()) != TerminalStanding::Active;
-            for open in open.into_iter().filter(|_| !(suspended && self.misfortunes.keys > 0)).collect::<Vec<_>>() {
+            let without_key = (suspended || !self.terminals[t].is_honest()) && self.misfortunes.keys > 0;
+            for open in open.into_iter().filter(|_| !without_key).collect::<Vec<_>>() {
                 if !self.is_copied(open.intent.card) && !self.is_out_of_reach(open.intent.card) {
                     let card = self.card_name(open.intent.card);
                     self.wrong(format!("T{t} still has a doubt about {card}"));
@@ -75,7 +76,8 @@ impl World {
         };
         let mut stuck = Vec::new();
         for t in 0..self.terminals.len() {
-            let may_sell = self.terminals[t].know(|view| view.standing()) == TerminalStanding::Active;
+            let may_sell = self.terminals[t].know(|view| view.standing()) == TerminalStanding::Active
+                && self.terminals[t].is_honest();
             for stored in &records.chains[t] {
                 let Body::Debit(debit) = &stored.entry.body else { continue };
                 let (sequence, record) = (stored.head.sequence, debit.proof.record);
@@ -105,9 +107,9 @@ impl World {
         }
     }
 
-    /// Every terminal knows every denial.
+    /// Every honest terminal knows every denial.
     pub(super) fn denials_have_arrived(&mut self) {
-        for t in 0..self.terminals.len() {
+        for t in (0..self.terminals.len()).filter(|t| self.terminals[*t].is_honest()).collect::<Vec<_>>() {
             for card in self.misfortunes.denied.clone() {
                 if self.terminals[t].know(move |view| view.denial(card)).unwrap().is_none() {
                     self.wrong(format!("T{t} has not heard that {} is denied", self.card_name(card)));
@@ -122,7 +124,10 @@ impl World {
         for (t, stored, debit) in records.debits() {
             let (card, sequence) = (debit.proof.record.card, stored.head.sequence);
             let denial = self.bureau.borrow().region().store().read(|tx| tx.denial(card)).unwrap();
-            let Some(denial) = denial.filter(|_| self.terminals[t].has_one_history()) else { continue };
+            let Some(denial) = denial.filter(|_| self.terminals[t].has_one_history() && self.terminals[t].is_honest())
+            else {
+                continue;
+            };
             let from = FeedPoint { all: denial.position, own: 0 }.position();
             let known_before = self.terminals[t].has_heard(from, sequence.get().saturating_sub(UNDER_WAY));
             if known_before && debit.learnt == Learnt::AtOnce {
