@@ -232,16 +232,16 @@ impl Disguise {
                 self.tell(Found::Halted, tampered, None);
             }
             _ => {
-                let hash = self.append(time, entry, body.clone());
+                self.append(time, entry, body.clone());
                 if let Body::Debit(debit) = &body {
-                    self.add_to(debit, entry, hash, loot, shared);
+                    self.add_to(debit, entry, loot, shared);
                 }
             }
         }
     }
 
     /// What is told besides a debit.
-    fn add_to(&mut self, debit: &Debit, entry: &Entry, of: EntryHash, loot: &Loot, shared: &Shared) {
+    fn add_to(&mut self, debit: &Debit, entry: &Entry, loot: &Loot, shared: &Shared) {
         let mut invented = debit.clone();
         invented.sale.request = RequestId::new(shared.draw(Chance::bytes16));
         match self.lie {
@@ -264,12 +264,12 @@ impl Disguise {
                 }
                 return;
             }
-            Lie::Rewrites => return self.tell(Found::Elsewhere, of, None),
             Lie::AltersAmount
             | Lie::AltersMoney
             | Lie::Drops
             | Lie::HidesReversal
             | Lie::Tampers
+            | Lie::Rewrites
             | Lie::Backdates
             | Lie::SellsToDenied
             | Lie::Deaf => return,
@@ -307,13 +307,12 @@ impl Disguise {
         self.taken_back.push(stored.head.hash);
         (self.rewritten, self.heard) = (self.rewritten + 1, false);
         let version = format!("rewritten {}", self.rewritten);
-        let hash = self.append(now, &stored.entry, Body::Event(TechnicalEvent::Started { version }));
-        self.tell(Found::Elsewhere, hash, None);
+        self.append(now, &stored.entry, Body::Event(TechnicalEvent::Started { version }));
     }
 
-    /// Whether it has told two other histories.
-    pub(crate) fn has_rewritten(&self) -> bool {
-        self.rewritten >= 2
+    /// An entry of each history that it has told that is in no other.
+    pub(crate) fn histories(&self) -> impl Iterator<Item = &EntryHash> {
+        self.taken_back.iter().chain([&self.chain.last().unwrap().0.head.hash])
     }
 
     /// The answer to the request `name`, as far as it cares; whether it is one.
@@ -325,7 +324,7 @@ impl Disguise {
         let Some(position) = self.requests.remove(&name) else { return false };
         self.confirmed = self.confirmed.max(position);
         self.heard = true;
-        if self.has(receipt.head.hash) && receipt.head.sequence > self.acknowledged.sequence {
+        if self.has(receipt.head.hash) {
             self.acknowledged = receipt.head;
         }
         if self.lie != Lie::Deaf
