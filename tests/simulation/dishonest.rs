@@ -280,7 +280,8 @@ impl Disguise {
 
     /// The next request.
     pub(crate) fn request(&mut self, name: u64, now: Timestamp, shared: &Shared) -> Vec<u8> {
-        if self.lie == Lie::Rewrites && self.rewritten < 2 && self.heard && self.chain.len() > 4 {
+        let may_rewrite = if self.rewritten == 0 { self.head() == self.acknowledged } else { self.heard };
+        if self.lie == Lie::Rewrites && self.rewritten < 2 && may_rewrite && self.chain.len() > 3 {
             self.rewrite(now);
         }
         let acknowledged = self.chain.iter().position(|(stored, _)| stored.head == self.acknowledged);
