@@ -31,6 +31,7 @@ pub(crate) struct Bureau {
     /// Every receipt that was ever signed.
     pub(crate) receipts: Vec<(TerminalId, Receipt)>,
     backup: Option<Backup>,
+    restored: bool,
     shared: Rc<Shared>,
 }
 
@@ -44,7 +45,8 @@ struct Backup {
 impl Bureau {
     pub(crate) fn new(template: &Path, home: PathBuf, shared: &Rc<Shared>) -> Self {
         let shared = Rc::clone(shared);
-        let mut bureau = Self { home, lives: 0, region: None, receipts: Vec::new(), backup: None, shared };
+        let mut bureau =
+            Self { home, lives: 0, region: None, receipts: Vec::new(), backup: None, restored: false, shared };
         copy(template, &bureau.directory());
         bureau.start();
         bureau
@@ -141,8 +143,14 @@ impl Bureau {
             Region::restore(directory, &file, now).unwrap();
         });
         self.start();
+        self.restored = true;
         self.shared.say(|| "region has its backup again".to_owned());
         Some(deeds)
+    }
+
+    /// Whether it has ever lost what it knew.
+    pub(crate) fn was_restored(&self) -> bool {
+        self.restored
     }
 
     /// What the terminal `of` may have from others.
