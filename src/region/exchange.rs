@@ -119,9 +119,8 @@ impl Region {
 fn take(tx: &Tx<'_>, signer: &Signer, request: &Request, now: Timestamp) -> Result<(Taken, Vec<u8>), RegionError> {
     let Request { terminal, keys, message, entries, halt } = request;
     catch_up(tx, terminal, message.feed_position)?;
-    let mut intake = Intake::open(tx, terminal.id, keys, now)?;
-    intake.note_doubts(message.head, &message.in_doubt)?;
-    let taken = intake.take(entries, *halt)?;
+    let intake = Intake::open(tx, terminal.id, keys, now)?;
+    let taken = intake.take(entries, *halt, message.head, &message.in_doubt)?;
     renew(tx, signer, terminal, keys.card, now)?;
     let receipt = Receipt { terminal: terminal.id, head: taken.head, time: now, request: message.request };
     let receipt = signer.message(Content::Receipt, &receipt)?;

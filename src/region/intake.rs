@@ -169,11 +169,9 @@ impl<'a> Intake<'a> {
         })
     }
 
-    /// Notes the sales that the terminal reports to be in doubt, with what it had at the end of its chain, before this exchange.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn note_doubts(&mut self, head: Head, doubts: &[Intent]) -> Result<(), RegionError> {
+    /// Notes the sales that the terminal reports to be in doubt, with what it had at the end of its chain, before this exchange. The chain's end must be
+    /// known for that: a region that was restored learns it only from the entries that come with the report.
+    fn note_doubts(&mut self, head: Head, doubts: &[Intent]) -> Result<(), RegionError> {
         if doubts.is_empty() {
             return Ok(());
         }
@@ -188,11 +186,17 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    /// Takes `entries`, in order, up to the first that follows nothing.
+    /// Takes `entries`, in order, up to the first that follows nothing, and notes the `doubts` of a terminal whose chain ends with `end`.
     ///
     /// # Errors
     /// The store's.
-    pub fn take(mut self, entries: &'a [Incoming], halt: Option<Halt>) -> Result<Taken, RegionError> {
+    pub fn take(
+        mut self,
+        entries: &'a [Incoming],
+        halt: Option<Halt>,
+        end: Head,
+        doubts: &[Intent],
+    ) -> Result<Taken, RegionError> {
         let mut halted = halt;
         for incoming in entries {
             if !self.take_one(incoming)? {
@@ -201,6 +205,7 @@ impl<'a> Intake<'a> {
             }
         }
         self.flush()?;
+        self.note_doubts(end, doubts)?;
         let head = self.chain.head().ok_or(StoreError::Inconsistent("a terminal's chain"))?;
         let taken = Taken { head, new: self.new, halt: halted, forked: self.forked };
         if self.two_machines {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use pass::domain::entry::Body;
+use pass::domain::verdict::Verdict;
 use pass::domain::{TerminalId, Timestamp};
 use pass::region::bench::read_entry;
 use pass::region::{Region, RegionError};
@@ -30,6 +31,7 @@ pub(crate) struct Bureau {
     /// Every receipt that was ever signed.
     pub(crate) receipts: Vec<(TerminalId, Receipt)>,
     backup: Option<Backup>,
+    restored: bool,
     shared: Rc<Shared>,
 }
 
@@ -43,7 +45,8 @@ struct Backup {
 impl Bureau {
     pub(crate) fn new(template: &Path, home: PathBuf, shared: &Rc<Shared>) -> Self {
         let shared = Rc::clone(shared);
-        let mut bureau = Self { home, lives: 0, region: None, receipts: Vec::new(), backup: None, shared };
+        let mut bureau =
+            Self { home, lives: 0, region: None, receipts: Vec::new(), backup: None, restored: false, shared };
         copy(template, &bureau.directory());
         bureau.start();
         bureau
@@ -140,8 +143,14 @@ impl Bureau {
             Region::restore(directory, &pass::region::embedded(directory), &file, now).unwrap();
         });
         self.start();
+        self.restored = true;
         self.shared.say(|| "region has its backup again".to_owned());
         Some(deeds)
+    }
+
+    /// Whether it has ever lost what it knew.
+    pub(crate) fn was_restored(&self) -> bool {
+        self.restored
     }
 
     /// What the terminal `of` may have from others.
@@ -154,7 +163,7 @@ impl Bureau {
             tx.list_entries(None, |listing| {
                 if listing.entry.key.terminal != of {
                     if let Some(Body::Debit(debit)) = read_entry(&listing.entry.cose).map(|entry| entry.body)
-                        && debit.proof.record.terminal == listing.entry.key.terminal
+                        && listing.judged.is_some_and(|judged| judged.verdict == Verdict::Payable)
                     {
                         loot.debits.push(debit);
                     }

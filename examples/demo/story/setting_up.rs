@@ -35,9 +35,9 @@ impl Story {
             code = enrol(&self.stage, terminal, name, activity)?;
         }
         let late = self.stage.terminal("nobody", "nobody", 0);
-        // EX_DATAERR: the region's answer is a conflict.
+        // EX_DATAERR: the region's answer is a conflict, and the terminal says what that means.
         let spent = self.stage.verb(&late, &["enrol", "--region", &self.stage.region.url, "--code", &code], 65)?;
-        let conflict = json!(spent.errors.contains("HTTP 409"));
+        let conflict = json!(spent.errors.contains("déjà servi à une autre machine"));
         self.stage.tell.claim_that("a spent code, typed at another machine, is refused", true, &conflict)?;
         for terminal in [&mut self.cinema, &mut self.bookshop, &mut self.second] {
             self.stage.start_terminal(terminal)?;

@@ -71,8 +71,8 @@ impl World {
             for signed in self.made(number) {
                 if !written.contains(&signed.record.signed_bytes()) {
                     lost += 1;
-                    let terminal = self.terminals.iter().find(|terminal| terminal.id == signed.record.terminal);
-                    if terminal.is_some_and(|terminal| terminal.has_one_history())
+                    let maker = (0..self.terminals.len()).find(|t| self.terminals[*t].id == signed.record.terminal);
+                    if maker.is_some_and(|t| self.terminals[t].has_one_history() && !self.may_be_without_key(t))
                         && !self.is_copied(number)
                         && !self.is_out_of_reach(number)
                     {

@@ -47,15 +47,20 @@ impl World {
     pub(super) fn no_doubt_is_left(&mut self) {
         for t in 0..self.terminals.len() {
             let open = self.terminals[t].know(|view| view.open_intents()).unwrap();
-            let suspended = self.terminals[t].know(|view| view.standing()) != TerminalStanding::Active;
-            let without_key = (suspended || !self.terminals[t].is_honest()) && self.misfortunes.keys > 0;
-            for open in open.into_iter().filter(|_| !without_key).collect::<Vec<_>>() {
+            for open in open.into_iter().filter(|_| !self.may_be_without_key(t)).collect::<Vec<_>>() {
                 if !self.is_copied(open.intent.card) && !self.is_out_of_reach(open.intent.card) {
                     let card = self.card_name(open.intent.card);
                     self.wrong(format!("T{t} still has a doubt about {card}"));
                 }
             }
         }
+    }
+
+    /// Whether a terminal may have no certificate under the region's newest key: it is suspended, or lies.
+    pub(super) fn may_be_without_key(&self, t: usize) -> bool {
+        let terminal = &self.terminals[t];
+        let suspended = terminal.know(|view| view.standing()) != TerminalStanding::Active;
+        (suspended || !terminal.is_honest()) && self.misfortunes.keys > 0
     }
 
     /// Whether the card is blocked and holds an older key than the region's.
