@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::config::ConfigError;
+use super::holders::HolderTrouble;
 use super::issue::CardTrouble;
 use super::keys::KeyError;
 use super::replacement::REPLACEMENT_FEE_CENTS;
@@ -121,6 +122,8 @@ pub enum RegionError {
     NoSerialLeft,
     /// The card in the reader.
     Card(CardTrouble),
+    /// A holder, an order, an operator.
+    Holder(HolderTrouble),
     /// The address cannot be listened on.
     Listen {
         /// Which.
@@ -187,6 +190,7 @@ impl RegionError {
             | Self::FeeInSeats(_)
             | Self::FeeNotLeft(_)
             | Self::NoSerialLeft
+            | Self::Holder(_)
             | Self::Message(_) => exit::DATA,
             Self::Card(trouble) => match trouble {
                 CardTrouble::NoReader(_) | CardTrouble::Reader(_) => exit::UNAVAILABLE,
@@ -299,6 +303,7 @@ impl RegionError {
             ),
             Self::NoSerialLeft => "Cette carte a épuisé ses numéros de droits : remplacez-la.".to_owned(),
             Self::Card(trouble) => trouble.french(),
+            Self::Holder(trouble) => trouble.sentence(Language::French),
             Self::Listen { address, error } => {
                 format!("On ne peut pas écouter sur {address} ({error}) : vérifiez l'adresse, ou libérez le port.")
             }
@@ -396,6 +401,7 @@ impl RegionError {
             ),
             Self::NoSerialLeft => "This card has used up its entitlement serials: replace it.".to_owned(),
             Self::Card(trouble) => trouble.english(),
+            Self::Holder(trouble) => trouble.sentence(Language::English),
             Self::Listen { address, error } => {
                 format!("{address} cannot be listened on ({error}): check the address, or free the port.")
             }
@@ -447,5 +453,11 @@ impl From<NotACardNumber> for RegionError {
 impl From<CardTrouble> for RegionError {
     fn from(trouble: CardTrouble) -> Self {
         Self::Card(trouble)
+    }
+}
+
+impl From<HolderTrouble> for RegionError {
+    fn from(trouble: HolderTrouble) -> Self {
+        Self::Holder(trouble)
     }
 }

@@ -6,6 +6,7 @@ mod chain;
 mod enrolment;
 mod feed;
 mod kit;
+mod life;
 mod program;
 mod replacement;
 mod verdicts;

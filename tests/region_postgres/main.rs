@@ -11,6 +11,8 @@ mod enrolment;
 mod feed;
 #[path = "../region_exchange/kit.rs"]
 mod kit;
+#[path = "../region_exchange/life.rs"]
+mod life;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../region_exchange/replacement.rs"]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::super::bench::read_entry;
 use super::super::desk::{CardFile, Correction, Corrections};
 use super::super::error::RegionError;
+use super::super::holders::balance::rights;
 use super::super::issue::CardTrouble;
 use super::super::replacement::{Fee, Replacement};
 use super::super::store::EntryListing;
@@ -19,7 +20,6 @@ use super::print::Printer;
 use crate::domain::card::{Operation, Record, SignedRecord};
 use crate::domain::catalogue::{Benefit, Catalogue, Code, Unit};
 use crate::domain::entry::{Body, Entry};
-use crate::domain::purse::left;
 use crate::domain::refusal::{DenialReason, Language};
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{CardNumber, Cents, Season, TerminalId};
@@ -92,7 +92,7 @@ pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError>
 }
 
 /// All digits, as they are printed on the card: the desk needs them.
-fn grouped(card: CardNumber) -> String {
+pub(super) fn grouped(card: CardNumber) -> String {
     let digits = card.digits();
     let groups: Vec<&str> = (0..4).filter_map(|group| digits.get(group * 4..group * 4 + 4)).collect();
     groups.join(" ")
@@ -149,28 +149,7 @@ fn with_card<T>(
     })?
 }
 
-/// What stands on one line of a card's rights.
-struct RightsLine<'a> {
-    benefit: &'a Benefit,
-    granted: u32,
-    opening: u32,
-    consumed: u32,
-    left: u32,
-}
-
-fn rights<'f>(file: &'f CardFile) -> Vec<RightsLine<'f>> {
-    let (Some(newest), Some(catalogue)) = (file.entitlements.last(), &file.catalogue) else { return Vec::new() };
-    let line = |benefit: &'f Benefit| {
-        let consumed = file.consumed(newest.season, benefit.slot);
-        let (granted, opening) = (newest.granted.get(benefit.slot), newest.opening.get(benefit.slot));
-        // Of a benefit that is debited once the rest lapses with the debit.
-        let left = if benefit.once && consumed > 0 { 0 } else { left(granted, opening, consumed) };
-        RightsLine { benefit, granted, opening, consumed, left }
-    };
-    catalogue.benefits.iter().map(line).filter(|line| line.granted > 0 || line.consumed > 0).collect()
-}
-
-const fn operation_code(operation: Operation) -> &'static str {
+pub(super) const fn operation_code(operation: Operation) -> &'static str {
     match operation {
         Operation::Debit => "debit",
         Operation::Reversal => "reversal",
@@ -261,7 +240,7 @@ fn show_card(file: &CardFile, printer: &Printer) -> Result<(), RegionError> {
             Language::French => &line.benefit.label_fr,
             Language::English => &line.benefit.label_en,
         };
-        let (granted, left) = (amount_text(line.benefit, line.granted), amount_text(line.benefit, line.left));
+        let (granted, left) = (amount_text(&line.benefit, line.granted), amount_text(&line.benefit, line.left));
         let french = format!("  {label} : reste {left} sur {granted}");
         let english = format!("  {label}: {left} left of {granted}");
         printer.line(printer.text(&french, &english))?;
@@ -274,7 +253,7 @@ fn show_card(file: &CardFile, printer: &Printer) -> Result<(), RegionError> {
     Ok(())
 }
 
-fn amount_text(benefit: &Benefit, amount: u32) -> String {
+pub(super) fn amount_text(benefit: &Benefit, amount: u32) -> String {
     match benefit.unit {
         Unit::Seat { .. } => amount.to_string(),
         Unit::Cent => format!("{} EUR", Cents::from_u32(amount)),
