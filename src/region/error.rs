@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::config::ConfigError;
 use super::holders::HolderTrouble;
+use super::holders::post::MailTrouble;
 use super::issue::CardTrouble;
 use super::keys::KeyError;
 use super::replacement::REPLACEMENT_FEE_CENTS;
@@ -122,6 +123,8 @@ pub enum RegionError {
     NoSerialLeft,
     /// The card in the reader.
     Card(CardTrouble),
+    /// Mails cannot be sent with these settings.
+    Mail(MailTrouble),
     /// A holder, an order, an operator.
     Holder(HolderTrouble),
     /// The address cannot be listened on.
@@ -158,9 +161,11 @@ impl RegionError {
             Self::NotARegion(_) | Self::NoFile(_) => exit::NO_INPUT,
             Self::AlreadyThere(_) | Self::CannotCreate { .. } => exit::CANNOT_CREATE,
             Self::Io { .. } | Self::Key(KeyError::Io { .. }) => exit::IO,
-            Self::Config { .. } | Self::Tls(_) | Self::OtherRoot(_) | Self::Key(KeyError::Damaged { .. }) => {
-                exit::CONFIG
-            }
+            Self::Config { .. }
+            | Self::Tls(_)
+            | Self::Mail(_)
+            | Self::OtherRoot(_)
+            | Self::Key(KeyError::Damaged { .. }) => exit::CONFIG,
             Self::Store(error) => match error {
                 StoreError::Missing(_) => exit::NO_INPUT,
                 StoreError::Create { .. } => exit::CANNOT_CREATE,
@@ -303,6 +308,7 @@ impl RegionError {
             ),
             Self::NoSerialLeft => "Cette carte a épuisé ses numéros de droits : remplacez-la.".to_owned(),
             Self::Card(trouble) => trouble.french(),
+            Self::Mail(trouble) => format!("Les courriels ne peuvent pas partir ainsi ({trouble}) : corrigez [mail]."),
             Self::Holder(trouble) => trouble.sentence(Language::French),
             Self::Listen { address, error } => {
                 format!("On ne peut pas écouter sur {address} ({error}) : vérifiez l'adresse, ou libérez le port.")
@@ -401,6 +407,7 @@ impl RegionError {
             ),
             Self::NoSerialLeft => "This card has used up its entitlement serials: replace it.".to_owned(),
             Self::Card(trouble) => trouble.english(),
+            Self::Mail(trouble) => format!("Mails cannot be sent like this ({trouble}): correct [mail]."),
             Self::Holder(trouble) => trouble.sentence(Language::English),
             Self::Listen { address, error } => {
                 format!("{address} cannot be listened on ({error}): check the address, or free the port.")

@@ -86,7 +86,13 @@ fn next_catalogue(world: &World) -> Season {
     world.region.publish_catalogue("catalogue", &catalogue, SEASON.next(), EVENING).unwrap().season
 }
 
-fn revalidate(world: &World, list: &str, season: Season, acting: &Acting, now: Timestamp) -> (Tally, Vec<(u64, LineTrouble)>) {
+fn revalidate(
+    world: &World,
+    list: &str,
+    season: Season,
+    acting: &Acting,
+    now: Timestamp,
+) -> (Tally, Vec<(u64, LineTrouble)>) {
     let mut bad = Vec::new();
     let report = |line, trouble| {
         bad.push((line, trouble));
@@ -130,7 +136,10 @@ fn from_the_order_to_the_erasure() {
     let remake = declared.remake.unwrap().unwrap();
     assert_eq!((stage(&world, order, hours(6)), stage(&world, remake, hours(6))), (Stage::Denied, Stage::Validated));
     let (_new_card, new) = make(&world, remake, hours(7)).unwrap();
-    assert_eq!((stage(&world, order, hours(7)), stage(&world, remake, hours(7))), (Stage::Replaced, Stage::Personalised));
+    assert_eq!(
+        (stage(&world, order, hours(7)), stage(&world, remake, hours(7))),
+        (Stage::Replaced, Stage::Personalised)
+    );
     let opening = |slot| world.rights(new).opening.get(slot);
     assert_eq!((opening(CINEMA), opening(BOOKS), opening(SCHOOL_BOOKS)), (2, 0, 500));
     // The bookshop had no line: what it sold is paid, and charged to the new card.
@@ -150,7 +159,11 @@ fn from_the_order_to_the_erasure() {
     // The balance, as the holder sees it.
     let balance = region.balance_with_secret(new, &secret).unwrap().unwrap();
     assert_eq!((balance.card, balance.season, balance.denied), (new, Some(season), None));
-    let moved: Vec<_> = balance.movements.iter().map(|m| (m.benefit.as_ref().unwrap().code.as_str(), m.amount, m.partner.as_str())).collect();
+    let moved: Vec<_> = balance
+        .movements
+        .iter()
+        .map(|m| (m.benefit.as_ref().unwrap().code.as_str(), m.amount, m.partner.as_str()))
+        .collect();
     let partner = "Le Phare (inventé)";
     assert_eq!(moved, [("cinema", 1, partner), ("cinema", 1, partner), ("leisure-books", 150, partner)]);
     assert_eq!(balance.known_until, Some(hours(5)), "the cinema has not exchanged since");
@@ -167,7 +180,10 @@ fn from_the_order_to_the_erasure() {
     assert_eq!(before, (world.verdicts(&cinema)[..2].to_vec(), world.verdicts(&shop), world.rights(new)));
     assert_eq!(region.balance(holder, &desk()).unwrap().movements.len(), 3);
     // And no way to a second grant.
-    assert_eq!(trouble(region.place_order(&somebody("zoé", lycee), &desk(), hours(12))), HolderTrouble::GrantedAlready(SEASON));
+    assert_eq!(
+        trouble(region.place_order(&somebody("zoé", lycee), &desk(), hours(12))),
+        HolderTrouble::GrantedAlready(SEASON)
+    );
     let later = region.place_order(&somebody("Zoé", lycee), &desk(), NEXT_JUNE);
     assert_eq!(trouble(later), HolderTrouble::GrantedAlready(season));
 }
@@ -177,14 +193,22 @@ fn nobody_orders_twice_and_a_refused_order_is_corrected() {
     let world = World::new();
     let (region, lycee) = (&world.region, establishment(&world));
     let order = region.place_order(&somebody("Anaïs", lycee), &desk(), EVENING).unwrap();
-    assert_eq!(trouble(region.place_order(&somebody("ANAÏS", lycee), &desk(), EVENING)), HolderTrouble::OrderedAlready(order));
+    assert_eq!(
+        trouble(region.place_order(&somebody("ANAÏS", lycee), &desk(), EVENING)),
+        HolderTrouble::OrderedAlready(order)
+    );
     let namesake = NewOrder { namesake: true, ..somebody("Anaïs", lycee) };
     assert_ne!(region.place_order(&namesake, &desk(), EVENING).unwrap().holder, order.holder);
     region.refuse_order(order, RefusalReason::WrongProfile, &of(lycee), hours(1)).unwrap();
-    assert_eq!(trouble(make(&world, order, hours(1)).map(|(_, number)| number)), HolderTrouble::NotNow { stage: Stage::Refused, step: pass::region::holders::life::Step::Personalise });
+    assert_eq!(
+        trouble(make(&world, order, hours(1)).map(|(_, number)| number)),
+        HolderTrouble::NotNow { stage: Stage::Refused, step: pass::region::holders::life::Step::Personalise }
+    );
     assert!(mails(&world, order.holder).iter().any(|(_, data)| data.contains("le profil")));
     // The namesake is the one who is known last: the first is known by the order.
-    let listed = region.orders(&OrderFilter { stage: Some(Stage::Refused), limit: 10, ..OrderFilter::default() }, &desk(), EVENING).unwrap();
+    let listed = region
+        .orders(&OrderFilter { stage: Some(Stage::Refused), limit: 10, ..OrderFilter::default() }, &desk(), EVENING)
+        .unwrap();
     assert_eq!(listed.iter().map(|listed| listed.view.order.id).collect::<Vec<_>>(), [order]);
     let other = establishment(&world);
     let first = region.place_order(&somebody("Léo", other), &desk(), EVENING).unwrap();
@@ -288,7 +312,10 @@ fn studies_that_end_are_revalidated_no_more_until_somebody_takes_the_holder_in()
     let granted = world.rights(number).granted;
     assert_eq!((granted.get(CINEMA), granted.as_array()[4]), (5, 40_000));
     // The person is known in the new place, and in the old one no more.
-    assert_eq!(trouble(region.place_order(&somebody("Tom", cfa), &desk(), hours(5))), HolderTrouble::OrderedAlready(order));
+    assert_eq!(
+        trouble(region.place_order(&somebody("Tom", cfa), &desk(), hours(5))),
+        HolderTrouble::OrderedAlready(order)
+    );
     assert_ne!(region.place_order(&somebody("Tom", lycee), &desk(), hours(5)).unwrap().holder, order.holder);
 }
 
@@ -298,7 +325,8 @@ fn a_holder_that_moves_and_a_secret_that_is_lost() {
     let (region, lycee) = (&world.region, establishment(&world));
     let (order, _, number) = made(&world, "Eva", lycee);
     let first = secret(&world, order.holder);
-    let address = Address { street: "2 quai inventé".to_owned(), postcode: "38000".to_owned(), city: "Grenoble".to_owned() };
+    let address =
+        Address { street: "2 quai inventé".to_owned(), postcode: "38000".to_owned(), city: "Grenoble".to_owned() };
     let to = Move { address: Some(address.clone()), mail: Some("eva2@exemple.test".to_owned()), establishment: None };
     region.move_holder(order.holder, &to, &desk(), hours(1)).unwrap();
     let person = region.holder_file(order.holder, &desk(), hours(1)).unwrap().person.unwrap();

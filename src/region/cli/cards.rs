@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::super::bench::read_entry;
 use super::super::desk::{CardFile, Correction, Corrections};
 use super::super::error::RegionError;
+use super::super::holders::OrderId;
 use super::super::holders::balance::rights;
 use super::super::issue::CardTrouble;
 use super::super::replacement::{Fee, Replacement};
@@ -31,12 +32,16 @@ const CARD_POLL: Duration = Duration::from_millis(200);
 
 pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError> {
     match verb {
-        CardVerb::Issue { data, reader, profile, replaces, fee_from, waive_fee, wait } => {
+        CardVerb::Issue { data, reader, order, profile, replaces, fee_from, waive_fee, wait } => {
             let region = data.open()?;
             let wait = Duration::from_secs(u64::from(wait));
+            let order = order.map(|order| OrderId::parse(&order)).transpose()?;
             let Some(old) = replaces else {
                 let profile = code(&profile)?;
-                let number = with_card(&reader, wait, |card| region.issue_card(card, &profile, now()))?;
+                let number = with_card(&reader, wait, |card| match order {
+                    Some(order) => region.issue_ordered(card, order, now()),
+                    None => region.issue_card(card, &profile, now()),
+                })?;
                 return printer.done(
                     &json!({ "card_number": number.digits() }),
                     &format!("Carte {} faite.", grouped(number)),
@@ -44,11 +49,7 @@ pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError>
                 );
             };
             let old = CardNumber::parse(&old)?;
-            let fee = match fee_from {
-                Some(benefit) => Fee::From(benefit),
-                None if waive_fee => Fee::Waived,
-                None => Fee::MostLeft,
-            };
+            let fee = fee(fee_from, waive_fee);
             let made = with_card(&reader, wait, |card| region.replace_card(card, old, &fee, now()))?;
             print_replacement(&made, printer)
         }
@@ -68,6 +69,10 @@ pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError>
                 ),
             )
         }
+        CardVerb::Lost(declare) => super::life::declare(declare, DenialReason::Lost, printer),
+        CardVerb::Stolen(declare) => super::life::declare(declare, DenialReason::Stolen, printer),
+        CardVerb::Broken(declare) => super::life::declare(declare, DenialReason::Broken, printer),
+        CardVerb::Found { data, card } => super::life::found(&data, &card, printer),
         CardVerb::Entitle { data, card, season, grant, opening } => {
             let card = CardNumber::parse(&card)?;
             let read = |texts: &[String]| texts.iter().map(|text| Correction::parse(text)).collect::<Result<_, _>>();
@@ -88,6 +93,15 @@ pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError>
             let file = data.open()?.card_file(CardNumber::parse(&card)?)?;
             if printer.is_json() { printer.line(&card_json(&file).to_string()) } else { show_card(&file, printer) }
         }
+    }
+}
+
+/// What is charged for a card in another's place.
+pub(super) fn fee(from: Option<String>, waived: bool) -> Fee {
+    match from {
+        Some(benefit) => Fee::From(benefit),
+        None if waived => Fee::Waived,
+        None => Fee::MostLeft,
     }
 }
 

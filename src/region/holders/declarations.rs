@@ -195,10 +195,10 @@ impl Region {
             Ok::<_, RegionError>((order, holder, tx.cards_of(id.holder)?.into_iter().next()))
         })?;
         ready(&holder)?;
-        order.stage.after(Step::Personalise).ok_or(HolderTrouble::NotNow {
-            stage: order.stage,
-            step: Step::Personalise,
-        })?;
+        order
+            .stage
+            .after(Step::Personalise)
+            .ok_or(HolderTrouble::NotNow { stage: order.stage, step: Step::Personalise })?;
         if let Some(remake) = &order.remake {
             let fee = match (&remake.fee_from, remake.fee_waived) {
                 (_, true) => Fee::Waived,
@@ -207,7 +207,8 @@ impl Region {
             };
             return self.replace_for(card, id, remake.replaces, &fee, now);
         }
-        let begun = begun.map(|number| self.store().read(|tx| Ok::<_, StoreError>((tx.card(number)?, tx.denial(number)?))));
+        let begun =
+            begun.map(|number| self.store().read(|tx| Ok::<_, StoreError>((tx.card(number)?, tx.denial(number)?))));
         if let Some((Some(row), denial)) = begun.transpose()?
             && row.certificate.is_some()
             && (denial.is_some() || is_blank(card)?)

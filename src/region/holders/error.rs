@@ -141,7 +141,10 @@ impl HolderTrouble {
                 "Une carte a été commencée pour cette commande : reposez-la, ou déclarez-la cassée.".to_owned()
             }
             Self::Erased => "Les données de ce titulaire ont été effacées : il peut commander de nouveau.".to_owned(),
-            Self::Ended => "Les études de ce titulaire sont terminées : rattachez-le d'abord à un établissement (holder move).".to_owned(),
+            Self::Ended => {
+                "Les études de ce titulaire sont terminées : rattachez-le d'abord à un établissement (holder move)."
+                    .to_owned()
+            }
             Self::NotASeason(season) => {
                 format!("On ne revalide que la saison présente et la suivante, pas {season}.")
             }
@@ -169,7 +172,9 @@ impl HolderTrouble {
                 format!("The PASS is for those of 15 to 25: nobody of this year of birth is in {season}.")
             }
             Self::OrderedAlready(order) => {
-                format!("This person has order {order} already: one card is for all of the studies, no other is needed.")
+                format!(
+                    "This person has order {order} already: one card is for all of the studies, no other is needed."
+                )
             }
             Self::GrantedAlready(season) => format!("This holder was granted the benefits of {season} already."),
             Self::NotNow { stage, step } => format!("An order that is \"{stage}\" does not take the step \"{step}\"."),

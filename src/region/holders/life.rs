@@ -245,11 +245,7 @@ mod tests {
             ),
             (
                 Stage::Lapsed,
-                &[
-                    (Step::SeasonEnds, Stage::Lapsed),
-                    (Step::Revalidate, Stage::InUse),
-                    (Step::Declare, Stage::Denied),
-                ],
+                &[(Step::SeasonEnds, Stage::Lapsed), (Step::Revalidate, Stage::InUse), (Step::Declare, Stage::Denied)],
             ),
             (
                 Stage::Denied,

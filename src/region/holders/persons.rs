@@ -67,7 +67,10 @@ fn mail(text: &str) -> Result<String, HolderTrouble> {
         && !text.contains(|c: char| c.is_whitespace() || "<>,;:\"()[]\\".contains(c))
         && text.split_once('@').is_some_and(|(name, domain)| {
             let labels = || domain.split('.');
-            !name.is_empty() && labels().count() >= 2 && labels().all(|label| !label.is_empty()) && !domain.contains('@')
+            !name.is_empty()
+                && labels().count() >= 2
+                && labels().all(|label| !label.is_empty())
+                && !domain.contains('@')
         });
     if good { Ok(text) } else { Err(HolderTrouble::Field("mail")) }
 }
@@ -110,7 +113,15 @@ impl Person {
         let plain = |name: &str| -> String { name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect() };
         let (given, family) = (plain(&self.given_name), plain(&self.family_name));
         let (year, establishment) = (self.birth_year.to_be_bytes(), establishment.get().to_be_bytes());
-        sha256_of([b"PASS-PERSON\0".as_slice(), given.as_bytes(), b"\0", family.as_bytes(), b"\0", &year, &establishment])
+        sha256_of([
+            b"PASS-PERSON\0".as_slice(),
+            given.as_bytes(),
+            b"\0",
+            family.as_bytes(),
+            b"\0",
+            &year,
+            &establishment,
+        ])
     }
 }
 

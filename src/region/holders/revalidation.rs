@@ -151,10 +151,11 @@ impl Columns {
         if record.len() != self.count || record.as_slice().len() > LINE_BYTES_MAX {
             return Err(LineTrouble::Shape);
         }
-        let card = CardNumber::parse(plain(record.get(self.card).unwrap_or_default())).map_err(|error| match error {
-            NotACardNumber::Digits => LineTrouble::Digits,
-            NotACardNumber::CheckDigit => LineTrouble::CheckDigit,
-        })?;
+        let card =
+            CardNumber::parse(plain(record.get(self.card).unwrap_or_default())).map_err(|error| match error {
+                NotACardNumber::Digits => LineTrouble::Digits,
+                NotACardNumber::CheckDigit => LineTrouble::CheckDigit,
+            })?;
         let profile = self.profile.and_then(|column| record.get(column)).map(plain);
         let profile = profile.filter(|profile| !profile.is_empty()).map(Code::new).transpose();
         Ok(Wish { line, card, profile: profile.map_err(|_| LineTrouble::Profile)? })
@@ -177,8 +178,7 @@ impl Region {
     ) -> Result<Tally, RegionError> {
         let unreadable = |error: csv::Error| HolderTrouble::List(error.to_string().replace('\n', " "));
         let (delimiter, list) = delimiter(list)?;
-        let mut reader =
-            csv::ReaderBuilder::new().delimiter(delimiter).quoting(false).flexible(true).from_reader(list);
+        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).quoting(false).flexible(true).from_reader(list);
         let columns = Columns::of(reader.headers().map_err(unreadable)?)?;
         let mut tally = Tally::default();
         let mut wishes = Vec::with_capacity(LINES_AT_ONCE);
@@ -360,12 +360,7 @@ impl Batch<'_> {
     }
 
     /// Whether a wish is fulfilled: of which card and with which profile.
-    fn verdict(
-        &self,
-        wish: &Wish,
-        facts: &Facts,
-        profiles: &BTreeSet<&Code>,
-    ) -> Result<(CardStanding, Code), Outcome> {
+    fn verdict(&self, wish: &Wish, facts: &Facts, profiles: &BTreeSet<&Code>) -> Result<(CardStanding, Code), Outcome> {
         let bad = |trouble| Err(Outcome::Bad(trouble));
         let Some(standing) = facts.standing.clone().filter(|standing| standing.issued_at.is_some()) else {
             return bad(LineTrouble::NoCard);

@@ -237,12 +237,7 @@ impl Tx<'_> {
     }
 
     /// From now on `known.holder` is the reference of this person, where `before` was it, or nobody.
-    pub fn know_person(
-        &self,
-        person: &[u8; 32],
-        known: &KnownPerson,
-        before: Option<HolderReference>,
-    ) -> Stored<()> {
+    pub fn know_person(&self, person: &[u8; 32], known: &KnownPerson, before: Option<HolderReference>) -> Stored<()> {
         let changed = match before {
             Some(before) => self.execute(
                 "UPDATE person_known SET holder = $3, season = $4 WHERE person = $1 AND number = $2 AND holder = $5",
@@ -432,10 +427,7 @@ impl Tx<'_> {
     }
 
     /// The newest entitlement of each of `cards`.
-    pub fn newest_entitlements(
-        &self,
-        cards: &[CardNumber],
-    ) -> Stored<Vec<Option<crate::domain::card::Entitlement>>> {
+    pub fn newest_entitlements(&self, cards: &[CardNumber]) -> Stored<Vec<Option<crate::domain::card::Entitlement>>> {
         let sql = "SELECT body FROM entitlement WHERE card = $1 ORDER BY serial DESC LIMIT 1";
         self.each(sql, cards, super::cards::entitlement)
     }

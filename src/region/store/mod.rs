@@ -32,9 +32,7 @@ pub use chain::{
     Branch, BranchNumber, EntryKey, ExchangeRow, Knowledge, KnownExchange, NewEntry, Pending, Place, StoredEntry,
 };
 pub use feed::{Audience, FeedPoint, FeedRow};
-pub use holders::{
-    CardStanding, EstablishmentRow, HolderRow, KnownPerson, OrderFilter, OrderRow, RemakeRow,
-};
+pub use holders::{CardStanding, EstablishmentRow, HolderRow, KnownPerson, OrderFilter, OrderRow, RemakeRow};
 pub use judgement::{EntryListing, Judged, NewVerdict, UndoneRow};
 pub use mails::{MailCount, MailRow};
 pub use network::{Cause, NewTerminal, PartnerRow, PolicyRow, Standing, TerminalKeys, TerminalRow, standing_code};
