@@ -32,10 +32,11 @@ fn establishment(world: &World) -> EstablishmentId {
     world.region.add_establishment("Lycée inventé", EstablishmentKind::Lycee, "Lyon", EVENING).unwrap()
 }
 
-fn somebody(name: &str, establishment: EstablishmentId) -> NewOrder {
+pub(crate) fn somebody(name: &str, establishment: EstablishmentId) -> NewOrder {
     let address =
         Address { street: "1 rue inventée".to_owned(), postcode: "69002".to_owned(), city: "Lyon".to_owned() };
-    let mail = format!("{}@exemple.test", name.to_lowercase());
+    let ascii: String = name.chars().filter(char::is_ascii).collect();
+    let mail = format!("{}@exemple.test", ascii.to_lowercase());
     let (given_name, family_name) = (name.to_owned(), "Essai".to_owned());
     let person = Person { given_name, family_name, birth_year: 2009, mail, address };
     NewOrder { person, profile: code("lycee"), establishment, namesake: false }

@@ -1,6 +1,7 @@
 //! The region, driven in process with a real store: enrolments, exchanges, forks, the feed, verdicts, replaced cards; then as a program and over TCP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod api;
 mod bureau;
 mod chain;
 mod enrolment;

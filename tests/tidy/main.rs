@@ -77,7 +77,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustls", &["uplink/", "terminal/", "region/"]),
     ("sd_notify", &["terminal/", "region/"]),
     ("lettre", &["region/holders/post.rs"]),
-    ("csv", &["region/"]),
     ("utoipa", &["region/"]),
     ("clap", &["terminal/cli", "card_tool/", "region/"]),
     ("indicatif", &["card_tool/", "terminal/", "region/"]),

@@ -4,7 +4,7 @@
 //! was done before is found done: a list that broke off is given again. A bad line is reported with its number, and hinders no other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::io::{BufRead, Read as _};
 
 use crate::domain::catalogue::{Catalogue, Code};
 use crate::domain::ids::NotACardNumber;
@@ -24,7 +24,7 @@ use crate::region::store::{Audience, CardStanding, HolderRow, MailRow, Tx};
 /// How many lines are done in one transaction.
 pub const LINES_AT_ONCE: usize = 1000;
 /// A line past this is no line of such a list.
-const LINE_BYTES_MAX: usize = 1024;
+const LINE_BYTES_MAX: u64 = 1024;
 
 codes! {
     /// Why a line was not done.
@@ -129,36 +129,65 @@ fn plain(text: &str) -> &str {
 
 /// Where in a line what stands.
 struct Columns {
+    separator: char,
     card: usize,
     profile: Option<usize>,
     count: usize,
 }
 
 impl Columns {
-    fn of(names: &csv::StringRecord) -> Result<Self, HolderTrouble> {
-        let names: Vec<String> =
-            names.iter().map(|name| plain(name.trim_start_matches('\u{feff}')).to_lowercase()).collect();
+    fn of(line: &str) -> Result<Self, HolderTrouble> {
+        let separator = if line.contains(';') { ';' } else { ',' };
+        let names: Vec<String> = line.split(separator).map(|name| plain(name).to_lowercase()).collect();
         if let Some(unknown) = names.iter().find(|name| !["card", "profile"].contains(&name.as_str())) {
             let unknown: String = unknown.chars().take(40).collect();
             return Err(HolderTrouble::List(format!("« {unknown} »: card, profile")));
         }
         let place = |of: &str| names.iter().position(|name| name == of);
         let card = place("card").ok_or_else(|| HolderTrouble::List("card ?".to_owned()))?;
-        Ok(Self { card, profile: place("profile"), count: names.len() })
+        Ok(Self { separator, card, profile: place("profile"), count: names.len() })
     }
 
-    fn wish(&self, line: u64, record: &csv::StringRecord) -> Result<Wish, LineTrouble> {
-        if record.len() != self.count || record.as_slice().len() > LINE_BYTES_MAX {
-            return Err(LineTrouble::Shape);
+    fn wish(&self, number: u64, line: &str) -> Result<Wish, LineTrouble> {
+        let columns: Vec<&str> = line.split(self.separator).map(plain).collect();
+        let card = columns.get(self.card).filter(|_| columns.len() == self.count).ok_or(LineTrouble::Shape)?;
+        let card = CardNumber::parse(card).map_err(|error| match error {
+            NotACardNumber::Digits => LineTrouble::Digits,
+            NotACardNumber::CheckDigit => LineTrouble::CheckDigit,
+        })?;
+        let profile = self.profile.and_then(|column| columns.get(column)).filter(|profile| !profile.is_empty());
+        let profile = profile.map(|profile| Code::new(*profile)).transpose().map_err(|_| LineTrouble::Profile)?;
+        Ok(Wish { line: number, card, profile })
+    }
+}
+
+/// The lines of a list, with their numbers from 1; empty ones are left out.
+struct Lines<R> {
+    list: R,
+    number: u64,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The next line; one that is no text or too long is bad, and takes no more memory than a good one.
+    fn next(&mut self) -> Result<Option<(u64, Result<String, LineTrouble>)>, HolderTrouble> {
+        let cannot = |error: std::io::Error| HolderTrouble::List(error.to_string());
+        loop {
+            let mut line = Vec::new();
+            let read = self.list.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line).map_err(cannot)?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            let whole = line.last() == Some(&b'\n') || (read as u64) < LINE_BYTES_MAX;
+            if !whole {
+                self.list.skip_until(b'\n').map_err(cannot)?;
+            }
+            let line = String::from_utf8(line).ok().filter(|_| whole);
+            match line {
+                Some(line) if line.trim().is_empty() => (),
+                line => return Ok(Some((self.number, line.ok_or(LineTrouble::Shape)))),
+            }
         }
-        let card =
-            CardNumber::parse(plain(record.get(self.card).unwrap_or_default())).map_err(|error| match error {
-                NotACardNumber::Digits => LineTrouble::Digits,
-                NotACardNumber::CheckDigit => LineTrouble::CheckDigit,
-            })?;
-        let profile = self.profile.and_then(|column| record.get(column)).map(plain);
-        let profile = profile.filter(|profile| !profile.is_empty()).map(Code::new).transpose();
-        Ok(Wish { line, card, profile: profile.map_err(|_| LineTrouble::Profile)? })
     }
 }
 
@@ -170,38 +199,26 @@ impl Region {
     /// [`HolderTrouble::NotASeason`], [`RegionError::NoCatalogue`], [`HolderTrouble::List`] when the first line is none; the store's. What was done before is kept.
     pub fn revalidate_list(
         &self,
-        list: impl Read,
+        list: impl BufRead,
         season: Season,
         acting: &Acting,
         now: impl Fn() -> Timestamp,
         mut report: impl FnMut(u64, LineTrouble) -> Result<(), RegionError>,
     ) -> Result<Tally, RegionError> {
-        let unreadable = |error: csv::Error| HolderTrouble::List(error.to_string().replace('\n', " "));
-        let (delimiter, list) = delimiter(list)?;
-        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).quoting(false).flexible(true).from_reader(list);
-        let columns = Columns::of(reader.headers().map_err(unreadable)?)?;
+        let mut lines = Lines { list, number: 0 };
+        let names = lines.next()?.and_then(|(_, names)| names.ok()).unwrap_or_default();
+        let columns = Columns::of(names.trim_start_matches('\u{feff}'))?;
         let mut tally = Tally::default();
         let mut wishes = Vec::with_capacity(LINES_AT_ONCE);
-        let mut record = csv::StringRecord::new();
         loop {
-            let more = match reader.read_record(&mut record) {
-                Ok(more) => more,
-                // A line that is no text is a bad line; the next one may be good.
-                Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
-                    let line = error.position().map_or(0, csv::Position::line);
-                    tally.count(Outcome::Bad(LineTrouble::Shape));
-                    report(line, LineTrouble::Shape)?;
-                    continue;
-                }
-                Err(error) => return Err(unreadable(error).into()),
-            };
-            if more {
-                let line = record.position().map_or(0, csv::Position::line);
-                match columns.wish(line, &record) {
+            let line = lines.next()?;
+            let more = line.is_some();
+            if let Some((number, line)) = line {
+                match line.and_then(|line| columns.wish(number, &line)) {
                     Ok(wish) => wishes.push(wish),
                     Err(trouble) => {
                         tally.count(Outcome::Bad(trouble));
-                        report(line, trouble)?;
+                        report(number, trouble)?;
                     }
                 }
             }
@@ -242,23 +259,6 @@ impl Region {
             Batch { tx, signer: &signer, catalogue: &catalogue, acting, now }.revalidate(wishes)
         })
     }
-}
-
-/// The separator of a list, by its first line; and the list, from its beginning.
-fn delimiter(mut list: impl Read) -> Result<(u8, impl Read), RegionError> {
-    let mut first = Vec::new();
-    let cannot = |error: std::io::Error| HolderTrouble::List(error.to_string());
-    while first.len() < LINE_BYTES_MAX && !first.contains(&b'\n') {
-        let mut chunk = [0; 64];
-        let read = list.read(&mut chunk).map_err(cannot)?;
-        if read == 0 {
-            break;
-        }
-        first.extend_from_slice(chunk.get(..read).unwrap_or_default());
-    }
-    let names = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let delimiter = if names.contains(&b';') { b';' } else { b',' };
-    Ok((delimiter, std::io::Cursor::new(first).chain(list)))
 }
 
 /// Some cards, in one transaction.
@@ -414,12 +414,15 @@ impl Batch<'_> {
 mod tests {
     use super::*;
 
-    fn lines(list: &str) -> Result<Vec<Result<Wish, LineTrouble>>, RegionError> {
-        let (delimiter, list) = delimiter(list.as_bytes())?;
-        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).quoting(false).flexible(true).from_reader(list);
-        let columns = Columns::of(reader.headers().unwrap())?;
-        let wish = |record: csv::StringRecord| columns.wish(record.position().unwrap().line(), &record);
-        Ok(reader.records().map(|record| wish(record.unwrap())).collect())
+    fn lines(list: &str) -> Result<Vec<Result<Wish, LineTrouble>>, HolderTrouble> {
+        let mut lines = Lines { list: list.as_bytes(), number: 0 };
+        let names = lines.next()?.map(|(_, names)| names.unwrap()).unwrap_or_default();
+        let columns = Columns::of(names.trim_start_matches('\u{feff}'))?;
+        let mut read = Vec::new();
+        while let Some((number, line)) = lines.next()? {
+            read.push(line.and_then(|line| columns.wish(number, &line)));
+        }
+        Ok(read)
     }
 
     #[test]
@@ -437,13 +440,16 @@ mod tests {
             ("card\n1234\n".to_owned(), vec![Err(LineTrouble::Digits)]),
             ("card\n9250000000001230\n".to_owned(), vec![Err(LineTrouble::CheckDigit)]),
             (format!("card;profile\n{number};Lycée\n"), vec![Err(LineTrouble::Profile)]),
-            (format!("card;profile\n{number};{}\n", "x".repeat(2000)), vec![Err(LineTrouble::Shape)]),
+            (
+                format!("card;profile\n\n{number};{}\n{number};\n", "x".repeat(2000)),
+                vec![Err(LineTrouble::Shape), wish(4, None)],
+            ),
         ];
         for (list, expected) in table {
             assert_eq!(lines(&list).unwrap(), expected, "{list}");
         }
         for bad in ["", "number\n1\n", "card;name\n1;2\n"] {
-            assert!(matches!(lines(bad), Err(RegionError::Holder(HolderTrouble::List(_)))), "{bad}");
+            assert!(matches!(lines(bad), Err(HolderTrouble::List(_))), "{bad}");
         }
     }
 }
