@@ -176,12 +176,13 @@ pub fn router(region: Arc<Region>, clock: Clock, settings: &ApiSettings) -> Rout
         .route("/v1/exchanges", post(exchange))
         .route("/v1/enrolments", post(enrolment))
         .route("/healthz", get(health))
+        .with_state(service)
+        .merge(desk)
+        // Both for the routes above.
         .fallback(async || problem(StatusCode::NOT_FOUND, "not-found", "There is nothing at this address."))
         .method_not_allowed_fallback(async || {
             problem(StatusCode::METHOD_NOT_ALLOWED, "method", "This address does not take this method.")
         })
-        .with_state(service)
-        .merge(desk)
 }
 
 async fn exchange(State(service): State<Arc<Service>>, request: Request) -> Response {

@@ -1,6 +1,7 @@
 //! What a holder has left, as the region knows it (R8): rights, consumption, where and when; and until when that is known, because a terminal that did not exchange
 //! since may have sold more.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::card::Operation;
@@ -137,10 +138,11 @@ fn balance(tx: &Tx<'_>, holder: HolderReference) -> Result<Balance, RegionError>
         for signed in &file.records {
             let record = &signed.record;
             seen.insert(record.terminal);
-            if !catalogues.contains_key(&record.season) {
-                catalogues.insert(record.season, tx.catalogue(record.season)?);
-            }
-            let catalogue = catalogues.get(&record.season).and_then(Option::as_ref);
+            let catalogue = match catalogues.entry(record.season) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => place.insert(tx.catalogue(record.season)?),
+            };
+            let catalogue = catalogue.as_ref();
             movements.push(Movement {
                 time: record.time,
                 operation: record.operation,

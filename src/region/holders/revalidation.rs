@@ -161,6 +161,9 @@ impl Columns {
     }
 }
 
+/// The number of a line, and what stands there when that can be read.
+type NumberedLine = (u64, Result<String, LineTrouble>);
+
 /// The lines of a list, with their numbers from 1; empty ones are left out.
 struct Lines<R> {
     list: R,
@@ -169,7 +172,7 @@ struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     /// The next line; one that is no text or too long is bad, and takes no more memory than a good one.
-    fn next(&mut self) -> Result<Option<(u64, Result<String, LineTrouble>)>, HolderTrouble> {
+    fn next(&mut self) -> Result<Option<NumberedLine>, HolderTrouble> {
         let cannot = |error: std::io::Error| HolderTrouble::List(error.to_string());
         loop {
             let mut line = Vec::new();
