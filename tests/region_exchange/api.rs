@@ -197,7 +197,7 @@ fn what_is_wrong_is_a_problem_and_a_list_has_pages() {
         (
             "POST",
             "/v1/desk/declarations",
-            Some(json!({"card_number": "9250000000001239", "kind": "lost"})),
+            Some(json!({"card_number": "9250000000001238", "kind": "lost"})),
             404,
             "no-card",
         ),
@@ -221,7 +221,7 @@ fn whoever_asks_too_often_is_told_to_wait() {
     assert_eq!(ask(Some(&other)), 200, "another token has its own");
     // Two that have no token, and the address is let in no more.
     assert_eq!([0; 3].map(|_| ask(None)), [401, 401, 429]);
-    let balance = json!({ "card_number": "9250000000001239", "secret": "0000-0000-0000-0000-0000" });
+    let balance = json!({ "card_number": "9250000000001238", "secret": "0000-0000-0000-0000-0000" });
     assert_eq!(server.ask("POST", "/v1/holder/balance", None, Some(&balance)).0, 429);
 }
 
@@ -352,6 +352,7 @@ fn every_step_is_told_by_mail_once() {
     }
     assert!(taken[0].contains(order) && taken[0].contains("Bonjour zoe,"), "{}", taken[0]);
     assert!(!log.contains("zoe@"), "{log}");
+    assert_eq!(verb(&world, &["mails"])["count"], 2);
     let left: Vec<_> =
         world.region.store().read(|tx| tx.mails_due(pass::domain::Timestamp::new(u32::MAX), 10)).unwrap();
     assert_eq!(left, []);

@@ -83,6 +83,11 @@ pub(super) enum Verb {
         #[command(subcommand)]
         verb: life_args::OperatorVerb,
     },
+    /// Courriels : combien attendent, sont partis, sont en doute / Mails: how many wait, have gone, are in doubt
+    Mails {
+        #[command(flatten)]
+        data: Data,
+    },
     /// Revalide les cartes d'une liste CSV / Revalidates the cards of a CSV list
     Revalidate(life_args::Revalidate),
     /// Clés de la région / Region keys

@@ -301,6 +301,16 @@ pub(super) fn operator(verb: OperatorVerb, printer: &Printer) -> Done {
     }
 }
 
+/// One line a stage. What stays `sending` while nothing is sent belonged to a sender that ended: whether it arrived nobody knows.
+pub(super) fn mails(data: &Data, printer: &Printer) -> Done {
+    let region = data.open()?;
+    region.store().read(|tx| tx.mail_counts())?.iter().try_for_each(|mails| {
+        let (stage, count, oldest) = (mails.stage.code(), mails.count, mails.oldest.to_string());
+        let line = format!("{stage}\t{count}\t{oldest}");
+        printer.done(&json!({ "stage": stage, "count": count, "oldest": oldest }), &line, &line)
+    })
+}
+
 pub(super) fn declare(declare: Declare, reason: DenialReason, printer: &Printer) -> Done {
     let card = CardNumber::parse(&declare.card)?;
     let fee = fee(declare.fee_from, declare.waive_fee);

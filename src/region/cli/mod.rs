@@ -69,6 +69,7 @@ fn verb(verb: Verb, printer: &Printer) -> Result<(), RegionError> {
         Verb::Order { verb } => life::order(verb, printer),
         Verb::Establishment { verb } => life::establishment(verb, printer),
         Verb::Operator { verb } => life::operator(verb, printer),
+        Verb::Mails { data } => life::mails(&data, printer),
         Verb::Revalidate(list) => life::revalidate(&list, printer),
         Verb::Key { verb: KeyVerb::Rotate(rotate) } => {
             let certificate = rotate.data.open()?.rotate_key(rotate.root_key.as_deref(), now())?;
