@@ -42,7 +42,7 @@ fn line_of(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count()
 }
 
-fn parse<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, ConfigError> {
+pub(super) fn parse<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, ConfigError> {
     toml::from_str(text).map_err(|error| ConfigError {
         line: error.span().map(|span| line_of(text, span.start)),
         // A message of several lines would not be a sentence.

@@ -111,6 +111,23 @@ pub struct CardFile {
 }
 
 impl CardFile {
+    /// Everything that is known of `card`; `None` when it was never given a certificate.
+    pub(super) fn read(tx: &Tx<'_>, card: CardNumber) -> Result<Option<Self>, StoreError> {
+        let Some(row) = tx.card(card)?.filter(|row| row.certificate.is_some()) else { return Ok(None) };
+        let entitlements = tx.entitlements(card)?;
+        let catalogue = entitlements.last().map(|newest| tx.catalogue(newest.season)).transpose()?.flatten();
+        Ok(Some(Self {
+            card: row,
+            entitlements,
+            catalogue,
+            records: tx.records(card)?.into_iter().map(|(signed, _)| signed).collect(),
+            denial: tx.denial(card)?,
+            undone: tx.undone(card)?,
+            replaces: tx.replaces(card)?,
+            replaced_by: tx.replacement_of(card)?.map(|replacement| replacement.card),
+        }))
+    }
+
     /// What the card has consumed of `slot` in `season`, as far as the region knows: debits less reversals.
     pub fn consumed(&self, season: Season, slot: Slot) -> u32 {
         use crate::domain::card::Operation;
@@ -331,21 +348,7 @@ impl Region {
     /// # Errors
     /// [`RegionError::NoCard`], the store's.
     pub fn card_file(&self, card: CardNumber) -> Result<CardFile, RegionError> {
-        self.store().read(|tx| {
-            let row = made_card(tx, card)?;
-            let entitlements = tx.entitlements(card)?;
-            let catalogue = entitlements.last().map(|newest| tx.catalogue(newest.season)).transpose()?.flatten();
-            Ok(CardFile {
-                card: row,
-                entitlements,
-                catalogue,
-                records: tx.records(card)?.into_iter().map(|(signed, _)| signed).collect(),
-                denial: tx.denial(card)?,
-                undone: tx.undone(card)?,
-                replaces: tx.replaces(card)?,
-                replaced_by: tx.replacement_of(card)?.map(|replacement| replacement.card),
-            })
-        })
+        self.store().read(|tx| CardFile::read(tx, card)?.ok_or(RegionError::NoCard(card)))
     }
 
     /// The newest catalogue of `season`.
@@ -460,6 +463,16 @@ fn settle_chain(tx: &Tx<'_>, id: TerminalId) -> Result<(), RegionError> {
         tx.set_noted(id, branch.number, branch.fork_sequence)?;
     }
     Ok(())
+}
+
+/// Refuses a profile that the catalogue of `season` does not know.
+pub(super) fn check_profile(tx: &Tx<'_>, profile: &Code, season: Season) -> Result<(), RegionError> {
+    let catalogue = tx.catalogue(season)?.ok_or(RegionError::NoCatalogue(season))?;
+    let known = catalogue.profiles();
+    if known.contains(&profile) {
+        return Ok(());
+    }
+    Err(RegionError::NoProfile { profile: profile.clone(), known: known.into_iter().cloned().collect() })
 }
 
 /// What `profile` is granted by `catalogue`.

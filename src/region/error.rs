@@ -6,6 +6,8 @@ use std::io;
 use std::path::PathBuf;
 
 use super::config::ConfigError;
+use super::holders::HolderTrouble;
+use super::holders::post::MailTrouble;
 use super::issue::CardTrouble;
 use super::keys::KeyError;
 use super::replacement::REPLACEMENT_FEE_CENTS;
@@ -121,6 +123,10 @@ pub enum RegionError {
     NoSerialLeft,
     /// The card in the reader.
     Card(CardTrouble),
+    /// Mails cannot be sent with these settings.
+    Mail(MailTrouble),
+    /// A holder, an order, an operator.
+    Holder(HolderTrouble),
     /// The address cannot be listened on.
     Listen {
         /// Which.
@@ -156,9 +162,11 @@ impl RegionError {
             Self::NotARegion(_) | Self::NoFile(_) => exit::NO_INPUT,
             Self::AlreadyThere(_) | Self::CannotCreate { .. } => exit::CANNOT_CREATE,
             Self::Io { .. } | Self::Key(KeyError::Io { .. }) => exit::IO,
-            Self::Config { .. } | Self::Tls(_) | Self::OtherRoot(_) | Self::Key(KeyError::Damaged { .. }) => {
-                exit::CONFIG
-            }
+            Self::Config { .. }
+            | Self::Tls(_)
+            | Self::Mail(_)
+            | Self::OtherRoot(_)
+            | Self::Key(KeyError::Damaged { .. }) => exit::CONFIG,
             Self::Store(error) => match error {
                 StoreError::Missing(_) => exit::NO_INPUT,
                 StoreError::Create { .. } => exit::CANNOT_CREATE,
@@ -190,6 +198,7 @@ impl RegionError {
             | Self::FeeInSeats(_)
             | Self::FeeNotLeft(_)
             | Self::NoSerialLeft
+            | Self::Holder(_)
             | Self::Message(_) => exit::DATA,
             Self::Card(trouble) => match trouble {
                 CardTrouble::NoReader(_) | CardTrouble::Reader(_) => exit::UNAVAILABLE,
@@ -314,6 +323,8 @@ impl RegionError {
             ),
             Self::NoSerialLeft => "Cette carte a épuisé ses numéros de droits : remplacez-la.".to_owned(),
             Self::Card(trouble) => trouble.french(),
+            Self::Mail(trouble) => format!("Les courriels ne peuvent pas partir ainsi ({trouble}) : corrigez [mail]."),
+            Self::Holder(trouble) => trouble.sentence(Language::French),
             Self::Listen { address, error } => {
                 format!("On ne peut pas écouter sur {address} ({error}) : vérifiez l'adresse, ou libérez le port.")
             }
@@ -423,6 +434,8 @@ impl RegionError {
             ),
             Self::NoSerialLeft => "This card has used up its entitlement serials: replace it.".to_owned(),
             Self::Card(trouble) => trouble.english(),
+            Self::Mail(trouble) => format!("Mails cannot be sent like this ({trouble}): correct [mail]."),
+            Self::Holder(trouble) => trouble.sentence(Language::English),
             Self::Listen { address, error } => {
                 format!("{address} cannot be listened on ({error}): check the address, or free the port.")
             }
@@ -474,5 +487,11 @@ impl From<NotACardNumber> for RegionError {
 impl From<CardTrouble> for RegionError {
     fn from(trouble: CardTrouble) -> Self {
         Self::Card(trouble)
+    }
+}
+
+impl From<HolderTrouble> for RegionError {
+    fn from(trouble: HolderTrouble) -> Self {
+        Self::Holder(trouble)
     }
 }

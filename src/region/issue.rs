@@ -13,7 +13,7 @@ use crate::wire::apdu::{Answer, StatusWord, Transport};
 use crate::wire::card::{Command, SelectAnswer};
 
 use super::Region;
-use super::desk::rights_of_profile;
+use super::desk::{check_profile, rights_of_profile};
 use super::error::RegionError;
 use super::replacement::{Fee, Replacement, beginning, due, grant, made, to_replace};
 use super::rights::entitle;
@@ -114,6 +114,11 @@ fn select(card: &mut dyn Transport) -> Result<SelectAnswer, CardTrouble> {
     }
 }
 
+/// Whether the card at the other end of `card` has nothing yet.
+pub(super) fn is_blank(card: &mut dyn Transport) -> Result<bool, CardTrouble> {
+    Ok(matches!(select(card)?, SelectAnswer::Blank))
+}
+
 fn read_certificate(card: &mut dyn Transport) -> Result<CardCertificate, CardTrouble> {
     let bytes = run(card, &Command::ReadCertificate)?;
     CardCertificate::decode(&bytes).map_err(|_| CardTrouble::Wrong("its certificate"))
@@ -131,21 +136,34 @@ impl Region {
         profile: &Code,
         now: Timestamp,
     ) -> Result<CardNumber, RegionError> {
-        self.check_profile(profile, now)?;
-        let certificate = match select(card)? {
-            SelectAnswer::Blank => {
-                let holder = HolderReference::new(random()?);
-                let number = self.reserve_number(holder, IssueNumber::new(1), profile, now)?;
-                self.certify_card(card, number, now, |tx, signer| {
-                    let season = Season::at(now);
-                    let catalogue = tx.catalogue(season)?.ok_or(RegionError::NoCatalogue(season))?;
-                    entitle(tx, signer, number, &rights_of_profile(&catalogue, profile), now).map(drop)
-                })?
-            }
-            SelectAnswer::Issued(_) => self.unfinished(card)?,
-        };
-        self.finish(card, &certificate, now)?;
+        let season = Season::at(now);
+        self.store().read(|tx| check_profile(tx, profile, season))?;
+        let holder = HolderReference::new(random()?);
+        let certificate = self.make_first(card, holder, profile, now, |tx, signer, number| {
+            let catalogue = tx.catalogue(season)?.ok_or(RegionError::NoCatalogue(season))?;
+            entitle(tx, signer, number, &rights_of_profile(&catalogue, profile), now).map(drop)
+        })?;
+        self.finish(card, &certificate, now, |_| Ok(()))?;
         Ok(certificate.card)
+    }
+
+    /// The certificate of the blank card at the other end of `card`, which becomes the first of `holder` with the rights that `grant` gives it; or of one that
+    /// was pulled out before it had them.
+    pub(super) fn make_first(
+        &self,
+        card: &mut dyn Transport,
+        holder: HolderReference,
+        profile: &Code,
+        now: Timestamp,
+        grant: impl Fn(&Tx<'_>, &Signer, CardNumber) -> Result<(), RegionError>,
+    ) -> Result<CardCertificate, RegionError> {
+        match select(card)? {
+            SelectAnswer::Blank => {
+                let number = self.reserve_number(holder, IssueNumber::new(1), profile, now)?;
+                self.certify_card(card, number, now, |tx, signer| grant(tx, signer, number))
+            }
+            SelectAnswer::Issued(_) => self.unfinished(card),
+        }
     }
 
     /// Makes the blank card at the other end of `card` in the place of `old`, for the same holder and profile, with what is left of the rights
@@ -161,6 +179,18 @@ impl Region {
         old: CardNumber,
         fee: &Fee,
         now: Timestamp,
+    ) -> Result<Replacement, RegionError> {
+        self.replace_card_and(card, old, fee, now, |_, _| Ok(()))
+    }
+
+    /// As [`Region::replace_card`], and `also` in the transaction in which the card has everything.
+    pub(super) fn replace_card_and(
+        &self,
+        card: &mut dyn Transport,
+        old: CardNumber,
+        fee: &Fee,
+        now: Timestamp,
+        also: impl Fn(&Tx<'_>, CardNumber) -> Result<(), RegionError>,
     ) -> Result<Replacement, RegionError> {
         let before = self.store().read(|tx| to_replace(tx, old))?;
         let certificate = match select(card)? {
@@ -181,16 +211,17 @@ impl Region {
                 certificate
             }
         };
-        self.finish(card, &certificate, now)?;
+        self.finish(card, &certificate, now, |tx| also(tx, certificate.card))?;
         self.store().read(|tx| made(tx, certificate.card, old))
     }
 
-    /// Gives a card that has its certificate its first rights, and checks it.
-    fn finish(
+    /// Gives a card that has its certificate its first rights, and checks it; `also` is done in the transaction that says so.
+    pub(super) fn finish(
         &self,
         card: &mut dyn Transport,
         certificate: &CardCertificate,
         now: Timestamp,
+        also: impl Fn(&Tx<'_>) -> Result<(), RegionError>,
     ) -> Result<(), RegionError> {
         let entitlement = self.first_entitlement(certificate.card)?;
         match run(card, &Command::PutEntitlement(entitlement)) {
@@ -203,19 +234,9 @@ impl Region {
         }
         self.store().write(|tx| {
             tx.card_holds(certificate.card, entitlement.serial)?;
-            tx.confirm_card(certificate.card, now)
-        })?;
-        Ok(())
-    }
-
-    fn check_profile(&self, profile: &Code, now: Timestamp) -> Result<(), RegionError> {
-        let season = Season::at(now);
-        let catalogue = self.catalogue(season)?.ok_or(RegionError::NoCatalogue(season))?;
-        let known = catalogue.profiles();
-        if known.contains(&profile) {
-            return Ok(());
-        }
-        Err(RegionError::NoProfile { profile: profile.clone(), known: known.into_iter().cloned().collect() })
+            tx.confirm_card(certificate.card, now)?;
+            also(tx)
+        })
     }
 
     /// Gives a blank card its key, this number and its certificate, once `grant` has given the number its rights.

@@ -3,14 +3,16 @@
 //! From the inside out: [`store`] keeps everything; [`judge`] says what an entry is worth, [`chain`] where it belongs, both without any
 //! input or output; [`intake`], [`mod@bench`], [`feed`], [`rights`], [`certificates`] carry this out within one transaction; [`Region`] answers
 //! messages ([`enrolment`], [`exchange`]), serves the desk ([`desk`], [`orphans`]) and makes cards ([`issue`], and [`replacement`] what one in another's place
-//! begins with). [`server`] puts it on the network, [`cli`] under the fingers of people.
+//! begins with). [`holders`] is the life of a card around that: orders, declarations, revalidation, mails. [`server`] puts it on the network, [`api`] its desk
+//! too, [`cli`] under the fingers of people.
 //!
 //! What always holds: time is an argument, only the program's shell has a clock; every request is one transaction; nothing is acknowledged
 //! before it is committed; no private key but the region key in use is needed while it serves; no card number and no name goes to a log.
 //!
-//! Settlement, holders and orders are elsewhere, and so is everything that a terminal decides.
+//! Settlement is elsewhere, and so is everything that a terminal decides.
 
 pub mod accounts;
+pub mod api;
 pub mod bench;
 pub mod certificates;
 pub mod chain;
@@ -21,6 +23,7 @@ pub mod enrolment;
 pub mod error;
 pub mod exchange;
 pub mod feed;
+pub mod holders;
 pub mod intake;
 pub mod issue;
 pub mod judge;
@@ -30,6 +33,7 @@ pub mod orphans;
 pub mod replacement;
 pub mod rights;
 pub mod server;
+pub mod settings;
 pub mod signing;
 pub mod store;
 mod worker;

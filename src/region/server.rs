@@ -1,13 +1,13 @@
 //! The region on the network: HTTP around [`Region::enrol`] and [`Region::exchange`], and nothing that they do not say themselves.
 //!
 //! `POST /v1/enrolments` and `POST /v1/exchanges` take and give `application/cose`; what is refused is an RFC 9457 problem; `GET /healthz` tells whether
-//! the store answers. The messages are signed, so TLS may end here or at a proxy. Bodies, headers, time and the number of requests
+//! the store answers; the desk has its own routes ([`api`]). The messages are signed, so TLS may end here or at a proxy. Bodies, headers, time and the number of requests
 //! at once are bounded. The store blocks, so it is asked on blocking threads. Logs have terminals and numbers, never cards.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -23,9 +23,12 @@ use tokio::sync::Semaphore;
 
 use super::Judging;
 use super::Region;
+use super::api;
 use super::enrolment::ENROLMENT_BYTES_MAX;
 use super::error::RegionError;
+use super::holders::post::Sender;
 use super::message::Refused;
+use super::settings::{ApiSettings, Settings};
 use super::store::Audience;
 use super::worker::Worker;
 use crate::domain::Timestamp;
@@ -46,7 +49,10 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long requests that are under way are waited for at the end.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// When a client that found no room may come again, in seconds.
-const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+pub(super) const RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
+
+/// How long nobody looks for mails when none was due.
+const MAIL_PAUSE: Duration = Duration::from_secs(2);
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -81,8 +87,10 @@ pub fn serve(
     clock: Clock,
     address: &str,
     tls: Option<&TlsFiles>,
+    settings: &Settings,
     listening: impl FnOnce(&str),
 ) -> Result<(), RegionError> {
+    let mut sender = settings.mail.as_ref().map(Sender::new).transpose().map_err(RegionError::Mail)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RegionError::System)?;
     runtime.block_on(async {
         let tls = match tls {
@@ -96,8 +104,30 @@ pub fn serve(
         end_on_signal(&handle)?;
         let scheme = if tls.is_some() { "https" } else { "http" };
         listening(&format!("{scheme}://{real}"));
-        run(router(region, clock)?, listener, tls, handle).await.map_err(cannot_listen)
+        let region = ready_to_serve(region);
+        if let Some(sender) = sender.take() {
+            tokio::spawn(send_mails(Arc::clone(&region), Arc::clone(&clock), sender));
+        }
+        run(router(region, clock, &settings.api)?, listener, tls, handle).await.map_err(cannot_listen)
     })
+}
+
+/// Sends mails as they fall due. When the program ends, the one that is under way is still sent and settled: the runtime waits for its thread.
+async fn send_mails(region: Arc<Region>, clock: Clock, sender: Sender) {
+    let sender = Arc::new(Mutex::new(sender));
+    loop {
+        let (region, now, sender) = (Arc::clone(&region), clock(), Arc::clone(&sender));
+        let sent = tokio::task::spawn_blocking(move || {
+            sender.lock().unwrap_or_else(PoisonError::into_inner).send_next(&region, now)
+        });
+        match sent.await {
+            Ok(Ok(true)) => continue,
+            Ok(Ok(false)) => (),
+            Ok(Err(error)) => tracing::error!(%error, "the store keeps mails from being sent"),
+            Err(error) => tracing::error!(%error, "a mail could not be dealt with"),
+        }
+        tokio::time::sleep(MAIL_PAUSE).await;
+    }
 }
 
 async fn tls_config(files: &TlsFiles) -> Result<RustlsConfig, RegionError> {
@@ -132,7 +162,7 @@ async fn run(
     tls: Option<RustlsConfig>,
     handle: Handle<SocketAddr>,
 ) -> io::Result<()> {
-    let service = router.into_make_service();
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
     match tls {
         Some(tls) => {
             let mut server = axum_server::from_tcp_rustls(listener, tls)?.handle(handle).http1_only();
@@ -147,17 +177,24 @@ async fn run(
     }
 }
 
-/// The routes. On a store that other programs share accounts are settled beside the exchanges, as long as the router lives.
+/// The region as a server has it: on a store that other programs share, exchanges leave the accounts to the router's own time.
+pub fn ready_to_serve(mut region: Region) -> Arc<Region> {
+    if !region.store().is_embedded() {
+        region.set_judging(Judging::Apart);
+    }
+    Arc::new(region)
+}
+
+/// The routes. Accounts that exchanges leave open are settled beside them, as long as the router lives.
 ///
 /// # Errors
 /// [`RegionError::System`].
-pub fn router(mut region: Region, clock: Clock) -> Result<Router, RegionError> {
-    let shared = !region.store().is_embedded();
-    if shared {
-        region.set_judging(Judging::Apart);
-    }
-    let region = Arc::new(region);
-    let worker = if shared { Some(Worker::start(Arc::clone(&region), Arc::clone(&clock))?) } else { None };
+pub fn router(region: Arc<Region>, clock: Clock, settings: &ApiSettings) -> Result<Router, RegionError> {
+    let worker = match region.judging {
+        Judging::AtOnce => None,
+        Judging::Apart => Some(Worker::start(Arc::clone(&region), Arc::clone(&clock))?),
+    };
+    let desk = api::router(Arc::clone(&region), Arc::clone(&clock), settings);
     let service = Arc::new(Service {
         region,
         worker,
@@ -169,11 +206,13 @@ pub fn router(mut region: Region, clock: Clock) -> Result<Router, RegionError> {
         .route("/v1/exchanges", post(exchange))
         .route("/v1/enrolments", post(enrolment))
         .route("/healthz", get(health))
+        .with_state(service)
+        .merge(desk)
+        // Both for the routes above.
         .fallback(async || problem(StatusCode::NOT_FOUND, "not-found", "There is nothing at this address."))
         .method_not_allowed_fallback(async || {
             problem(StatusCode::METHOD_NOT_ALLOWED, "method", "This address does not take this method.")
-        })
-        .with_state(service);
+        });
     Ok(router)
 }
 
@@ -248,7 +287,7 @@ fn refusal(refused: &Refused) -> Response {
 }
 
 /// A problem of RFC 9457. Its type is a name for programs, its detail one sentence for people.
-fn problem(status: StatusCode, code: &str, sentence: &str) -> Response {
+pub(super) fn problem(status: StatusCode, code: &str, sentence: &str) -> Response {
     let body = serde_json::json!({
         "type": format!("urn:pass:problem:{code}"),
         "title": status.canonical_reason().unwrap_or("Problem"),

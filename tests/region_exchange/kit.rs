@@ -154,6 +154,11 @@ impl Card {
         Self { number: self.number, ..Self::with_memory(self.storage.load(), Protocol::T1) }
     }
 
+    /// It was made, with this number.
+    pub(crate) fn is(&mut self, number: CardNumber) {
+        self.number = Some(number);
+    }
+
     pub(crate) fn number(&self) -> CardNumber {
         self.number.unwrap()
     }

@@ -1,12 +1,14 @@
 //! The region, driven in process with a real store: enrolments, exchanges, forks, the feed, verdicts, replaced cards; then as a program and over TCP.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod api;
 mod bureau;
 mod chain;
 mod enrolment;
 mod feed;
 mod http;
 mod kit;
+mod life;
 mod limits;
 mod program;
 mod replacement;

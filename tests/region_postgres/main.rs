@@ -1,6 +1,8 @@
 //! The stories of `tests/region_exchange`, told once more with the store on PostgreSQL: what holds for one engine holds for the other.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "../region_exchange/api.rs"]
+mod api;
 #[path = "../region_exchange/bureau.rs"]
 mod bureau;
 #[path = "../region_exchange/chain.rs"]
@@ -14,6 +16,8 @@ mod fleet;
 mod http;
 #[path = "../region_exchange/kit.rs"]
 mod kit;
+#[path = "../region_exchange/life.rs"]
+mod life;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../region_exchange/replacement.rs"]

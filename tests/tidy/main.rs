@@ -84,6 +84,8 @@ const CRATES: &[(&str, &[&str])] = &[
     // Whoever starts a program says once which cryptography TLS uses.
     ("rustls", &["uplink/", "terminal/", "region/"]),
     ("sd_notify", &["terminal/", "region/"]),
+    ("lettre", &["region/holders/post.rs"]),
+    ("utoipa", &["region/"]),
     ("clap", &["terminal/cli", "card_tool/", "region/"]),
     ("indicatif", &["card_tool/", "terminal/", "region/"]),
     ("serde", &["uplink/", "virtual_card/", "till/", "card_tool/", "terminal/", "region/"]),

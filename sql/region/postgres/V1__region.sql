@@ -355,6 +355,130 @@ CREATE TABLE feed_item (
     UNIQUE (audience, subject)
 );
 
+-- The life of a holder's cards (R2 to R11). Who a holder is stands in `holder_person` alone: everything else knows the reference, and goes on when that row is erased.
+
+CREATE TABLE establishment (
+    establishment_id BIGINT PRIMARY KEY,
+    name             TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    kind             TEXT    NOT NULL,
+    city             TEXT    NOT NULL CHECK (length(city) BETWEEN 1 AND 100),
+    added_at         BIGINT NOT NULL
+);
+
+CREATE TABLE holder (
+    holder           BYTEA   PRIMARY KEY CHECK (length(holder) = 16),
+    establishment_id BIGINT NOT NULL REFERENCES establishment,
+    profile          TEXT    NOT NULL,
+    added_at         BIGINT NOT NULL,
+    -- When the studies ended: nothing is revalidated any more.
+    ended_at         BIGINT,
+    erased_at        BIGINT
+);
+
+-- Personal data, nowhere else in this store. Of the birth the year is enough.
+CREATE TABLE holder_person (
+    holder      BYTEA   PRIMARY KEY CHECK (length(holder) = 16),
+    given_name  TEXT    NOT NULL,
+    family_name TEXT    NOT NULL,
+    birth_year  BIGINT NOT NULL,
+    mail        TEXT    NOT NULL,
+    street      TEXT    NOT NULL,
+    postcode    TEXT    NOT NULL,
+    city        TEXT    NOT NULL,
+    -- SHA-256 of the secret with which the holder looks the balance up.
+    secret_hash BYTEA   NOT NULL CHECK (length(secret_hash) = 32)
+);
+
+-- Which person has which reference, by a SHA-256 of name, year of birth and establishment: nobody orders twice. Of an erased holder it stays until
+-- the season is over, so that an erasure is no way to a second grant.
+CREATE TABLE person_known (
+    person BYTEA   NOT NULL CHECK (length(person) = 32),
+    -- 1, 2...: people of one name and year in one establishment.
+    number BIGINT NOT NULL,
+    holder BYTEA   NOT NULL CHECK (length(holder) = 16),
+    season BIGINT NOT NULL,
+    PRIMARY KEY (person, number)
+);
+
+-- One row for each card that a holder ordered, or that is to be made in the place of another.
+CREATE TABLE card_order (
+    holder     BYTEA   NOT NULL REFERENCES holder,
+    -- 1, 2, 3... within the holder.
+    number     BIGINT NOT NULL,
+    season     BIGINT NOT NULL,
+    stage      TEXT    NOT NULL CHECK (stage IN ('ordered', 'refused', 'validated', 'withdrawn', 'personalised', 'sent', 'denied', 'replaced')),
+    -- Why it was refused: a code, no free text.
+    reason     TEXT,
+    ordered_at BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    -- The card in whose place this one is to be, and what pays the fee: a benefit's code, NULL for the one with the most left.
+    replaces   BIGINT,
+    fee_from   TEXT,
+    fee_waived BIGINT NOT NULL CHECK (fee_waived IN (0, 1)),
+    -- The card, once it was made.
+    card       BIGINT,
+    PRIMARY KEY (holder, number)
+);
+CREATE INDEX card_order_by_stage ON card_order (stage, holder, number);
+
+-- Every step of an order, and who did it: 'desk', or an operator's id.
+CREATE TABLE order_step (
+    holder  BYTEA   NOT NULL,
+    number  BIGINT NOT NULL,
+    step    BIGINT NOT NULL,
+    stage   TEXT    NOT NULL,
+    at      BIGINT NOT NULL,
+    done_by TEXT    NOT NULL,
+    PRIMARY KEY (holder, number, step),
+    FOREIGN KEY (holder, number) REFERENCES card_order
+);
+
+-- A holder is granted the benefits of a season once (R3): this key says so.
+CREATE TABLE season_grant (
+    holder   BYTEA   NOT NULL CHECK (length(holder) = 16),
+    season   BIGINT NOT NULL,
+    card     BIGINT NOT NULL,
+    given_at BIGINT NOT NULL,
+    PRIMARY KEY (holder, season)
+);
+
+-- What was declared of a card: 'lost', 'stolen', 'broken', 'found'.
+CREATE TABLE declaration (
+    card        BIGINT NOT NULL REFERENCES card,
+    number      BIGINT NOT NULL,
+    kind        TEXT    NOT NULL CHECK (kind IN ('lost', 'stolen', 'broken', 'found')),
+    declared_at BIGINT NOT NULL,
+    PRIMARY KEY (card, number)
+);
+
+-- Mails (R7), queued with the step that they tell of. Its address is read when it goes. One that is 'sending' was given to a sender, and is never given to
+-- another: whether it arrived is known to that one alone.
+CREATE TABLE mail (
+    holder    BYTEA   NOT NULL CHECK (length(holder) = 16),
+    mail_id   BYTEA   NOT NULL CHECK (length(mail_id) = 16),
+    template  TEXT    NOT NULL,
+    -- What the text needs, as JSON; emptied when the mail has gone.
+    data      TEXT    NOT NULL,
+    stage     TEXT    NOT NULL CHECK (stage IN ('queued', 'sending', 'sent', 'refused', 'given-up')),
+    queued_at BIGINT NOT NULL,
+    due_at    BIGINT NOT NULL,
+    tries     BIGINT NOT NULL,
+    PRIMARY KEY (holder, mail_id)
+);
+CREATE INDEX mail_by_due ON mail (stage, due_at);
+
+-- Who may use the desk's API. Of a token only the SHA-256 is kept.
+CREATE TABLE operator (
+    token_hash       BYTEA   PRIMARY KEY CHECK (length(token_hash) = 32),
+    name             TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    role             TEXT    NOT NULL CHECK (role IN ('establishment', 'desk', 'partner-desk', 'auditor')),
+    -- Of which establishment, for that role alone.
+    establishment_id BIGINT REFERENCES establishment,
+    added_at         BIGINT NOT NULL,
+    revoked_at       BIGINT,
+    CHECK ((role = 'establishment') = (establishment_id IS NOT NULL))
+);
+
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0]; END $$;
 CREATE TRIGGER region_key_is_kept BEFORE DELETE ON region_key FOR EACH ROW EXECUTE FUNCTION refuse_change('region keys are kept');
 CREATE TRIGGER entry_is_kept BEFORE DELETE ON entry FOR EACH ROW EXECUTE FUNCTION refuse_change('entries are kept');
@@ -375,3 +499,5 @@ CREATE TRIGGER carried_is_kept BEFORE DELETE ON carried FOR EACH ROW EXECUTE FUN
 CREATE TRIGGER carried_is_final BEFORE UPDATE ON carried FOR EACH ROW EXECUTE FUNCTION refuse_change('a changed charge is a new entitlement');
 CREATE TRIGGER restored_is_kept BEFORE DELETE ON restored FOR EACH ROW EXECUTE FUNCTION refuse_change('a restoration is kept');
 CREATE TRIGGER restored_is_final BEFORE UPDATE ON restored FOR EACH ROW EXECUTE FUNCTION refuse_change('a restoration does not change');
+CREATE TRIGGER season_grant_is_kept BEFORE DELETE ON season_grant FOR EACH ROW EXECUTE FUNCTION refuse_change('grants are kept');
+CREATE TRIGGER season_grant_is_final BEFORE UPDATE ON season_grant FOR EACH ROW EXECUTE FUNCTION refuse_change('a season is granted once');

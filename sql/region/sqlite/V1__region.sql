@@ -351,6 +351,130 @@ CREATE TABLE feed_item (
     UNIQUE (audience, subject)
 ) STRICT;
 
+-- The life of a holder's cards (R2 to R11). Who a holder is stands in `holder_person` alone: everything else knows the reference, and goes on when that row is erased.
+
+CREATE TABLE establishment (
+    establishment_id INTEGER PRIMARY KEY,
+    name             TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    kind             TEXT    NOT NULL,
+    city             TEXT    NOT NULL CHECK (length(city) BETWEEN 1 AND 100),
+    added_at         INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE holder (
+    holder           BLOB    PRIMARY KEY CHECK (length(holder) = 16),
+    establishment_id INTEGER NOT NULL REFERENCES establishment,
+    profile          TEXT    NOT NULL,
+    added_at         INTEGER NOT NULL,
+    -- When the studies ended: nothing is revalidated any more.
+    ended_at         INTEGER,
+    erased_at        INTEGER
+) STRICT;
+
+-- Personal data, nowhere else in this store. Of the birth the year is enough.
+CREATE TABLE holder_person (
+    holder      BLOB    PRIMARY KEY CHECK (length(holder) = 16),
+    given_name  TEXT    NOT NULL,
+    family_name TEXT    NOT NULL,
+    birth_year  INTEGER NOT NULL,
+    mail        TEXT    NOT NULL,
+    street      TEXT    NOT NULL,
+    postcode    TEXT    NOT NULL,
+    city        TEXT    NOT NULL,
+    -- SHA-256 of the secret with which the holder looks the balance up.
+    secret_hash BLOB    NOT NULL CHECK (length(secret_hash) = 32)
+) STRICT;
+
+-- Which person has which reference, by a SHA-256 of name, year of birth and establishment: nobody orders twice. Of an erased holder it stays until
+-- the season is over, so that an erasure is no way to a second grant.
+CREATE TABLE person_known (
+    person BLOB    NOT NULL CHECK (length(person) = 32),
+    -- 1, 2...: people of one name and year in one establishment.
+    number INTEGER NOT NULL,
+    holder BLOB    NOT NULL CHECK (length(holder) = 16),
+    season INTEGER NOT NULL,
+    PRIMARY KEY (person, number)
+) STRICT;
+
+-- One row for each card that a holder ordered, or that is to be made in the place of another.
+CREATE TABLE card_order (
+    holder     BLOB    NOT NULL REFERENCES holder,
+    -- 1, 2, 3... within the holder.
+    number     INTEGER NOT NULL,
+    season     INTEGER NOT NULL,
+    stage      TEXT    NOT NULL CHECK (stage IN ('ordered', 'refused', 'validated', 'withdrawn', 'personalised', 'sent', 'denied', 'replaced')),
+    -- Why it was refused: a code, no free text.
+    reason     TEXT,
+    ordered_at INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    -- The card in whose place this one is to be, and what pays the fee: a benefit's code, NULL for the one with the most left.
+    replaces   INTEGER,
+    fee_from   TEXT,
+    fee_waived INTEGER NOT NULL CHECK (fee_waived IN (0, 1)),
+    -- The card, once it was made.
+    card       INTEGER,
+    PRIMARY KEY (holder, number)
+) STRICT;
+CREATE INDEX card_order_by_stage ON card_order (stage, holder, number);
+
+-- Every step of an order, and who did it: 'desk', or an operator's id.
+CREATE TABLE order_step (
+    holder  BLOB    NOT NULL,
+    number  INTEGER NOT NULL,
+    step    INTEGER NOT NULL,
+    stage   TEXT    NOT NULL,
+    at      INTEGER NOT NULL,
+    done_by TEXT    NOT NULL,
+    PRIMARY KEY (holder, number, step),
+    FOREIGN KEY (holder, number) REFERENCES card_order
+) STRICT;
+
+-- A holder is granted the benefits of a season once (R3): this key says so.
+CREATE TABLE season_grant (
+    holder   BLOB    NOT NULL CHECK (length(holder) = 16),
+    season   INTEGER NOT NULL,
+    card     INTEGER NOT NULL,
+    given_at INTEGER NOT NULL,
+    PRIMARY KEY (holder, season)
+) STRICT;
+
+-- What was declared of a card: 'lost', 'stolen', 'broken', 'found'.
+CREATE TABLE declaration (
+    card        INTEGER NOT NULL REFERENCES card,
+    number      INTEGER NOT NULL,
+    kind        TEXT    NOT NULL CHECK (kind IN ('lost', 'stolen', 'broken', 'found')),
+    declared_at INTEGER NOT NULL,
+    PRIMARY KEY (card, number)
+) STRICT;
+
+-- Mails (R7), queued with the step that they tell of. Its address is read when it goes. One that is 'sending' was given to a sender, and is never given to
+-- another: whether it arrived is known to that one alone.
+CREATE TABLE mail (
+    holder    BLOB    NOT NULL CHECK (length(holder) = 16),
+    mail_id   BLOB    NOT NULL CHECK (length(mail_id) = 16),
+    template  TEXT    NOT NULL,
+    -- What the text needs, as JSON; emptied when the mail has gone.
+    data      TEXT    NOT NULL,
+    stage     TEXT    NOT NULL CHECK (stage IN ('queued', 'sending', 'sent', 'refused', 'given-up')),
+    queued_at INTEGER NOT NULL,
+    due_at    INTEGER NOT NULL,
+    tries     INTEGER NOT NULL,
+    PRIMARY KEY (holder, mail_id)
+) STRICT;
+CREATE INDEX mail_by_due ON mail (stage, due_at);
+
+-- Who may use the desk's API. Of a token only the SHA-256 is kept.
+CREATE TABLE operator (
+    token_hash       BLOB    PRIMARY KEY CHECK (length(token_hash) = 32),
+    name             TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    role             TEXT    NOT NULL CHECK (role IN ('establishment', 'desk', 'partner-desk', 'auditor')),
+    -- Of which establishment, for that role alone.
+    establishment_id INTEGER REFERENCES establishment,
+    added_at         INTEGER NOT NULL,
+    revoked_at       INTEGER,
+    CHECK ((role = 'establishment') = (establishment_id IS NOT NULL))
+) STRICT;
+
 CREATE TRIGGER region_key_is_kept BEFORE DELETE ON region_key BEGIN SELECT RAISE(ABORT, 'region keys are kept'); END;
 CREATE TRIGGER entry_is_kept BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entries are kept'); END;
 CREATE TRIGGER entry_is_final BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries do not change'); END;
@@ -370,5 +494,7 @@ CREATE TRIGGER carried_is_kept BEFORE DELETE ON carried BEGIN SELECT RAISE(ABORT
 CREATE TRIGGER carried_is_final BEFORE UPDATE ON carried BEGIN SELECT RAISE(ABORT, 'a changed charge is a new entitlement'); END;
 CREATE TRIGGER restored_is_kept BEFORE DELETE ON restored BEGIN SELECT RAISE(ABORT, 'a restoration is kept'); END;
 CREATE TRIGGER restored_is_final BEFORE UPDATE ON restored BEGIN SELECT RAISE(ABORT, 'a restoration does not change'); END;
+CREATE TRIGGER season_grant_is_kept BEFORE DELETE ON season_grant BEGIN SELECT RAISE(ABORT, 'grants are kept'); END;
+CREATE TRIGGER season_grant_is_final BEFORE UPDATE ON season_grant BEGIN SELECT RAISE(ABORT, 'a season is granted once'); END;
 
 PRAGMA user_version = 1;

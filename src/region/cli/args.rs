@@ -8,6 +8,7 @@ use super::super::desk::CODE_HOURS;
 use super::super::error::RegionError;
 use super::super::store::Location;
 use super::super::{Region, embedded};
+use super::life_args;
 use crate::domain::refusal::{DenialReason, Language};
 
 /// La région PASS : échanges avec les terminaux, guichet, cartes / The region of the PASS: exchanges, desk, cards
@@ -62,6 +63,33 @@ pub(super) enum Verb {
         #[command(subcommand)]
         verb: CardVerb,
     },
+    /// Titulaires / Holders
+    Holder {
+        #[command(subcommand)]
+        verb: life_args::HolderVerb,
+    },
+    /// Commandes de cartes / Orders of cards
+    Order {
+        #[command(subcommand)]
+        verb: life_args::OrderVerb,
+    },
+    /// Établissements / Establishments
+    Establishment {
+        #[command(subcommand)]
+        verb: life_args::EstablishmentVerb,
+    },
+    /// Opérateurs de l'API du guichet / Operators of the desk's API
+    Operator {
+        #[command(subcommand)]
+        verb: life_args::OperatorVerb,
+    },
+    /// Courriels : combien attendent, sont partis, sont en doute / Mails: how many wait, have gone, are in doubt
+    Mails {
+        #[command(flatten)]
+        data: Data,
+    },
+    /// Revalide les cartes d'une liste CSV / Revalidates the cards of a CSV list
+    Revalidate(life_args::Revalidate),
     /// Clés de la région / Region keys
     Key {
         #[command(subcommand)]
@@ -131,8 +159,11 @@ pub(super) struct Serve {
     #[command(flatten)]
     pub(super) data: Data,
     /// Adresse et port ; port 0 : un port libre / Address and port; port 0: a free one
-    #[arg(long, value_name = "ADDR:PORT")]
-    pub(super) listen: String,
+    #[arg(long, value_name = "ADDR:PORT", required_unless_present = "config")]
+    pub(super) listen: Option<String>,
+    /// Réglages : API du guichet, courriels / Settings: the desk's API, mails
+    #[arg(long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
     /// Certificat TLS et sa chaîne, PEM / TLS certificate and its chain, PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(super) tls_cert: Option<PathBuf>,
@@ -214,6 +245,9 @@ pub(super) enum CardVerb {
         /// Nom du lecteur, comme PC/SC le donne / Name of the reader, as PC/SC gives it
         #[arg(long, value_name = "NAME")]
         reader: String,
+        /// Commande pour laquelle la carte est faite / Order that the card is made for
+        #[arg(long, value_name = "ORDER", conflicts_with_all = ["profile", "replaces"])]
+        order: Option<String>,
         /// Profil du titulaire / Profile of the holder
         #[arg(long, default_value = "lycee", conflicts_with = "replaces")]
         profile: String,
@@ -239,6 +273,19 @@ pub(super) enum CardVerb {
         /// Motif / Reason
         #[arg(long, value_enum)]
         reason: Reason,
+    },
+    /// Déclare une carte perdue / Declares a card lost
+    Lost(life_args::Declare),
+    /// Déclare une carte volée / Declares a card stolen
+    Stolen(life_args::Declare),
+    /// Déclare une carte cassée / Declares a card broken
+    Broken(life_args::Declare),
+    /// Déclare une carte retrouvée / Declares a card found
+    Found {
+        #[command(flatten)]
+        data: Data,
+        /// Numéro de la carte / Number of the card
+        card: String,
     },
     /// Donne de nouveaux droits : revalidation, correction / Gives new rights: revalidation, correction
     Entitle {

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::super::bench::read_entry;
 use super::super::desk::{CardFile, Correction, Corrections};
 use super::super::error::RegionError;
+use super::super::holders::OrderId;
+use super::super::holders::balance::rights;
 use super::super::issue::CardTrouble;
 use super::super::orphans::Orphan;
 use super::super::replacement::{Fee, Replacement};
@@ -20,7 +22,6 @@ use super::print::Printer;
 use crate::domain::card::{Operation, Record, SignedRecord};
 use crate::domain::catalogue::{Benefit, Catalogue, Code, Unit};
 use crate::domain::entry::{Body, Entry};
-use crate::domain::purse::left;
 use crate::domain::refusal::{DenialReason, Language};
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{CardNumber, Cents, Season, TerminalId};
@@ -32,12 +33,16 @@ const CARD_POLL: Duration = Duration::from_millis(200);
 
 pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError> {
     match verb {
-        CardVerb::Issue { data, reader, profile, replaces, fee_from, waive_fee, wait } => {
+        CardVerb::Issue { data, reader, order, profile, replaces, fee_from, waive_fee, wait } => {
             let region = data.open()?;
             let wait = Duration::from_secs(u64::from(wait));
+            let order = order.map(|order| OrderId::parse(&order)).transpose()?;
             let Some(old) = replaces else {
                 let profile = code(&profile)?;
-                let number = with_card(&reader, wait, |card| region.issue_card(card, &profile, now()))?;
+                let number = with_card(&reader, wait, |card| match order {
+                    Some(order) => region.issue_ordered(card, order, now()),
+                    None => region.issue_card(card, &profile, now()),
+                })?;
                 return printer.done(
                     &json!({ "card_number": number.digits() }),
                     &format!("Carte {} faite.", grouped(number)),
@@ -45,11 +50,7 @@ pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError>
                 );
             };
             let old = CardNumber::parse(&old)?;
-            let fee = match fee_from {
-                Some(benefit) => Fee::From(benefit),
-                None if waive_fee => Fee::Waived,
-                None => Fee::MostLeft,
-            };
+            let fee = fee(fee_from, waive_fee);
             let made = with_card(&reader, wait, |card| region.replace_card(card, old, &fee, now()))?;
             print_replacement(&made, printer)
         }
@@ -69,6 +70,10 @@ pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError>
                 ),
             )
         }
+        CardVerb::Lost(declare) => super::life::declare(declare, DenialReason::Lost, printer),
+        CardVerb::Stolen(declare) => super::life::declare(declare, DenialReason::Stolen, printer),
+        CardVerb::Broken(declare) => super::life::declare(declare, DenialReason::Broken, printer),
+        CardVerb::Found { data, card } => super::life::found(&data, &card, printer),
         CardVerb::Entitle { data, card, season, grant, opening } => {
             let card = CardNumber::parse(&card)?;
             let read = |texts: &[String]| texts.iter().map(|text| Correction::parse(text)).collect::<Result<_, _>>();
@@ -92,8 +97,17 @@ pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError>
     }
 }
 
+/// What is charged for a card in another's place.
+pub(super) fn fee(from: Option<String>, waived: bool) -> Fee {
+    match from {
+        Some(benefit) => Fee::From(benefit),
+        None if waived => Fee::Waived,
+        None => Fee::MostLeft,
+    }
+}
+
 /// All digits, as they are printed on the card: the desk needs them.
-fn grouped(card: CardNumber) -> String {
+pub(super) fn grouped(card: CardNumber) -> String {
     let digits = card.digits();
     let groups: Vec<&str> = (0..4).filter_map(|group| digits.get(group * 4..group * 4 + 4)).collect();
     groups.join(" ")
@@ -150,28 +164,7 @@ fn with_card<T>(
     })?
 }
 
-/// What stands on one line of a card's rights.
-struct RightsLine<'a> {
-    benefit: &'a Benefit,
-    granted: u32,
-    opening: u32,
-    consumed: u32,
-    left: u32,
-}
-
-fn rights<'f>(file: &'f CardFile) -> Vec<RightsLine<'f>> {
-    let (Some(newest), Some(catalogue)) = (file.entitlements.last(), &file.catalogue) else { return Vec::new() };
-    let line = |benefit: &'f Benefit| {
-        let consumed = file.consumed(newest.season, benefit.slot);
-        let (granted, opening) = (newest.granted.get(benefit.slot), newest.opening.get(benefit.slot));
-        // Of a benefit that is debited once the rest lapses with the debit.
-        let left = if benefit.once && consumed > 0 { 0 } else { left(granted, opening, consumed) };
-        RightsLine { benefit, granted, opening, consumed, left }
-    };
-    catalogue.benefits.iter().map(line).filter(|line| line.granted > 0 || line.consumed > 0).collect()
-}
-
-const fn operation_code(operation: Operation) -> &'static str {
+pub(super) const fn operation_code(operation: Operation) -> &'static str {
     match operation {
         Operation::Debit => "debit",
         Operation::Reversal => "reversal",
@@ -262,7 +255,7 @@ fn show_card(file: &CardFile, printer: &Printer) -> Result<(), RegionError> {
             Language::French => &line.benefit.label_fr,
             Language::English => &line.benefit.label_en,
         };
-        let (granted, left) = (amount_text(line.benefit, line.granted), amount_text(line.benefit, line.left));
+        let (granted, left) = (amount_text(&line.benefit, line.granted), amount_text(&line.benefit, line.left));
         let french = format!("  {label} : reste {left} sur {granted}");
         let english = format!("  {label}: {left} left of {granted}");
         printer.line(printer.text(&french, &english))?;
@@ -275,7 +268,7 @@ fn show_card(file: &CardFile, printer: &Printer) -> Result<(), RegionError> {
     Ok(())
 }
 
-fn amount_text(benefit: &Benefit, amount: u32) -> String {
+pub(super) fn amount_text(benefit: &Benefit, amount: u32) -> String {
     match benefit.unit {
         Unit::Seat { .. } => amount.to_string(),
         Unit::Cent => format!("{} EUR", Cents::from_u32(amount)),

@@ -6,6 +6,8 @@
 
 mod args;
 mod cards;
+mod life;
+mod life_args;
 mod network;
 mod print;
 mod safekeeping;
@@ -22,6 +24,7 @@ use clap::Parser as _;
 use super::config::{CatalogueFile, SHIPPED_CATALOGUE};
 use super::error::RegionError;
 use super::server::{TlsFiles, serve};
+use super::settings::Settings;
 use super::{Refused, Region};
 use crate::domain::{Season, Timestamp};
 use crate::whole_file::{self, PUBLIC};
@@ -65,6 +68,12 @@ fn verb(verb: Verb, printer: &Printer) -> Result<(), RegionError> {
         Verb::Partner { verb } => network::partner(verb, printer),
         Verb::Terminal { verb } => network::terminal(verb, printer),
         Verb::Card { verb } => cards::card(verb, printer),
+        Verb::Holder { verb } => life::holder(verb, printer),
+        Verb::Order { verb } => life::order(verb, printer),
+        Verb::Establishment { verb } => life::establishment(verb, printer),
+        Verb::Operator { verb } => life::operator(verb, printer),
+        Verb::Mails { data } => life::mails(&data, printer),
+        Verb::Revalidate(list) => life::revalidate(&list, printer),
         Verb::Key { verb: KeyVerb::Rotate(rotate) } => {
             let certificate = rotate.data.open()?.rotate_key(rotate.root_key.as_deref(), now())?;
             let serial = certificate.serial;
@@ -142,10 +151,14 @@ fn run_server(arguments: &Serve, printer: &Printer) -> Result<(), RegionError> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .try_init();
-    let tls = match (&arguments.tls_cert, &arguments.tls_key) {
-        (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.clone(), key: key.clone() }),
-        _ => None,
-    };
+    let settings = arguments.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+    let given = arguments.tls_cert.clone().zip(arguments.tls_key.clone()).or_else(|| settings.tls.clone());
+    let tls = given.map(|(certificate, key)| TlsFiles { certificate, key });
+    let listen = arguments.listen.as_ref().or(settings.listen.as_ref());
+    let listen = listen.ok_or_else(|| RegionError::Config {
+        file: arguments.config.as_deref().unwrap_or(Path::new("")).display().to_string(),
+        error: super::config::ConfigError { line: None, what: "[server] listen is missing".to_owned() },
+    })?;
     let region = arguments.data.open()?;
     let listening = |address: &str| {
         let sentence = printer.text("La région écoute sur", "The region listens on");
@@ -155,7 +168,7 @@ fn run_server(arguments: &Serve, printer: &Printer) -> Result<(), RegionError> {
         // Without systemd there is nobody to tell.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     };
-    serve(region, Arc::new(now), &arguments.listen, tls.as_ref(), listening)
+    serve(region, Arc::new(now), listen, tls.as_ref(), &settings, listening)
 }
 
 fn publish_catalogue(publish: &Publish, printer: &Printer) -> Result<(), RegionError> {

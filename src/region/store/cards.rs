@@ -57,6 +57,18 @@ const RECORDS: Table = Table {
     conflict: "ON CONFLICT DO NOTHING",
 };
 
+const ENTITLEMENTS: Table = Table {
+    name: "entitlement",
+    columns: &[
+        ("card", Kind::Integer),
+        ("serial", Kind::Integer),
+        ("season", Kind::Integer),
+        ("body", Kind::Blob),
+        ("made_at", Kind::Integer),
+    ],
+    conflict: "",
+};
+
 const ENTRIES_ABOUT: Table = Table {
     name: "card_entry",
     columns: &[
@@ -144,6 +156,15 @@ impl Tx<'_> {
             &values![entitlement.card, entitlement.serial, entitlement.season, entitlement.encode(), now],
         )?;
         Ok(())
+    }
+
+    /// Keeps many entitlements.
+    pub fn add_entitlements(&self, entitlements: &[Entitlement], now: Timestamp) -> Stored<()> {
+        let rows = entitlements.iter().map(|entitlement| {
+            let Entitlement { card, serial, season, .. } = *entitlement;
+            values![card, serial, season, entitlement.encode(), now].to_vec()
+        });
+        self.insert(&ENTITLEMENTS, rows.collect())
     }
 
     /// Every entitlement of `card`, the newest last.
@@ -294,7 +315,7 @@ impl Tx<'_> {
     }
 }
 
-fn entitlement(row: &Row) -> Stored<Entitlement> {
+pub(super) fn entitlement(row: &Row) -> Stored<Entitlement> {
     Entitlement::decode(&row.get::<Vec<u8>>(0)?).map_err(|_| StoreError::Inconsistent("an entitlement"))
 }
 

@@ -12,8 +12,11 @@ mod cards;
 mod chain;
 mod engine;
 mod feed;
+mod holders;
 mod judgement;
+mod mails;
 mod network;
+mod operators;
 mod postgres;
 mod replacement;
 mod rows;
@@ -31,8 +34,11 @@ pub use chain::{
     Branch, BranchNumber, EntryKey, ExchangeRow, Knowledge, KnownExchange, NewEntry, Pending, Place, StoredEntry,
 };
 pub use feed::{Audience, FeedPoint, FeedRow};
+pub use holders::{CardStanding, EstablishmentRow, HolderRow, KnownPerson, OrderFilter, OrderRow, RemakeRow};
 pub use judgement::{EntryListing, Judged, NewVerdict, UndoneRow};
+pub use mails::{MailCount, MailRow};
 pub use network::{Cause, NewTerminal, PartnerRow, PolicyRow, Standing, TerminalKeys, TerminalRow, standing_code};
+pub use operators::OperatorRow;
 pub use replacement::{LateCharge, ReplacementRow};
 
 use engine::{Engine, Lock, Row, Table, Value};
@@ -351,10 +357,11 @@ mod tests {
         let names: Vec<String> = names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
         assert_eq!(
             names.join(" "),
-            "abandoned branch card card_entry card_record card_seen carried catalogue denial doubt entitlement entry \
-             exchange feed_head feed_item holder_card noted partner partner_activity policy receipt records_wanted \
-             refinery_schema_history region region_key replacement restored terminal terminal_certificate terminal_standing undone \
-             verdict"
+            "abandoned branch card card_entry card_order card_record card_seen carried catalogue declaration denial doubt \
+             entitlement entry establishment exchange feed_head feed_item holder holder_card holder_person mail noted \
+             operator order_step partner partner_activity person_known policy receipt records_wanted \
+             refinery_schema_history region region_key replacement restored season_grant terminal terminal_certificate \
+             terminal_standing undone verdict"
         );
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         assert_eq!(version, SCHEMA_VERSION);

@@ -7,6 +7,7 @@ use crate::domain::{
     CardNumber, Cents, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId,
     RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
 };
+use crate::region::holders::EstablishmentId;
 use crate::wire::cbor::{Cbor, decode};
 
 macro_rules! integer_columns {
@@ -43,6 +44,7 @@ integer_columns! {
     Timestamp: |v| v.get(), |n| Some(Timestamp::new(n));
     Cents: |v| v.get(), |n| Cents::new(n);
     CardNumber: |v| v.get(), |n| CardNumber::new(n).ok();
+    EstablishmentId: |v| v.get(), |n| Some(EstablishmentId::new(n));
     u64: |v| v, |n| Some(n);
     i64: |v| v, |n| Some(n);
     u32: |v| v, |n| Some(n);

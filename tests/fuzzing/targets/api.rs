@@ -17,6 +17,7 @@ use pass::domain::Cents;
 use pass::machine::sale::{ClientRequest, Command, Outcome, View};
 use pass::region::Region;
 use pass::region::server::router;
+use pass::region::settings::ApiSettings;
 use pass::till::server::LocalServer;
 use pass::till::{
     BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried,
@@ -154,7 +155,7 @@ static SERVED: LazyLock<std::sync::Mutex<Served>> = LazyLock::new(|| {
     let world = World::new();
     let terminal = world.terminal("cinema");
     assert!(terminal.chain.is_empty());
-    let service = TowerToHyperService::new(router(world.opened_again(), Arc::new(|| EVENING)).unwrap());
+    let service = TowerToHyperService::new(router(Arc::new(world.opened_again()), Arc::new(|| EVENING), &ApiSettings::default()).unwrap());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let position = position(&world.region);
     std::sync::Mutex::new(Served { world, service, runtime, position })
