@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use super::config::ConfigError;
 use super::issue::CardTrouble;
 use super::keys::KeyError;
+use super::partners::PartnerTrouble;
 use super::replacement::REPLACEMENT_FEE_CENTS;
+use super::settlement::trouble::SettlementTrouble;
 use super::store::StoreError;
 use crate::crypto::CryptoError;
 use crate::domain::catalogue::Code;
@@ -119,6 +121,10 @@ pub enum RegionError {
     FeeNotLeft(Option<Code>),
     /// Every serial was used.
     NoSerialLeft,
+    /// Something about a partner.
+    Partner(PartnerTrouble),
+    /// A settlement.
+    Settlement(SettlementTrouble),
     /// The card in the reader.
     Card(CardTrouble),
     /// The address cannot be listened on.
@@ -167,6 +173,8 @@ impl RegionError {
                 StoreError::Inconsistent(_) => exit::SOFTWARE,
             },
             Self::Crypto(_) | Self::Key(KeyError::Crypto(_)) | Self::System(_) => exit::SOFTWARE,
+            Self::Settlement(SettlementTrouble::Differs(_)) => exit::SOFTWARE,
+            Self::Settlement(SettlementTrouble::NoPayer) => exit::CONFIG,
             Self::NoPartner(_)
             | Self::PartnerName
             | Self::NoTerminal(_)
@@ -187,6 +195,8 @@ impl RegionError {
             | Self::FeeInSeats(_)
             | Self::FeeNotLeft(_)
             | Self::NoSerialLeft
+            | Self::Partner(_)
+            | Self::Settlement(_)
             | Self::Message(_) => exit::DATA,
             Self::Card(trouble) => match trouble {
                 CardTrouble::NoReader(_) | CardTrouble::Reader(_) => exit::UNAVAILABLE,
@@ -298,6 +308,8 @@ impl RegionError {
                 Cents::from_u32(REPLACEMENT_FEE_CENTS)
             ),
             Self::NoSerialLeft => "Cette carte a épuisé ses numéros de droits : remplacez-la.".to_owned(),
+            Self::Partner(trouble) => trouble.french(),
+            Self::Settlement(trouble) => trouble.french(),
             Self::Card(trouble) => trouble.french(),
             Self::Listen { address, error } => {
                 format!("On ne peut pas écouter sur {address} ({error}) : vérifiez l'adresse, ou libérez le port.")
@@ -395,6 +407,8 @@ impl RegionError {
                 Cents::from_u32(REPLACEMENT_FEE_CENTS)
             ),
             Self::NoSerialLeft => "This card has used up its entitlement serials: replace it.".to_owned(),
+            Self::Partner(trouble) => trouble.english(),
+            Self::Settlement(trouble) => trouble.english(),
             Self::Card(trouble) => trouble.english(),
             Self::Listen { address, error } => {
                 format!("{address} cannot be listened on ({error}): check the address, or free the port.")
@@ -447,5 +461,17 @@ impl From<NotACardNumber> for RegionError {
 impl From<CardTrouble> for RegionError {
     fn from(trouble: CardTrouble) -> Self {
         Self::Card(trouble)
+    }
+}
+
+impl From<PartnerTrouble> for RegionError {
+    fn from(trouble: PartnerTrouble) -> Self {
+        Self::Partner(trouble)
+    }
+}
+
+impl From<SettlementTrouble> for RegionError {
+    fn from(trouble: SettlementTrouble) -> Self {
+        Self::Settlement(trouble)
     }
 }

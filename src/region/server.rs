@@ -1,6 +1,6 @@
 //! The region on the network: HTTP around [`Region::enrol`] and [`Region::exchange`], and nothing that they do not say themselves.
 //!
-//! `POST /v1/enrolments` and `POST /v1/exchanges` take and give `application/cose`; what is refused is an RFC 9457 problem; `GET /healthz` tells whether
+//! `GET /v1/partners` is the public list of partners ([`super::public`]). `POST /v1/enrolments` and `POST /v1/exchanges` take and give `application/cose`; what is refused is an RFC 9457 problem; `GET /healthz` tells whether
 //! the store answers. The messages are signed, so TLS may end here or at a proxy. Bodies, headers, time and the number of requests
 //! at once are bounded. The store blocks, so it is asked on blocking threads. Logs have terminals and numbers, never cards.
 
@@ -13,7 +13,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_server::Handle;
@@ -25,6 +25,7 @@ use super::Region;
 use super::enrolment::ENROLMENT_BYTES_MAX;
 use super::error::RegionError;
 use super::message::Refused;
+use super::public::{self, KeptList};
 use super::store::Audience;
 use crate::domain::Timestamp;
 use crate::wire::exchange::REQUEST_BYTES_MAX;
@@ -61,6 +62,7 @@ struct Service {
     region: Region,
     clock: Clock,
     room: Semaphore,
+    partners: KeptList,
 }
 
 /// Serves `region` on `address` until the process is told to end (SIGTERM, SIGINT). `listening` is told the real address, once it can be connected to.
@@ -140,10 +142,12 @@ async fn run(
 
 /// The routes.
 pub fn router(region: Region, clock: Clock) -> Router {
-    let service = Arc::new(Service { region, clock, room: Semaphore::new(REQUESTS_MAX) });
+    let service =
+        Arc::new(Service { region, clock, room: Semaphore::new(REQUESTS_MAX), partners: KeptList::default() });
     Router::new()
         .route("/v1/exchanges", post(exchange))
         .route("/v1/enrolments", post(enrolment))
+        .route("/v1/partners", get(partners))
         .route("/healthz", get(health))
         .fallback(async || problem(StatusCode::NOT_FOUND, "not-found", "There is nothing at this address."))
         .method_not_allowed_fallback(async || {
@@ -165,9 +169,7 @@ async fn answer(service: Arc<Service>, request: Request, bytes_max: usize, deal:
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "Send the message as application/cose.");
     }
     let Ok(_room) = service.room.try_acquire() else {
-        let mut full = problem(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at once: send it again.");
-        full.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-        return full;
+        return busy();
     };
     let body = match read_body(request.into_body(), bytes_max).await {
         Ok(body) => body,
@@ -179,6 +181,12 @@ async fn answer(service: Arc<Service>, request: Request, bytes_max: usize, deal:
         Ok(Err(refused)) => refusal(&refused),
         Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "failed", "The region could not deal with the message."),
     }
+}
+
+fn busy() -> Response {
+    let mut full = problem(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at once: send it again.");
+    full.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    full
 }
 
 /// A message without content type is taken for what it should be.
@@ -219,6 +227,18 @@ fn problem(status: StatusCode, code: &str, sentence: &str) -> Response {
         "detail": sentence,
     });
     (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+/// The public list (R10).
+async fn partners(State(service): State<Arc<Service>>, uri: Uri, headers: HeaderMap) -> Response {
+    let (asking, now) = (Arc::clone(&service), (service.clock)());
+    let Ok(_room) = service.room.try_acquire() else { return busy() };
+    let asked = tokio::task::spawn_blocking(move || asking.partners.get(&asking.region, now)).await;
+    match asked {
+        Ok(Ok(list)) => public::answer(&list, &uri, &headers)
+            .unwrap_or_else(|| problem(StatusCode::NOT_ACCEPTABLE, "format", "The list comes as json or as csv.")),
+        Ok(Err(_)) | Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "store", "The store does not answer."),
+    }
 }
 
 async fn health(State(service): State<Arc<Service>>) -> Response {

@@ -7,7 +7,10 @@
 mod args;
 mod cards;
 mod network;
+mod partners;
 mod print;
+mod settle;
+mod settle_args;
 
 use std::fs;
 use std::io::{IsTerminal as _, Write as _};
@@ -73,6 +76,8 @@ fn verb(verb: Verb, printer: &Printer) -> Result<(), RegionError> {
         }
         Verb::Catalogue { verb } => publish_catalogue(&verb.publish(), printer),
         Verb::Policy { verb } => publish_policy(&verb.publish(), printer),
+        Verb::Settle { verb } => settle::settle(verb, printer),
+        Verb::Entry { verb } => settle::entry(verb, printer),
         Verb::Entries(entries) => cards::entries(&entries, printer),
         Verb::Answer(answer) => answer_file(&answer, printer),
     }

@@ -13,9 +13,11 @@ mod engine;
 mod feed;
 mod judgement;
 mod network;
+mod partners;
 mod postgres;
 mod replacement;
 mod rows;
+mod settlement;
 mod sqlite;
 
 use std::cell::Cell;
@@ -31,7 +33,12 @@ pub use chain::{
 pub use feed::{Audience, FeedPoint, FeedRow};
 pub use judgement::{EntryListing, Judged, NewVerdict, UndoneRow};
 pub use network::{Cause, NewTerminal, PartnerRow, PolicyRow, Standing, TerminalKeys, TerminalRow, standing_code};
+pub use partners::AccountRow;
 pub use replacement::{LateCharge, ReplacementRow};
+pub use settlement::{
+    EntryLine, NewLine, PartnerSettlement, SealRow, SettledLine, SettledTerminal, SettlementRow, TotalRow, Unsettled,
+    VersionRow,
+};
 
 use engine::{Engine, Lock, Row, Table, Value};
 use postgres::{Postgres, PostgresTransaction};
@@ -336,8 +343,9 @@ mod tests {
         assert_eq!(
             names.join(" "),
             "abandoned branch card card_entry card_record card_seen carried catalogue denial doubt entitlement entry \
-             exchange feed_head feed_item holder_card noted partner partner_activity policy receipt records_wanted \
-             refinery_schema_history region region_key replacement terminal terminal_certificate terminal_standing undone \
+             exchange feed_head feed_item holder_card noted partner partner_activity partner_bank payer policy receipt records_wanted \
+             refinery_schema_history region region_key replacement settlement settlement_benefit settlement_line \
+             settlement_partner settlement_seal settlement_terminal settlement_total terminal terminal_certificate terminal_standing undone \
              verdict"
         );
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();

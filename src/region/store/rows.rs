@@ -4,8 +4,8 @@ use super::StoreError;
 use super::engine::{FromColumn, Value};
 use crate::domain::catalogue::Code;
 use crate::domain::{
-    CardNumber, Cents, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId,
-    RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
+    Balance, CardNumber, Cents, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial,
+    PartnerId, RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
 };
 use crate::wire::cbor::{Cbor, decode};
 
@@ -42,6 +42,7 @@ integer_columns! {
     Slot: |v| v.get(), |n| Slot::new(n);
     Timestamp: |v| v.get(), |n| Some(Timestamp::new(n));
     Cents: |v| v.get(), |n| Cents::new(n);
+    Balance: |v| v.get(), |n| Some(Balance::new(n));
     CardNumber: |v| v.get(), |n| CardNumber::new(n).ok();
     u64: |v| v, |n| Some(n);
     i64: |v| v, |n| Some(n);
