@@ -6,8 +6,12 @@ mod chain;
 mod enrolment;
 mod feed;
 mod kit;
+mod partners;
 mod program;
 mod replacement;
+mod settled_histories;
+mod settlement;
+mod settlement_program;
 mod verdicts;
 
 /// Where a world has its store.

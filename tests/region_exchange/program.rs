@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::kit::{Machine, enrolment_answer, json, pass_region};
 
 /// A region with a partner and a terminal; its code.
-fn made_region(data: &str) -> EnrolmentCode {
+pub(crate) fn made_region(data: &str) -> EnrolmentCode {
     assert!(pass_region(&["init", "--data", data]).status.success());
     let partner =
         json(&["partner", "add", "--data", data, "--name", "Le Phare", "--activity", "cinema", "bookshop", "--json"]);
@@ -97,13 +97,13 @@ fn the_verbs_speak_json_to_scripts_and_sentences_to_people() {
 }
 
 /// A server that ends with the test.
-struct Server {
+pub(crate) struct Server {
     child: Child,
-    address: String,
+    pub(crate) address: String,
 }
 
 impl Server {
-    fn start(data: &str, more: &[&str]) -> Self {
+    pub(crate) fn start(data: &str, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_pass-region"))
             .args(["serve", "--data", data, "--listen", "127.0.0.1:0"])
             .args(more)
@@ -118,7 +118,7 @@ impl Server {
     }
 
     /// Tells it to end, and waits.
-    fn end(mut self) -> bool {
+    pub(crate) fn end(mut self) -> bool {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
         self.child.wait().unwrap().success()
@@ -142,7 +142,7 @@ fn request(method: &str, path: &str, content_type: &str, body: &[u8]) -> Vec<u8>
 }
 
 /// Sends a request and splits the answer: status, head, body.
-fn talk(stream: &mut (impl Read + Write), request: &[u8]) -> (u16, String, Vec<u8>) {
+pub(crate) fn talk(stream: &mut (impl Read + Write), request: &[u8]) -> (u16, String, Vec<u8>) {
     stream.write_all(request).unwrap();
     let mut answer = Vec::new();
     // A TLS end without notice is an end all the same.

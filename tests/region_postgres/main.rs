@@ -11,10 +11,16 @@ mod enrolment;
 mod feed;
 #[path = "../region_exchange/kit.rs"]
 mod kit;
+#[path = "../region_exchange/partners.rs"]
+mod partners;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../region_exchange/replacement.rs"]
 mod replacement;
+#[path = "../region_exchange/settled_histories.rs"]
+mod settled_histories;
+#[path = "../region_exchange/settlement.rs"]
+mod settlement;
 #[path = "../region_exchange/verdicts.rs"]
 mod verdicts;
 
