@@ -3,6 +3,8 @@
 use std::net::TcpStream;
 use std::path::Path;
 
+use pass::region::RegionError;
+use pass::region::settlement::trouble::SettlementTrouble;
 use serde_json::Value;
 
 use super::kit::{CINEMA, Terminal, World, hours, json, pass_region};
@@ -114,6 +116,82 @@ fn a_settlement_is_closed_shown_checked_and_exported_from_the_command_line() {
     assert!(run(&["entry", "show", "1", "1"]).contains("payée au règlement 1 (au 2026-11-28) : 8.00 EUR"));
     let partner = run(&["partner", "show", "1", "--lang", "en"]);
     assert!(partner.contains("FR76 **** 0189") && !partner.contains(IBAN));
+}
+
+/// A closed settlement, and the file of its region's store.
+fn closed() -> (World, rusqlite::Connection) {
+    let (world, _terminal) = sold();
+    let until = pass::region::settlement::days::Day::of(hours(1));
+    world.region.close_settlement(until, hours(5)).unwrap();
+    let file = world.directory.path().join("region").join("region.db");
+    (world, rusqlite::Connection::open(file).unwrap())
+}
+
+#[test]
+fn nobody_changes_or_deletes_what_was_settled() {
+    let (_world, database) = closed();
+    for table in
+        ["", "_benefit", "_terminal", "_line", "_total", "_partner", "_seal"].map(|end| format!("settlement{end}"))
+    {
+        for sql in [format!("DELETE FROM {table}"), format!("UPDATE {table} SET number = number")] {
+            let said = database.execute(&sql, []).unwrap_err().to_string();
+            assert!(said.contains("settlement"), "{sql}: {said}");
+        }
+    }
+    for sql in [
+        "DELETE FROM partner_bank",
+        "UPDATE partner_bank SET iban = iban",
+        "DELETE FROM payer",
+        "UPDATE payer SET iban = iban",
+    ] {
+        assert!(database.execute(sql, []).unwrap_err().to_string().contains("account"), "{sql}");
+    }
+}
+
+#[test]
+fn whoever_alters_the_database_behind_its_back_is_found_out() {
+    let table = [
+        ("settlement_line", "after_cents = 900"),
+        ("settlement_line", "hash = zeroblob(32)"),
+        ("settlement_line", "before_cents = 100"),
+        ("settlement_terminal", "lines = 2"),
+        ("settlement_total", "cents = 900"),
+        ("settlement_total", "sales = 2"),
+        ("settlement_partner", "paid_cents = 900"),
+        ("settlement_partner", "carried_cents = 100"),
+        ("settlement_seal", "paid_cents = 900"),
+        ("settlement_seal", "entries_sha256 = zeroblob(32)"),
+        ("settlement_benefit", "code = 'opera'"),
+        ("verdict", "payable_cents = 900"),
+        ("entry", "cose = zeroblob(300)"),
+    ];
+    let (world, database) = closed();
+    let verify = || world.region.verify_settlement(1).map(drop);
+    let trigger = |table: &str| -> String {
+        let sql = "SELECT sql FROM sqlite_schema WHERE type = 'trigger' AND name = ?1";
+        database.query_row(sql, [format!("{table}_is_final")], |row| row.get(0)).unwrap()
+    };
+    for (table, change) in table {
+        verify().unwrap();
+        let guard = trigger(table);
+        database
+            .execute_batch(&format!(
+                "DROP TRIGGER {table}_is_final; CREATE TEMP TABLE kept AS SELECT rowid AS place, * FROM {table};"
+            ))
+            .unwrap();
+        database.execute(&format!("UPDATE {table} SET {change}"), []).unwrap();
+        let found = verify().unwrap_err();
+        assert!(
+            matches!(found, RegionError::Settlement(SettlementTrouble::Differs(1))),
+            "{table}: {change}: {found:?}"
+        );
+        assert_eq!(found.exit_code(), 70);
+        let (column, _) = change.split_once(" =").unwrap();
+        database
+            .execute_batch(&format!("UPDATE {table} SET {column} = (SELECT {column} FROM kept WHERE place = {table}.rowid); DROP TABLE kept; {guard};"))
+            .unwrap();
+    }
+    verify().unwrap();
 }
 
 #[test]

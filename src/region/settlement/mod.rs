@@ -160,7 +160,11 @@ impl Region {
         self.store().read(|tx| {
             let file = file(tx, number)?;
             let seal = *file.sealed()?;
-            let tally = tally(tx, &file)?;
+            let tally = tally(tx, &file).map_err(|error| match error {
+                // A line that does not stand on its evidence.
+                RegionError::Store(StoreError::Inconsistent(_)) => SettlementTrouble::Differs(number).into(),
+                other => other,
+            })?;
             let partners = partners(tx, &file.settlement, &tally.totals, |of| {
                 Ok(file.partners.iter().find(|frozen| frozen.partner == of).and_then(|frozen| frozen.bank_version))
             })?;
@@ -242,14 +246,15 @@ fn settle_terminal(
     if tx.is_terminal_settled(terminal, number)? {
         return Ok(());
     }
-    let (mut after, mut lines) = (BEFORE_ALL, 0);
-    loop {
-        let changed = tx.unsettled(terminal, after, settlement.ends_at, ROWS_AT_ONCE)?;
-        let Some(last) = changed.last() else { break };
-        after = last.place;
+    let (newest, mut from, mut lines) = (tx.newest_judged(terminal)?, BEFORE_ALL.sequence, 0);
+    while from < newest {
+        // By ranges of the chain, so that no more is looked at than is taken into memory, on whatever engine.
+        let to = Sequence::new(from.get().saturating_add(ROWS_AT_ONCE.into()));
+        let changed = tx.unsettled(terminal, from, to, settlement.ends_at)?;
         lines += changed.len() as u64;
         let added: Vec<_> = changed.iter().map(|change| NewLine { terminal, number, change: *change }).collect();
         tx.add_lines(&added)?;
+        from = to;
     }
     Ok(tx.add_settled_terminal(number, &SettledTerminal { terminal, partner, lines })?)
 }

@@ -55,12 +55,22 @@ struct Page<'f, W> {
     out: W,
 }
 
-/// `1 234,50 €`, and a class for what is taken off.
+/// `1 234,50 €`, with a minus sign and not a hyphen.
 fn money(cents: Balance) -> String {
     let text = csv::euros(cents);
-    let (sign, plain) = text.strip_prefix('-').map_or(("", text.as_str()), |plain| ("\u{2212}", plain));
-    let (euros, decimals) = plain.split_once(',').unwrap_or((plain, "00"));
-    format!("{sign}{},{decimals}\u{a0}€", thousands(euros))
+    let (euros, decimals) = text.split_once(',').unwrap_or((&text, "00"));
+    format!("{},{decimals}\u{a0}€", grouped(euros))
+}
+
+fn count(number: i64) -> String {
+    grouped(&number.to_string())
+}
+
+fn grouped(number: &str) -> String {
+    match number.strip_prefix('-') {
+        Some(digits) => format!("\u{2212}{}", thousands(digits)),
+        None => thousands(number),
+    }
 }
 
 /// Digits in groups of three, as French writes them.
@@ -83,10 +93,10 @@ fn cell(cents: Balance) -> String {
 /// Seats are counted, euros have their column already.
 fn amount(name: &BenefitName, amount: i64) -> String {
     match name.unit.as_str() {
-        "seat" if amount.abs() < 2 => format!("{amount}\u{a0}place"),
-        "seat" => format!("{amount}\u{a0}places"),
+        "seat" if amount.abs() < 2 => format!("{}\u{a0}place", count(amount)),
+        "seat" => format!("{}\u{a0}places", count(amount)),
         "cent" => money(Balance::new(amount)),
-        _ => amount.to_string(),
+        _ => count(amount),
     }
 }
 
@@ -149,7 +159,7 @@ impl<W: Write> Page<'_, W> {
                 "<tr><td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>{}{}</tr>",
                 escape(&name.french),
                 total.season,
-                total.sales,
+                count(total.sales),
                 amount(&name, total.amount),
                 cell(total.corrected),
                 cell(total.cents),
@@ -168,7 +178,9 @@ impl<W: Write> Page<'_, W> {
         let reference = credit_transfer::reference(self.file.settlement.number, partner);
         let payment = match paid_to {
             Some(iban) => both(
-                format!("Versé sur le compte {iban}, référence <code>{reference}</code>"),
+                format!(
+                    "Versé sur le compte <span class=\"whole\">{iban}</span>, référence <code class=\"whole\">{reference}</code>"
+                ),
                 "Paid by transfer, with this reference",
             ),
             None => both("Rien n'est versé", "Nothing is paid"),

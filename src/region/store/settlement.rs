@@ -292,31 +292,35 @@ impl Tx<'_> {
         Ok(self.row(sql, &values![terminal, number])?.is_some())
     }
 
-    /// The entries of `terminal` after `after` that are worth otherwise than was settled of them, by their newest verdicts, in the order of their sequence, up to
-    /// `limit`. An entry of which nothing was settled must have come before `ends_at`.
+    /// The greatest sequence of `terminal` that was judged; 0 when none was.
+    pub fn newest_judged(&self, terminal: TerminalId) -> Stored<Sequence> {
+        self.one("SELECT coalesce(max(sequence), 0) FROM verdict WHERE terminal_id = $1", &values![terminal])?.get(0)
+    }
+
+    /// The entries of `terminal` after `from` and up to `to` that are worth otherwise than was settled of them, by their newest verdicts, in the order of
+    /// their sequence. An entry of which nothing is settled must have come before `ends_at`.
     pub fn unsettled(
         &self,
         terminal: TerminalId,
-        after: Place,
+        from: Sequence,
+        to: Sequence,
         ends_at: Timestamp,
-        limit: u32,
     ) -> Stored<Vec<Unsettled>> {
-        let rows = self.rows(
-            "SELECT l.branch, l.sequence, l.hash, l.version, l.before_cents, l.after_cents FROM (
+        let sql = format!(
+            "SELECT {CHANGE_COLUMNS} FROM (
                SELECT v.branch, v.sequence, e.hash, v.version, v.payable_cents AS after_cents, e.received_at,
                       coalesce((SELECT s.after_cents FROM settlement_line s WHERE s.terminal_id = v.terminal_id
                                 AND s.sequence = v.sequence AND s.branch = v.branch
                                 ORDER BY s.number DESC LIMIT 1), 0) AS before_cents
                FROM verdict v JOIN entry e
                     ON e.terminal_id = v.terminal_id AND e.branch = v.branch AND e.sequence = v.sequence
-               WHERE v.terminal_id = $1 AND v.sequence >= $2 AND (v.sequence > $2 OR v.branch > $3)
+               WHERE v.terminal_id = $1 AND v.sequence > $2 AND v.sequence <= $3
                      AND v.version = (SELECT max(w.version) FROM verdict w WHERE w.terminal_id = v.terminal_id
                                       AND w.sequence = v.sequence AND w.branch = v.branch)) l
              WHERE l.before_cents <> l.after_cents AND (l.before_cents > 0 OR l.received_at < $4)
-             ORDER BY l.sequence, l.branch LIMIT $5",
-            &values![terminal, after.sequence, after.branch, ends_at, limit],
-        )?;
-        rows.iter().map(change).collect()
+             ORDER BY l.sequence, l.branch"
+        );
+        self.rows(&sql, &values![terminal, from, to, ends_at])?.iter().map(change).collect()
     }
 
     /// Keeps lines.
