@@ -1,6 +1,6 @@
 //! `GET /v1/partners`: the public list of partners (R10), for anybody, as JSON or CSV.
 //!
-//! The store is asked at most once in [`KEPT_SECONDS`], whoever asks how often; browsers and proxies keep the answer, and ask whether it has changed.
+//! The store is asked at most once a minute, whoever asks how often; browsers and proxies keep the answer, and ask whether it has changed.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

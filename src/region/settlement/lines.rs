@@ -1,10 +1,9 @@
 //! The lines of a settlement, each with what its signed entry says, and checked against it.
 
 use crate::crypto::entry_hash;
-use crate::domain::card::Record;
-use crate::domain::entry::Body;
+use crate::domain::card::{Operation, Record};
 use crate::domain::{Balance, PartnerId, Season, Slot, TerminalId, Timestamp};
-use crate::region::bench::read_entry;
+use crate::region::bench::{read_entry, record_of};
 use crate::region::error::RegionError;
 use crate::region::store::{SettledLine, SettledTerminal, StoreError, Tx, Unsettled};
 
@@ -100,14 +99,6 @@ fn checked(line: &SettledLine, of: &SettledTerminal, begins_at: Timestamp) -> Re
 
 /// Only a debit is worth something.
 fn record(cose: &[u8]) -> Option<Record> {
-    match read_entry(cose)?.body {
-        Body::Debit(debit) => Some(debit.proof.record),
-        Body::Reversal(_)
-        | Body::NotDone(_)
-        | Body::Abandoned(_)
-        | Body::UndoRequest(_)
-        | Body::Refused(_)
-        | Body::CardRead(_)
-        | Body::Event(_) => None,
-    }
+    let entry = read_entry(cose)?;
+    record_of(&entry.body).filter(|record| record.operation == Operation::Debit).copied()
 }
