@@ -156,11 +156,44 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 /// SHA-256 of the concatenation of `parts`.
 pub fn sha256_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
-    let mut context = digest::Context::new(&digest::SHA256);
-    parts.into_iter().for_each(|part| context.update(part));
-    let mut hash = [0; 32];
-    hash.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
-    hash
+    let mut sum = Sha256::new();
+    parts.into_iter().for_each(|part| sum.update(part));
+    sum.finish()
+}
+
+/// SHA-256 of bytes that come one part after the other.
+#[derive(Clone)]
+pub struct Sha256(digest::Context);
+
+impl Sha256 {
+    /// Of nothing yet.
+    pub fn new() -> Self {
+        Self(digest::Context::new(&digest::SHA256))
+    }
+
+    /// Takes the next part.
+    pub fn update(&mut self, part: &[u8]) {
+        self.0.update(part);
+    }
+
+    /// The hash of all parts.
+    pub fn finish(self) -> [u8; 32] {
+        let mut hash = [0; 32];
+        hash.iter_mut().zip(self.0.finish().as_ref()).for_each(|(to, from)| *to = *from);
+        hash
+    }
+}
+
+impl Default for Sha256 {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sha256")
+    }
 }
 
 /// A symmetric key that both ends of an enrolment derive from its one-time code, for HMAC-SHA-256 (COSE algorithm 5).

@@ -7,6 +7,7 @@
 //!
 //! Bytes are in [`crate::wire`], decisions over time in [`crate::machine`].
 
+pub mod balance;
 pub mod card;
 pub mod catalogue;
 pub mod entry;
@@ -19,6 +20,7 @@ pub mod refusal;
 pub mod time;
 pub mod verdict;
 
+pub use balance::Balance;
 pub use ids::{
     CardNumber, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId, RequestId,
     Sequence, TerminalId, TransactionId,

@@ -423,7 +423,7 @@ impl<'a> Bench<'a> {
 }
 
 /// The record that an entry brings as its own.
-fn record_of(body: &Body) -> Option<&Record> {
+pub fn record_of(body: &Body) -> Option<&Record> {
     match body {
         Body::Debit(debit) => Some(&debit.proof.record),
         Body::Reversal(reversal) => Some(&reversal.proof.record),

@@ -18,6 +18,7 @@ use super::config::{CatalogueFile, parse_policy};
 use super::enrolment::retire;
 use super::error::RegionError;
 use super::keys;
+use super::partners::{PARTNERS_LISTED_MAX, not_suspended};
 use super::rights::{self, Rights, entitle};
 use super::signing::{Signer, certify};
 use super::store::{
@@ -193,7 +194,7 @@ impl Region {
     /// # Errors
     /// The store's.
     pub fn partners(&self) -> Result<Vec<PartnerRow>, RegionError> {
-        Ok(self.store().read(|tx| tx.partners())?)
+        Ok(self.store().read(|tx| tx.partners(PARTNERS_LISTED_MAX))?)
     }
 
     /// Adds a terminal of `partner`; the code with which it enrols within `hours`.
@@ -215,6 +216,7 @@ impl Region {
         let secret = random()?;
         self.store().write(|tx| {
             tx.partner(partner)?.ok_or(RegionError::NoPartner(partner))?;
+            not_suspended(tx, partner)?;
             if let Some(old) = replaces
                 && terminal(tx, old)?.partner != partner
             {
@@ -232,7 +234,7 @@ impl Region {
     /// Suspends a terminal: it is told with its next exchange.
     ///
     /// # Errors
-    /// [`RegionError::NoTerminal`], [`RegionError::Retired`], the store's.
+    /// [`RegionError::NoTerminal`], [`RegionError::Retired`], [`RegionError::Partner`] for one whose partner is suspended, the store's.
     pub fn suspend_terminal(&self, id: TerminalId, now: Timestamp) -> Result<(), RegionError> {
         self.change_standing(id, TerminalStanding::Suspended, now)
     }
@@ -262,11 +264,16 @@ impl Region {
     fn change_standing(&self, id: TerminalId, to: TerminalStanding, now: Timestamp) -> Result<(), RegionError> {
         self.store().write(|tx| {
             let row = terminal(tx, id)?;
-            let is = tx.standing(id)?.map_or(TerminalStanding::Active, |standing| standing.standing);
+            let standing = tx.standing(id)?;
+            let is = standing.map_or(TerminalStanding::Active, |standing| standing.standing);
             if is == TerminalStanding::Retired {
                 return Err(RegionError::Retired(id));
             }
-            if is != to {
+            if to == TerminalStanding::Active {
+                not_suspended(tx, row.partner)?;
+            }
+            // One that is suspended with its partner stays so when the partner may sell again.
+            if is != to || standing.is_some_and(|standing| standing.cause == Cause::Partner) {
                 tx.set_standing(id, to, Cause::Desk, now)?;
             }
             if to == TerminalStanding::Active && row.keys.is_some() {

@@ -10,7 +10,9 @@ use super::holders::HolderTrouble;
 use super::holders::post::MailTrouble;
 use super::issue::CardTrouble;
 use super::keys::KeyError;
+use super::partners::PartnerTrouble;
 use super::replacement::REPLACEMENT_FEE_CENTS;
+use super::settlement::trouble::SettlementTrouble;
 use super::store::StoreError;
 use crate::crypto::CryptoError;
 use crate::domain::catalogue::Code;
@@ -121,6 +123,10 @@ pub enum RegionError {
     FeeNotLeft(Option<Code>),
     /// Every serial was used.
     NoSerialLeft,
+    /// Something about a partner.
+    Partner(PartnerTrouble),
+    /// A settlement.
+    Settlement(SettlementTrouble),
     /// The card in the reader.
     Card(CardTrouble),
     /// Mails cannot be sent with these settings.
@@ -178,6 +184,8 @@ impl RegionError {
                 StoreError::Inconsistent(_) => exit::SOFTWARE,
             },
             Self::Crypto(_) | Self::Key(KeyError::Crypto(_)) | Self::System(_) => exit::SOFTWARE,
+            Self::Settlement(SettlementTrouble::Differs(_)) => exit::SOFTWARE,
+            Self::Settlement(SettlementTrouble::NoPayer) => exit::CONFIG,
             Self::NoPartner(_)
             | Self::PartnerName
             | Self::NoTerminal(_)
@@ -199,6 +207,8 @@ impl RegionError {
             | Self::FeeNotLeft(_)
             | Self::NoSerialLeft
             | Self::Holder(_)
+            | Self::Partner(_)
+            | Self::Settlement(_)
             | Self::Message(_) => exit::DATA,
             Self::Card(trouble) => match trouble {
                 CardTrouble::NoReader(_) | CardTrouble::Reader(_) => exit::UNAVAILABLE,
@@ -322,6 +332,8 @@ impl RegionError {
                 Cents::from_u32(REPLACEMENT_FEE_CENTS)
             ),
             Self::NoSerialLeft => "Cette carte a épuisé ses numéros de droits : remplacez-la.".to_owned(),
+            Self::Partner(trouble) => trouble.french(),
+            Self::Settlement(trouble) => trouble.french(),
             Self::Card(trouble) => trouble.french(),
             Self::Mail(trouble) => format!("Les courriels ne peuvent pas partir ainsi ({trouble}) : corrigez [mail]."),
             Self::Holder(trouble) => trouble.sentence(Language::French),
@@ -433,6 +445,8 @@ impl RegionError {
                 Cents::from_u32(REPLACEMENT_FEE_CENTS)
             ),
             Self::NoSerialLeft => "This card has used up its entitlement serials: replace it.".to_owned(),
+            Self::Partner(trouble) => trouble.english(),
+            Self::Settlement(trouble) => trouble.english(),
             Self::Card(trouble) => trouble.english(),
             Self::Mail(trouble) => format!("Mails cannot be sent like this ({trouble}): correct [mail]."),
             Self::Holder(trouble) => trouble.sentence(Language::English),
@@ -493,5 +507,17 @@ impl From<CardTrouble> for RegionError {
 impl From<HolderTrouble> for RegionError {
     fn from(trouble: HolderTrouble) -> Self {
         Self::Holder(trouble)
+    }
+}
+
+impl From<PartnerTrouble> for RegionError {
+    fn from(trouble: PartnerTrouble) -> Self {
+        Self::Partner(trouble)
+    }
+}
+
+impl From<SettlementTrouble> for RegionError {
+    fn from(trouble: SettlementTrouble) -> Self {
+        Self::Settlement(trouble)
     }
 }

@@ -370,8 +370,9 @@ impl<'a> Intake<'a> {
 /// # Errors
 /// The store's.
 pub fn suspend_two_machines(tx: &Tx<'_>, terminal: TerminalId, now: Timestamp) -> Result<(), RegionError> {
-    let standing = tx.standing(terminal)?.map_or(TerminalStanding::Active, |standing| standing.standing);
-    if standing == TerminalStanding::Active {
+    let standing = tx.standing(terminal)?;
+    // One that is suspended with its partner stays so when the partner may sell again.
+    if standing.is_none_or(|is| is.standing == TerminalStanding::Active || is.cause == Cause::Partner) {
         tracing::error!(%terminal, "the chain was written by two machines: suspended");
         tx.set_standing(terminal, TerminalStanding::Suspended, Cause::Fork, now)?;
     }

@@ -9,10 +9,11 @@
 //! What always holds: time is an argument, only the program's shell has a clock; every request is one transaction; nothing is acknowledged
 //! before it is committed; no private key but the region key in use is needed while it serves; no card number and no name goes to a log.
 //!
-//! Settlement is elsewhere, and so is everything that a terminal decides.
+//! Partners are in [`partners`], what they are paid in [`settlement`]. What a terminal decides is elsewhere.
 
 pub mod accounts;
 pub mod api;
+pub mod bank;
 pub mod bench;
 pub mod certificates;
 pub mod chain;
@@ -30,10 +31,13 @@ pub mod judge;
 pub mod keys;
 pub mod message;
 pub mod orphans;
+pub mod partners;
+pub mod public;
 pub mod replacement;
 pub mod rights;
 pub mod server;
 pub mod settings;
+pub mod settlement;
 pub mod signing;
 pub mod store;
 mod worker;

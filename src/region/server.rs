@@ -1,7 +1,8 @@
 //! The region on the network: HTTP around [`Region::enrol`] and [`Region::exchange`], and nothing that they do not say themselves.
 //!
-//! `POST /v1/enrolments` and `POST /v1/exchanges` take and give `application/cose`; what is refused is an RFC 9457 problem; `GET /healthz` tells whether
-//! the store answers; the desk has its own routes ([`api`]). The messages are signed, so TLS may end here or at a proxy. Bodies, headers, time and the number of requests
+//! `GET /v1/partners` is the public list of partners ([`super::public`]). `POST /v1/enrolments` and `POST /v1/exchanges` take and give
+//! `application/cose`; what is refused is an RFC 9457 problem; `GET /healthz` tells whether the store answers; the desk has its own routes ([`api`]). The
+//! messages are signed, so TLS may end here or at a proxy. Bodies, headers, time and the number of requests
 //! at once are bounded. The store blocks, so it is asked on blocking threads. Logs have terminals and numbers, never cards.
 
 use std::io;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_server::Handle;
@@ -28,6 +29,7 @@ use super::enrolment::ENROLMENT_BYTES_MAX;
 use super::error::RegionError;
 use super::holders::post::Sender;
 use super::message::Refused;
+use super::public::{self, KeptList};
 use super::settings::{ApiSettings, Settings};
 use super::store::Audience;
 use super::worker::Worker;
@@ -76,6 +78,7 @@ struct Service {
     clock: Clock,
     bodies: Semaphore,
     room: Semaphore,
+    partners: KeptList,
 }
 
 /// Serves `region` on `address` until the process is told to end (SIGTERM, SIGINT). `listening` is told the real address, once it can be connected to.
@@ -201,10 +204,12 @@ pub fn router(region: Arc<Region>, clock: Clock, settings: &ApiSettings) -> Resu
         clock,
         bodies: Semaphore::new(BODIES_MAX),
         room: Semaphore::new(REQUESTS_MAX),
+        partners: KeptList::default(),
     });
     let router = Router::new()
         .route("/v1/exchanges", post(exchange))
         .route("/v1/enrolments", post(enrolment))
+        .route("/v1/partners", get(partners))
         .route("/healthz", get(health))
         .with_state(service)
         .merge(desk)
@@ -295,6 +300,18 @@ pub(super) fn problem(status: StatusCode, code: &str, sentence: &str) -> Respons
         "detail": sentence,
     });
     (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}
+
+/// The public list (R10).
+async fn partners(State(service): State<Arc<Service>>, uri: Uri, headers: HeaderMap) -> Response {
+    let (asking, now) = (Arc::clone(&service), (service.clock)());
+    let Ok(_room) = service.room.try_acquire() else { return full() };
+    let asked = tokio::task::spawn_blocking(move || asking.partners.get(&asking.region, now)).await;
+    match asked {
+        Ok(Ok(list)) => public::answer(&list, &uri, &headers)
+            .unwrap_or_else(|| problem(StatusCode::NOT_ACCEPTABLE, "format", "The list comes as json or as csv.")),
+        Ok(Err(_)) | Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "store", "The store does not answer."),
+    }
 }
 
 async fn health(State(service): State<Arc<Service>>) -> Response {

@@ -13,7 +13,7 @@ use super::http::{Server, request, talk};
 use super::kit::{Machine, enrolment_answer, json, pass_region};
 
 /// A region with a partner and a terminal; its code.
-fn made_region(data: &str) -> EnrolmentCode {
+pub(crate) fn made_region(data: &str) -> EnrolmentCode {
     assert!(pass_region(&["init", "--data", data]).status.success());
     let partner =
         json(&["partner", "add", "--data", data, "--name", "Le Phare", "--activity", "cinema", "bookshop", "--json"]);

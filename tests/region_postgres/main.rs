@@ -18,12 +18,18 @@ mod http;
 mod kit;
 #[path = "../region_exchange/life.rs"]
 mod life;
+#[path = "../region_exchange/partners.rs"]
+mod partners;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../region_exchange/replacement.rs"]
 mod replacement;
 #[path = "../region_exchange/revocation.rs"]
 mod revocation;
+#[path = "../region_exchange/settled_histories.rs"]
+mod settled_histories;
+#[path = "../region_exchange/settlement.rs"]
+mod settlement;
 mod stores;
 #[path = "../region_exchange/verdicts.rs"]
 mod verdicts;

@@ -109,6 +109,8 @@ const CRATES: &[(&str, &[&str])] = &[
             "region/",
         ],
     ),
+    // Files for the bank and for people.
+    ("quick_xml", &["region/"]),
     ("tracing", &["ledger/", "reader/", "uplink/", "till/", "terminal/", "region/"]),
     ("tracing_subscriber", &["card_tool/", "terminal/", "region/"]),
     ("rustix", &["ledger/", "reader/", "uplink/", "virtual_card/", "till/", "card_tool/", "terminal/", "region/"]),

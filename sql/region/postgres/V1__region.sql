@@ -42,9 +42,13 @@ CREATE TABLE policy (
 );
 
 CREATE TABLE partner (
-    partner_id BIGINT PRIMARY KEY,
-    name       TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
-    added_at   BIGINT NOT NULL
+    partner_id   BIGINT PRIMARY KEY,
+    name         TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    -- For the public list.
+    city         TEXT    CHECK (length(city) BETWEEN 1 AND 100),
+    -- Since when all its terminals are suspended; NULL for a partner that may sell.
+    suspended_at BIGINT,
+    added_at     BIGINT NOT NULL
 );
 
 CREATE TABLE partner_activity (
@@ -79,7 +83,7 @@ CREATE TABLE terminal_standing (
     terminal_id BIGINT NOT NULL REFERENCES terminal,
     position    BIGINT NOT NULL,
     standing    TEXT    NOT NULL CHECK (standing IN ('active', 'suspended', 'retired')),
-    -- For the desk: 'desk', 'fork', 'replaced', 'revoked'.
+    -- For the desk: 'desk', 'fork', 'replaced', 'revoked', 'partner'.
     cause       TEXT    NOT NULL,
     changed_at  BIGINT NOT NULL,
     PRIMARY KEY (terminal_id, position)
@@ -479,6 +483,112 @@ CREATE TABLE operator (
     CHECK ((role = 'establishment') = (establishment_id IS NOT NULL))
 );
 
+-- The account that a partner is paid to. The greatest version counts; a settlement names the one that it paid to.
+CREATE TABLE partner_bank (
+    partner_id BIGINT NOT NULL REFERENCES partner,
+    version    BIGINT NOT NULL CHECK (version >= 1),
+    holder     TEXT    NOT NULL CHECK (length(holder) BETWEEN 1 AND 70),
+    iban       TEXT    NOT NULL CHECK (length(iban) BETWEEN 15 AND 34),
+    bic        TEXT    CHECK (length(bic) IN (8, 11)),
+    set_at     BIGINT NOT NULL,
+    PRIMARY KEY (partner_id, version)
+);
+
+-- The account that the region pays from. The greatest version counts.
+CREATE TABLE payer (
+    version BIGINT PRIMARY KEY CHECK (version >= 1),
+    holder  TEXT    NOT NULL CHECK (length(holder) BETWEEN 1 AND 70),
+    iban    TEXT    NOT NULL CHECK (length(iban) BETWEEN 15 AND 34),
+    bic     TEXT    CHECK (length(bic) IN (8, 11)),
+    set_at  BIGINT NOT NULL
+);
+
+-- Settlements: 1, 2, 3... One is begun, then every terminal is settled in a transaction of its own, then it is sealed. Evidence, all of it.
+CREATE TABLE settlement (
+    number   BIGINT PRIMARY KEY CHECK (number >= 1),
+    -- Its last day (Europe/Paris), as 2026-11-30, and the first instant after it.
+    until    TEXT    NOT NULL CHECK (length(until) = 10),
+    ends_at  BIGINT NOT NULL,
+    begun_at BIGINT NOT NULL
+);
+
+-- How benefits were called when the settlement was begun.
+CREATE TABLE settlement_benefit (
+    number   BIGINT NOT NULL REFERENCES settlement,
+    season   BIGINT NOT NULL,
+    slot     BIGINT NOT NULL,
+    code     TEXT    NOT NULL,
+    label_fr TEXT    NOT NULL,
+    label_en TEXT    NOT NULL,
+    -- 'seat' or 'cent'.
+    unit     TEXT    NOT NULL,
+    PRIMARY KEY (number, season, slot)
+);
+
+-- A terminal is settled when its row is here, with its lines.
+CREATE TABLE settlement_terminal (
+    terminal_id BIGINT NOT NULL REFERENCES terminal,
+    number      BIGINT NOT NULL REFERENCES settlement,
+    partner_id  BIGINT NOT NULL,
+    lines       BIGINT NOT NULL CHECK (lines >= 0),
+    PRIMARY KEY (terminal_id, number)
+);
+
+-- What an entry is worth otherwise than the settlement before said, and the verdict that says so. The first line of an entry begins at 0; what
+-- was settled of it altogether is the newest line's after_cents.
+CREATE TABLE settlement_line (
+    terminal_id  BIGINT NOT NULL,
+    number       BIGINT NOT NULL REFERENCES settlement,
+    sequence     BIGINT NOT NULL,
+    branch       BIGINT NOT NULL,
+    hash         BYTEA    NOT NULL CHECK (length(hash) = 32),
+    version      BIGINT NOT NULL,
+    before_cents BIGINT NOT NULL CHECK (before_cents >= 0),
+    after_cents  BIGINT NOT NULL CHECK (after_cents >= 0 AND after_cents <> before_cents),
+    PRIMARY KEY (terminal_id, number, sequence, branch),
+    FOREIGN KEY (terminal_id, branch, sequence) REFERENCES entry,
+    FOREIGN KEY (terminal_id, sequence, version) REFERENCES verdict
+);
+CREATE INDEX settlement_line_by_entry ON settlement_line (terminal_id, sequence, branch, number);
+
+-- The sum of a partner's lines, benefit by benefit.
+CREATE TABLE settlement_total (
+    partner_id      BIGINT NOT NULL REFERENCES partner,
+    number          BIGINT NOT NULL REFERENCES settlement,
+    season          BIGINT NOT NULL,
+    slot            BIGINT NOT NULL,
+    -- Sales and what they debited, in the unit of the benefit; less than 0 where more was taken back.
+    sales           BIGINT NOT NULL,
+    amount          BIGINT NOT NULL,
+    cents           BIGINT NOT NULL,
+    -- What of cents corrects an earlier period.
+    corrected_cents BIGINT NOT NULL,
+    PRIMARY KEY (partner_id, number, season, slot)
+);
+
+-- What a partner is paid: carried over from the settlement before, this one's lines, and what of both is paid. The rest is carried over.
+CREATE TABLE settlement_partner (
+    partner_id    BIGINT NOT NULL REFERENCES partner,
+    number        BIGINT NOT NULL REFERENCES settlement,
+    name          TEXT    NOT NULL,
+    carried_cents BIGINT NOT NULL,
+    lines_cents   BIGINT NOT NULL,
+    paid_cents    BIGINT NOT NULL CHECK (paid_cents >= 0 AND (paid_cents = 0) = (bank_version IS NULL)),
+    bank_version  BIGINT,
+    PRIMARY KEY (partner_id, number)
+);
+
+-- A settlement is closed when its row is here.
+CREATE TABLE settlement_seal (
+    number         BIGINT PRIMARY KEY REFERENCES settlement,
+    sealed_at      BIGINT NOT NULL,
+    lines          BIGINT NOT NULL,
+    cents          BIGINT NOT NULL,
+    paid_cents     BIGINT NOT NULL,
+    -- SHA-256 of the file of all lines, as it is exported.
+    entries_sha256 BYTEA    NOT NULL CHECK (length(entries_sha256) = 32)
+);
+
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '%', TG_ARGV[0]; END $$;
 CREATE TRIGGER region_key_is_kept BEFORE DELETE ON region_key FOR EACH ROW EXECUTE FUNCTION refuse_change('region keys are kept');
 CREATE TRIGGER entry_is_kept BEFORE DELETE ON entry FOR EACH ROW EXECUTE FUNCTION refuse_change('entries are kept');
@@ -501,3 +611,21 @@ CREATE TRIGGER restored_is_kept BEFORE DELETE ON restored FOR EACH ROW EXECUTE F
 CREATE TRIGGER restored_is_final BEFORE UPDATE ON restored FOR EACH ROW EXECUTE FUNCTION refuse_change('a restoration does not change');
 CREATE TRIGGER season_grant_is_kept BEFORE DELETE ON season_grant FOR EACH ROW EXECUTE FUNCTION refuse_change('grants are kept');
 CREATE TRIGGER season_grant_is_final BEFORE UPDATE ON season_grant FOR EACH ROW EXECUTE FUNCTION refuse_change('a season is granted once');
+CREATE TRIGGER partner_bank_is_kept BEFORE DELETE ON partner_bank FOR EACH ROW EXECUTE FUNCTION refuse_change('accounts are kept');
+CREATE TRIGGER partner_bank_is_final BEFORE UPDATE ON partner_bank FOR EACH ROW EXECUTE FUNCTION refuse_change('a changed account is a new version');
+CREATE TRIGGER payer_is_kept BEFORE DELETE ON payer FOR EACH ROW EXECUTE FUNCTION refuse_change('accounts are kept');
+CREATE TRIGGER payer_is_final BEFORE UPDATE ON payer FOR EACH ROW EXECUTE FUNCTION refuse_change('a changed account is a new version');
+CREATE TRIGGER settlement_is_kept BEFORE DELETE ON settlement FOR EACH ROW EXECUTE FUNCTION refuse_change('settlements are kept');
+CREATE TRIGGER settlement_is_final BEFORE UPDATE ON settlement FOR EACH ROW EXECUTE FUNCTION refuse_change('a correction is in the next settlement');
+CREATE TRIGGER settlement_benefit_is_kept BEFORE DELETE ON settlement_benefit FOR EACH ROW EXECUTE FUNCTION refuse_change('settlements are kept');
+CREATE TRIGGER settlement_benefit_is_final BEFORE UPDATE ON settlement_benefit FOR EACH ROW EXECUTE FUNCTION refuse_change('a correction is in the next settlement');
+CREATE TRIGGER settlement_terminal_is_kept BEFORE DELETE ON settlement_terminal FOR EACH ROW EXECUTE FUNCTION refuse_change('settlements are kept');
+CREATE TRIGGER settlement_terminal_is_final BEFORE UPDATE ON settlement_terminal FOR EACH ROW EXECUTE FUNCTION refuse_change('a correction is in the next settlement');
+CREATE TRIGGER settlement_line_is_kept BEFORE DELETE ON settlement_line FOR EACH ROW EXECUTE FUNCTION refuse_change('settlements are kept');
+CREATE TRIGGER settlement_line_is_final BEFORE UPDATE ON settlement_line FOR EACH ROW EXECUTE FUNCTION refuse_change('a correction is in the next settlement');
+CREATE TRIGGER settlement_total_is_kept BEFORE DELETE ON settlement_total FOR EACH ROW EXECUTE FUNCTION refuse_change('settlements are kept');
+CREATE TRIGGER settlement_total_is_final BEFORE UPDATE ON settlement_total FOR EACH ROW EXECUTE FUNCTION refuse_change('a correction is in the next settlement');
+CREATE TRIGGER settlement_partner_is_kept BEFORE DELETE ON settlement_partner FOR EACH ROW EXECUTE FUNCTION refuse_change('settlements are kept');
+CREATE TRIGGER settlement_partner_is_final BEFORE UPDATE ON settlement_partner FOR EACH ROW EXECUTE FUNCTION refuse_change('a correction is in the next settlement');
+CREATE TRIGGER settlement_seal_is_kept BEFORE DELETE ON settlement_seal FOR EACH ROW EXECUTE FUNCTION refuse_change('settlements are kept');
+CREATE TRIGGER settlement_seal_is_final BEFORE UPDATE ON settlement_seal FOR EACH ROW EXECUTE FUNCTION refuse_change('a correction is in the next settlement');

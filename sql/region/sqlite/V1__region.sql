@@ -38,9 +38,13 @@ CREATE TABLE policy (
 ) STRICT;
 
 CREATE TABLE partner (
-    partner_id INTEGER PRIMARY KEY,
-    name       TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
-    added_at   INTEGER NOT NULL
+    partner_id   INTEGER PRIMARY KEY,
+    name         TEXT    NOT NULL CHECK (length(name) BETWEEN 1 AND 200),
+    -- For the public list.
+    city         TEXT    CHECK (length(city) BETWEEN 1 AND 100),
+    -- Since when all its terminals are suspended; NULL for a partner that may sell.
+    suspended_at INTEGER,
+    added_at     INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE partner_activity (
@@ -75,7 +79,7 @@ CREATE TABLE terminal_standing (
     terminal_id INTEGER NOT NULL REFERENCES terminal,
     position    INTEGER NOT NULL,
     standing    TEXT    NOT NULL CHECK (standing IN ('active', 'suspended', 'retired')),
-    -- For the desk: 'desk', 'fork', 'replaced', 'revoked'.
+    -- For the desk: 'desk', 'fork', 'replaced', 'revoked', 'partner'.
     cause       TEXT    NOT NULL,
     changed_at  INTEGER NOT NULL,
     PRIMARY KEY (terminal_id, position)
@@ -475,6 +479,112 @@ CREATE TABLE operator (
     CHECK ((role = 'establishment') = (establishment_id IS NOT NULL))
 ) STRICT;
 
+-- The account that a partner is paid to. The greatest version counts; a settlement names the one that it paid to.
+CREATE TABLE partner_bank (
+    partner_id INTEGER NOT NULL REFERENCES partner,
+    version    INTEGER NOT NULL CHECK (version >= 1),
+    holder     TEXT    NOT NULL CHECK (length(holder) BETWEEN 1 AND 70),
+    iban       TEXT    NOT NULL CHECK (length(iban) BETWEEN 15 AND 34),
+    bic        TEXT    CHECK (length(bic) IN (8, 11)),
+    set_at     INTEGER NOT NULL,
+    PRIMARY KEY (partner_id, version)
+) STRICT;
+
+-- The account that the region pays from. The greatest version counts.
+CREATE TABLE payer (
+    version INTEGER PRIMARY KEY CHECK (version >= 1),
+    holder  TEXT    NOT NULL CHECK (length(holder) BETWEEN 1 AND 70),
+    iban    TEXT    NOT NULL CHECK (length(iban) BETWEEN 15 AND 34),
+    bic     TEXT    CHECK (length(bic) IN (8, 11)),
+    set_at  INTEGER NOT NULL
+) STRICT;
+
+-- Settlements: 1, 2, 3... One is begun, then every terminal is settled in a transaction of its own, then it is sealed. Evidence, all of it.
+CREATE TABLE settlement (
+    number   INTEGER PRIMARY KEY CHECK (number >= 1),
+    -- Its last day (Europe/Paris), as 2026-11-30, and the first instant after it.
+    until    TEXT    NOT NULL CHECK (length(until) = 10),
+    ends_at  INTEGER NOT NULL,
+    begun_at INTEGER NOT NULL
+) STRICT;
+
+-- How benefits were called when the settlement was begun.
+CREATE TABLE settlement_benefit (
+    number   INTEGER NOT NULL REFERENCES settlement,
+    season   INTEGER NOT NULL,
+    slot     INTEGER NOT NULL,
+    code     TEXT    NOT NULL,
+    label_fr TEXT    NOT NULL,
+    label_en TEXT    NOT NULL,
+    -- 'seat' or 'cent'.
+    unit     TEXT    NOT NULL,
+    PRIMARY KEY (number, season, slot)
+) STRICT;
+
+-- A terminal is settled when its row is here, with its lines.
+CREATE TABLE settlement_terminal (
+    terminal_id INTEGER NOT NULL REFERENCES terminal,
+    number      INTEGER NOT NULL REFERENCES settlement,
+    partner_id  INTEGER NOT NULL,
+    lines       INTEGER NOT NULL CHECK (lines >= 0),
+    PRIMARY KEY (terminal_id, number)
+) STRICT;
+
+-- What an entry is worth otherwise than the settlement before said, and the verdict that says so. The first line of an entry begins at 0; what
+-- was settled of it altogether is the newest line's after_cents.
+CREATE TABLE settlement_line (
+    terminal_id  INTEGER NOT NULL,
+    number       INTEGER NOT NULL REFERENCES settlement,
+    sequence     INTEGER NOT NULL,
+    branch       INTEGER NOT NULL,
+    hash         BLOB    NOT NULL CHECK (length(hash) = 32),
+    version      INTEGER NOT NULL,
+    before_cents INTEGER NOT NULL CHECK (before_cents >= 0),
+    after_cents  INTEGER NOT NULL CHECK (after_cents >= 0 AND after_cents <> before_cents),
+    PRIMARY KEY (terminal_id, number, sequence, branch),
+    FOREIGN KEY (terminal_id, branch, sequence) REFERENCES entry,
+    FOREIGN KEY (terminal_id, sequence, version) REFERENCES verdict
+) STRICT;
+CREATE INDEX settlement_line_by_entry ON settlement_line (terminal_id, sequence, branch, number);
+
+-- The sum of a partner's lines, benefit by benefit.
+CREATE TABLE settlement_total (
+    partner_id      INTEGER NOT NULL REFERENCES partner,
+    number          INTEGER NOT NULL REFERENCES settlement,
+    season          INTEGER NOT NULL,
+    slot            INTEGER NOT NULL,
+    -- Sales and what they debited, in the unit of the benefit; less than 0 where more was taken back.
+    sales           INTEGER NOT NULL,
+    amount          INTEGER NOT NULL,
+    cents           INTEGER NOT NULL,
+    -- What of cents corrects an earlier period.
+    corrected_cents INTEGER NOT NULL,
+    PRIMARY KEY (partner_id, number, season, slot)
+) STRICT;
+
+-- What a partner is paid: carried over from the settlement before, this one's lines, and what of both is paid. The rest is carried over.
+CREATE TABLE settlement_partner (
+    partner_id    INTEGER NOT NULL REFERENCES partner,
+    number        INTEGER NOT NULL REFERENCES settlement,
+    name          TEXT    NOT NULL,
+    carried_cents INTEGER NOT NULL,
+    lines_cents   INTEGER NOT NULL,
+    paid_cents    INTEGER NOT NULL CHECK (paid_cents >= 0 AND (paid_cents = 0) = (bank_version IS NULL)),
+    bank_version  INTEGER,
+    PRIMARY KEY (partner_id, number)
+) STRICT;
+
+-- A settlement is closed when its row is here.
+CREATE TABLE settlement_seal (
+    number         INTEGER PRIMARY KEY REFERENCES settlement,
+    sealed_at      INTEGER NOT NULL,
+    lines          INTEGER NOT NULL,
+    cents          INTEGER NOT NULL,
+    paid_cents     INTEGER NOT NULL,
+    -- SHA-256 of the file of all lines, as it is exported.
+    entries_sha256 BLOB    NOT NULL CHECK (length(entries_sha256) = 32)
+) STRICT;
+
 CREATE TRIGGER region_key_is_kept BEFORE DELETE ON region_key BEGIN SELECT RAISE(ABORT, 'region keys are kept'); END;
 CREATE TRIGGER entry_is_kept BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'entries are kept'); END;
 CREATE TRIGGER entry_is_final BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'entries do not change'); END;
@@ -496,5 +606,23 @@ CREATE TRIGGER restored_is_kept BEFORE DELETE ON restored BEGIN SELECT RAISE(ABO
 CREATE TRIGGER restored_is_final BEFORE UPDATE ON restored BEGIN SELECT RAISE(ABORT, 'a restoration does not change'); END;
 CREATE TRIGGER season_grant_is_kept BEFORE DELETE ON season_grant BEGIN SELECT RAISE(ABORT, 'grants are kept'); END;
 CREATE TRIGGER season_grant_is_final BEFORE UPDATE ON season_grant BEGIN SELECT RAISE(ABORT, 'a season is granted once'); END;
+CREATE TRIGGER partner_bank_is_kept BEFORE DELETE ON partner_bank BEGIN SELECT RAISE(ABORT, 'accounts are kept'); END;
+CREATE TRIGGER partner_bank_is_final BEFORE UPDATE ON partner_bank BEGIN SELECT RAISE(ABORT, 'a changed account is a new version'); END;
+CREATE TRIGGER payer_is_kept BEFORE DELETE ON payer BEGIN SELECT RAISE(ABORT, 'accounts are kept'); END;
+CREATE TRIGGER payer_is_final BEFORE UPDATE ON payer BEGIN SELECT RAISE(ABORT, 'a changed account is a new version'); END;
+CREATE TRIGGER settlement_is_kept BEFORE DELETE ON settlement BEGIN SELECT RAISE(ABORT, 'settlements are kept'); END;
+CREATE TRIGGER settlement_is_final BEFORE UPDATE ON settlement BEGIN SELECT RAISE(ABORT, 'a correction is in the next settlement'); END;
+CREATE TRIGGER settlement_benefit_is_kept BEFORE DELETE ON settlement_benefit BEGIN SELECT RAISE(ABORT, 'settlements are kept'); END;
+CREATE TRIGGER settlement_benefit_is_final BEFORE UPDATE ON settlement_benefit BEGIN SELECT RAISE(ABORT, 'a correction is in the next settlement'); END;
+CREATE TRIGGER settlement_terminal_is_kept BEFORE DELETE ON settlement_terminal BEGIN SELECT RAISE(ABORT, 'settlements are kept'); END;
+CREATE TRIGGER settlement_terminal_is_final BEFORE UPDATE ON settlement_terminal BEGIN SELECT RAISE(ABORT, 'a correction is in the next settlement'); END;
+CREATE TRIGGER settlement_line_is_kept BEFORE DELETE ON settlement_line BEGIN SELECT RAISE(ABORT, 'settlements are kept'); END;
+CREATE TRIGGER settlement_line_is_final BEFORE UPDATE ON settlement_line BEGIN SELECT RAISE(ABORT, 'a correction is in the next settlement'); END;
+CREATE TRIGGER settlement_total_is_kept BEFORE DELETE ON settlement_total BEGIN SELECT RAISE(ABORT, 'settlements are kept'); END;
+CREATE TRIGGER settlement_total_is_final BEFORE UPDATE ON settlement_total BEGIN SELECT RAISE(ABORT, 'a correction is in the next settlement'); END;
+CREATE TRIGGER settlement_partner_is_kept BEFORE DELETE ON settlement_partner BEGIN SELECT RAISE(ABORT, 'settlements are kept'); END;
+CREATE TRIGGER settlement_partner_is_final BEFORE UPDATE ON settlement_partner BEGIN SELECT RAISE(ABORT, 'a correction is in the next settlement'); END;
+CREATE TRIGGER settlement_seal_is_kept BEFORE DELETE ON settlement_seal BEGIN SELECT RAISE(ABORT, 'settlements are kept'); END;
+CREATE TRIGGER settlement_seal_is_final BEFORE UPDATE ON settlement_seal BEGIN SELECT RAISE(ABORT, 'a correction is in the next settlement'); END;
 
 PRAGMA user_version = 1;

@@ -9,6 +9,7 @@ use super::super::error::RegionError;
 use super::super::store::Location;
 use super::super::{Region, embedded};
 use super::life_args;
+use super::settle_args::{EntryVerb, PartnerChange, SettleVerb};
 use crate::domain::refusal::{DenialReason, Language};
 
 /// La région PASS : échanges avec les terminaux, guichet, cartes / The region of the PASS: exchanges, desk, cards
@@ -105,6 +106,16 @@ pub(super) enum Verb {
         #[command(subcommand)]
         verb: PublishVerb,
     },
+    /// Règlements des partenaires / Settlements of the partners
+    Settle {
+        #[command(subcommand)]
+        verb: SettleVerb,
+    },
+    /// Une écriture : jugements et règlements / One entry: verdicts and settlements
+    Entry {
+        #[command(subcommand)]
+        verb: EntryVerb,
+    },
     /// Écritures reçues, avec leur jugement / Entries received, with their verdicts
     Entries(Entries),
     /// Répond à une demande apportée dans un fichier / Answers a request that was brought in a file
@@ -189,7 +200,12 @@ pub(super) enum PartnerVerb {
     List {
         #[command(flatten)]
         data: Data,
+        /// La liste publique, pour un tableur / The public list, for a spreadsheet
+        #[arg(long)]
+        csv: bool,
     },
+    #[command(flatten)]
+    Change(PartnerChange),
 }
 
 #[derive(Subcommand)]

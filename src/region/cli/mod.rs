@@ -9,8 +9,11 @@ mod cards;
 mod life;
 mod life_args;
 mod network;
+mod partners;
 mod print;
 mod safekeeping;
+mod settle;
+mod settle_args;
 
 use std::fs;
 use std::io::{IsTerminal as _, Read as _, Write as _};
@@ -85,6 +88,8 @@ fn verb(verb: Verb, printer: &Printer) -> Result<(), RegionError> {
         }
         Verb::Catalogue { verb } => publish_catalogue(&verb.publish(), printer),
         Verb::Policy { verb } => publish_policy(&verb.publish(), printer),
+        Verb::Settle { verb } => settle::settle(verb, printer),
+        Verb::Entry { verb } => settle::entry(verb, printer),
         Verb::Entries(entries) => cards::entries(&entries, printer),
         Verb::Answer(answer) => answer_file(&answer, printer),
         Verb::Backup(backup) => safekeeping::backup(&backup, printer),

@@ -7,6 +7,7 @@ use super::super::error::RegionError;
 use super::super::store::standing_code;
 use super::args::{OneTerminal, PartnerVerb, TerminalVerb};
 use super::now;
+use super::partners;
 use super::print::Printer;
 use crate::domain::catalogue::Code;
 use crate::domain::{PartnerId, TerminalId};
@@ -17,7 +18,7 @@ pub(super) fn code(text: &str) -> Result<Code, RegionError> {
     Code::new(text).map_err(|_| RegionError::NotACode(text.to_owned()))
 }
 
-fn codes(codes: &[Code]) -> String {
+pub(super) fn codes(codes: &[Code]) -> String {
     codes.iter().map(Code::as_str).collect::<Vec<_>>().join(", ")
 }
 
@@ -43,16 +44,8 @@ pub(super) fn partner(verb: PartnerVerb, printer: &Printer) -> Result<(), Region
                 &format!("Partner {id} added."),
             )
         }
-        PartnerVerb::List { data } => {
-            for row in data.open()?.partners()? {
-                let activities: Vec<&str> = row.partner.activities.iter().map(Code::as_str).collect();
-                let (id, name) = (row.id, &row.partner.name);
-                let line = format!("{id}\t{name}\t{}", activities.join(", "));
-                let value = json!({ "partner_id": id.get(), "name": name, "activities": activities });
-                printer.done(&value, &line, &line)?;
-            }
-            Ok(())
-        }
+        PartnerVerb::List { data, csv } => partners::list(&data, csv, printer),
+        PartnerVerb::Change(verb) => partners::change(verb, printer),
     }
 }
 

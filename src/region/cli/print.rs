@@ -41,17 +41,22 @@ impl Printer {
         if self.json { self.line(&json.to_string()) } else { self.line(self.text(french, english)) }
     }
 
-    /// One line. Whoever reads may have read enough: that is no error.
+    /// One line.
     pub(super) fn line(&self, line: &str) -> Result<(), RegionError> {
-        match writeln!(io::stdout().lock(), "{line}") {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(RegionError::Io { path: PathBuf::from("stdout"), error }),
-            Ok(()) => Ok(()),
-        }
+        printed(writeln!(io::stdout().lock(), "{line}"))
     }
 
     /// Something to know that stops nothing.
     pub(super) fn note(&self, french: &str, english: &str) {
         eprintln!("{}", self.text(french, english));
+    }
+}
+
+/// What printing says. Whoever reads may have read enough: that is no error.
+pub(super) fn printed(result: io::Result<()>) -> Result<(), RegionError> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(RegionError::Io { path: PathBuf::from("stdout"), error }),
+        Ok(()) => Ok(()),
     }
 }

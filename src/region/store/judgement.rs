@@ -59,7 +59,7 @@ fn verdict_of(column: Option<u8>) -> Stored<Verdict> {
     }
 }
 
-fn judged(row: &Row) -> Stored<Judged> {
+pub(super) fn judged(row: &Row) -> Stored<Judged> {
     Ok(Judged { version: row.get(0)?, verdict: verdict_of(row.get(1)?)?, payable: row.get(2)? })
 }
 

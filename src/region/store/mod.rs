@@ -17,9 +17,11 @@ mod judgement;
 mod mails;
 mod network;
 mod operators;
+mod partners;
 mod postgres;
 mod replacement;
 mod rows;
+mod settlement;
 mod sqlite;
 
 use std::cell::Cell;
@@ -39,7 +41,12 @@ pub use judgement::{EntryListing, Judged, NewVerdict, UndoneRow};
 pub use mails::{MailCount, MailRow};
 pub use network::{Cause, NewTerminal, PartnerRow, PolicyRow, Standing, TerminalKeys, TerminalRow, standing_code};
 pub use operators::OperatorRow;
+pub use partners::AccountRow;
 pub use replacement::{LateCharge, ReplacementRow};
+pub use settlement::{
+    EntryLine, NewLine, PartnerSettlement, SealRow, SettledLine, SettledTerminal, SettlementRow, TotalRow, Unsettled,
+    VersionRow,
+};
 
 use engine::{Engine, Lock, Row, Table, Value};
 use postgres::{Postgres, PostgresTransaction};
@@ -359,9 +366,10 @@ mod tests {
             names.join(" "),
             "abandoned branch card card_entry card_order card_record card_seen carried catalogue declaration denial doubt \
              entitlement entry establishment exchange feed_head feed_item holder holder_card holder_person mail noted \
-             operator order_step partner partner_activity person_known policy receipt records_wanted \
-             refinery_schema_history region region_key replacement restored season_grant terminal terminal_certificate \
-             terminal_standing undone verdict"
+             operator order_step partner partner_activity partner_bank payer person_known policy receipt records_wanted \
+             refinery_schema_history region region_key replacement restored season_grant settlement settlement_benefit \
+             settlement_line settlement_partner settlement_seal settlement_terminal settlement_total terminal \
+             terminal_certificate terminal_standing undone verdict"
         );
         let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
         assert_eq!(version, SCHEMA_VERSION);

@@ -21,6 +21,10 @@ pub struct PartnerRow {
     pub id: PartnerId,
     /// Name and activities.
     pub partner: Partner,
+    /// Where people find it.
+    pub city: Option<String>,
+    /// Since when all its terminals are suspended.
+    pub suspended_at: Option<Timestamp>,
 }
 
 /// A terminal that is to be added.
@@ -79,10 +83,12 @@ pub enum Cause {
     Replaced,
     /// Its disk is in strange hands: its keys are worth nothing any more.
     Revoked,
+    /// Its partner is suspended.
+    Partner,
 }
 
 impl Cause {
-    const ALL: [Self; 4] = [Self::Desk, Self::Fork, Self::Replaced, Self::Revoked];
+    const ALL: [Self; 5] = [Self::Desk, Self::Fork, Self::Replaced, Self::Revoked, Self::Partner];
 
     /// The stable code.
     pub const fn code(self) -> &'static str {
@@ -91,6 +97,7 @@ impl Cause {
             Self::Fork => "fork",
             Self::Replaced => "replaced",
             Self::Revoked => "revoked",
+            Self::Partner => "partner",
         }
     }
 }
@@ -236,12 +243,7 @@ impl Tx<'_> {
             &values![partner.name.as_str(), now],
         )?;
         let id: PartnerId = row.get(0)?;
-        for activity in &partner.activities {
-            self.execute(
-                "INSERT INTO partner_activity (partner_id, activity) VALUES ($1, $2)",
-                &values![id, activity],
-            )?;
-        }
+        self.add_activities(id, &partner.activities)?;
         Ok(id)
     }
 
@@ -254,16 +256,6 @@ impl Tx<'_> {
     fn activities(&self, partner: PartnerId) -> Stored<Vec<Code>> {
         let sql = "SELECT activity FROM partner_activity WHERE partner_id = $1 ORDER BY activity";
         self.rows(sql, &values![partner])?.iter().map(|row| row.get(0)).collect()
-    }
-
-    /// Every partner.
-    pub fn partners(&self) -> Stored<Vec<PartnerRow>> {
-        let rows = self.rows("SELECT partner_id, name FROM partner ORDER BY partner_id", &[])?;
-        let partners = rows.iter().map(|row| {
-            let id = row.get(0)?;
-            Ok(PartnerRow { id, partner: Partner { name: row.get(1)?, activities: self.activities(id)? } })
-        });
-        partners.collect()
     }
 
     /// Adds a terminal that may be enrolled; its id.

@@ -4,8 +4,8 @@ use super::StoreError;
 use super::engine::{FromColumn, Value};
 use crate::domain::catalogue::Code;
 use crate::domain::{
-    CardNumber, Cents, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId,
-    RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
+    Balance, CardNumber, Cents, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial,
+    PartnerId, RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
 };
 use crate::region::holders::EstablishmentId;
 use crate::wire::cbor::{Cbor, decode};
@@ -43,6 +43,7 @@ integer_columns! {
     Slot: |v| v.get(), |n| Slot::new(n);
     Timestamp: |v| v.get(), |n| Some(Timestamp::new(n));
     Cents: |v| v.get(), |n| Cents::new(n);
+    Balance: |v| v.get(), |n| Some(Balance::new(n));
     CardNumber: |v| v.get(), |n| CardNumber::new(n).ok();
     EstablishmentId: |v| v.get(), |n| Some(EstablishmentId::new(n));
     u64: |v| v, |n| Some(n);

@@ -155,7 +155,9 @@ static SERVED: LazyLock<std::sync::Mutex<Served>> = LazyLock::new(|| {
     let world = World::new();
     let terminal = world.terminal("cinema");
     assert!(terminal.chain.is_empty());
-    let service = TowerToHyperService::new(router(Arc::new(world.opened_again()), Arc::new(|| EVENING), &ApiSettings::default()).unwrap());
+    let service = TowerToHyperService::new(
+        router(Arc::new(world.opened_again()), Arc::new(|| EVENING), &ApiSettings::default()).unwrap(),
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let position = position(&world.region);
     std::sync::Mutex::new(Served { world, service, runtime, position })
