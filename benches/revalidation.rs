@@ -5,7 +5,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench fails by panicking")]
 
 #[path = "../tests/support/postgres.rs"]
-#[allow(dead_code, reason = "the tests also start it again and let it fail")]
 mod postgres;
 
 use std::io::Write as _;

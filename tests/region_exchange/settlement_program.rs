@@ -205,7 +205,7 @@ fn the_list_of_partners_is_public_bounded_and_cached() {
     let server = Server::start(&data, &[]);
     let ask = |path: &str, header: &str| {
         let request = format!("GET {path} HTTP/1.1\r\nHost: region\r\n{header}Connection: close\r\n\r\n");
-        talk(&mut TcpStream::connect(&server.address).unwrap(), request.as_bytes())
+        talk(&mut TcpStream::connect(&server.address).unwrap(), request.as_bytes()).unwrap()
     };
     let (status, head, body) = ask("/v1/partners", "");
     assert_eq!(status, 200);
