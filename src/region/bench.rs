@@ -48,6 +48,24 @@ pub struct Bench<'a> {
     policies: Option<Vec<PolicyRow>>,
 }
 
+/// What a terminal had heard of when it wrote something, and what it had been told and had not heard.
+struct Heard {
+    denial: bool,
+    /// That it must not sell.
+    stop: bool,
+    /// Since when nothing that comes from it is believed.
+    revoked: Option<Timestamp>,
+    not: Unheard,
+}
+
+impl Heard {
+    fn of_denial(denial: Option<&DenialRow>, known: FeedPoint) -> Self {
+        let heard = denial.is_some_and(|denial| denial.position <= known.all);
+        let missed = denial.filter(|_| !heard).map(|denial| denial.denied_at);
+        Self { denial: heard, stop: false, revoked: None, not: Unheard { denial: missed, standing: None } }
+    }
+}
+
 /// The chain of `terminal`.
 ///
 /// # Errors
@@ -235,15 +253,14 @@ impl<'a> Bench<'a> {
                 Some(reported) => reported,
                 None => self.last_knowledge(terminal)?,
             };
-            let told = self.tx.standing_known_at(terminal, knowledge.position)?;
             let policy = self.policy(terminal, &knowledge)?;
-            let unheard = self.unheard(terminal, &knowledge, denial)?;
+            let heard = self.heard(terminal, &knowledge, denial)?;
             orphans.push(OrphanFacts {
                 record: *record,
                 certificates: self.tx.terminal_certificates(terminal, record.season)?,
-                denied: denial.is_some_and(|denial| denial.position <= knowledge.position),
-                suspended: told.is_some_and(|told| told.standing != TerminalStanding::Active),
-                past_policy: policy.is_some_and(|policy| past_policy(&policy, &knowledge, unheard, record.time)),
+                denied: heard.denial,
+                suspended: heard.stop,
+                past_policy: policy.is_some_and(|policy| past_policy(&policy, &knowledge, heard.not, record.time)),
             });
         }
         Ok(orphans)
@@ -296,26 +313,22 @@ impl<'a> Bench<'a> {
             Some(record) => self.certificates(terminal, record.season)?.to_vec(),
             None => Vec::new(),
         };
-        let known = FeedPoint::of(knowledge.position);
-        let told = self.tx.standing_known_at(terminal, known.own)?;
-        let revoked = self.tx.standing(terminal)?.and_then(Standing::revoked_since);
+        let heard = self.heard(terminal, &knowledge, denial)?;
         let key = card.and_then(|card| card.certificate).map(|certificate| certificate.public_key);
         let proven = match (&entry.body, key) {
             (Body::CardRead(read), Some(key)) => read_is_proven(read, &key),
             _ => false,
         };
-        let unheard = self.unheard(terminal, &knowledge, denial)?;
         let past_policy = match (record, self.policy(terminal, &knowledge)?) {
-            (Some(record), Some(policy)) => past_policy(&policy, &knowledge, unheard, record.time),
+            (Some(record), Some(policy)) => past_policy(&policy, &knowledge, heard.not, record.time),
             _ => false,
         };
         Ok(EntryFacts {
             settled: self.chain(terminal)?.is_settled(stored.key.place),
             certificates,
-            denied: denial.is_some_and(|denial| denial.position <= known.all),
+            denied: heard.denial,
             // Whoever has the disk writes what time they like, and need not have heard of anything: what came afterwards was written afterwards.
-            suspended: told.is_some_and(|told| told.standing != TerminalStanding::Active)
-                || revoked.is_some_and(|since| stored.received_at >= since),
+            suspended: heard.stop || heard.revoked.is_some_and(|since| stored.received_at >= since),
             past_policy,
             proven,
             entry,
@@ -331,18 +344,23 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// What was told to a terminal after what it has confirmed.
-    fn unheard(
+    /// What a terminal that has confirmed so much had heard of the card's denial and of its own standing, and what not.
+    fn heard(
         &self,
         terminal: TerminalId,
         knowledge: &Knowledge,
         denial: Option<&DenialRow>,
-    ) -> Result<Unheard, RegionError> {
-        let active = |standing: &Standing| standing.standing == TerminalStanding::Active;
-        let told = self.tx.standing_known_at(terminal, knowledge.position)?;
-        let stopped = self.tx.standing(terminal)?.filter(|now| !active(now) && told.as_ref().is_none_or(active));
-        let denial = denial.filter(|denial| denial.position > knowledge.position);
-        Ok(Unheard { denial: denial.map(|denial| denial.denied_at), standing: stopped.map(|stopped| stopped.since) })
+    ) -> Result<Heard, RegionError> {
+        let known = FeedPoint::of(knowledge.position);
+        let Some(now) = self.tx.standing(terminal)? else {
+            return Ok(Heard::of_denial(denial, known));
+        };
+        let told = self.tx.standing_known_at(terminal, known.own)?;
+        let is_stop = |standing: &Standing| standing.standing != TerminalStanding::Active;
+        let stop = told.as_ref().is_some_and(is_stop);
+        let mut heard = Heard { stop, revoked: now.revoked_since(), ..Heard::of_denial(denial, known) };
+        heard.not.standing = (is_stop(&now) && !stop).then_some(now.since);
+        Ok(heard)
     }
 
     /// The policy that the terminal had: the newest that it has confirmed, or that it was enrolled with.
