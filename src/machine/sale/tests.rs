@@ -103,8 +103,8 @@ fn redemption() -> Event {
 fn asked(facts: Facts) -> (SaleMachine, Vec<Action>) {
     let mut machine = SaleMachine::default();
     machine.on_event(NOW, Event::CardPresent);
-    machine.on_event(NOW, Event::Opened(Box::new(presented())));
     machine.on_event(NOW, redemption());
+    machine.on_event(NOW, Event::Opened(Box::new(presented())));
     let actions = machine.on_event(NOW, Event::Facts(Box::new(facts)));
     (machine, actions)
 }

@@ -30,6 +30,11 @@ impl SaleMachine {
             self.phase = Phase::Ready(presented);
             return vec![view];
         };
+        if waiting.begun.is_some() {
+            // What was begun was begun with another card, which may still come.
+            self.phase = Phase::Ready(presented);
+            return vec![view];
+        }
         let mut actions = match waiting.request.command.clone() {
             Command::Quote(request) => match quote(&presented, facts, &request) {
                 Ok(quote) => {
