@@ -169,7 +169,7 @@ impl SaleMachine {
                 self.look_up(Some(presented))
             }
             Event::NotOpened(failure) => self.not_opened(now, failure),
-            Event::Facts(facts) => self.looked_up(now, facts),
+            Event::Facts(facts) => self.looked_up(facts),
             Event::Settled(settlement) => self.settled(now, settlement),
             Event::Changed(change) => self.changed(now, change),
             Event::RecordsRead(records) => self.records_read(records),
@@ -350,7 +350,7 @@ impl SaleMachine {
 
     // --- The loop: looked up, one step, looked up again. ---
 
-    fn looked_up(&mut self, now: Now, facts: Box<Facts>) -> Vec<Action> {
+    fn looked_up(&mut self, facts: Box<Facts>) -> Vec<Action> {
         let Phase::LookingUp(presented) = std::mem::replace(&mut self.phase, Phase::Empty) else { return Vec::new() };
         match self.client.as_mut().map(|waiting| &mut waiting.looked_up) {
             // The client came while this was looked up for nobody, or for another.
@@ -403,7 +403,7 @@ impl SaleMachine {
             Step::TakeBack(target) => {
                 self.tried.take_back = true;
                 let request = RequestId::new(*facts.transaction.as_bytes());
-                let intent = undo_intent(now, &presented, &facts, &target, request);
+                let intent = undo_intent(&presented, &facts, &target, request);
                 self.begin(presented, &facts, intent)
             }
             Step::Block(signature) => {
@@ -422,7 +422,7 @@ impl SaleMachine {
                 vec![Action::PutEntitlement(Box::new(entitlement))]
             }
             Step::TurnAway(refused, record) => self.turned_away(presented, &facts, refused, record),
-            Step::Serve => self.serve(now, presented, &facts),
+            Step::Serve => self.serve(presented, &facts),
         }
     }
 
