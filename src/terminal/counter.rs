@@ -395,12 +395,12 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
 
     fn look_up_once(&mut self, card: Option<CardNumber>, client: Option<ClientRequest>) -> Facts {
         let clock = self.clock.now();
-        let season = Season::at(self.trusted_time());
+        let now = self.trusted_time();
         let transaction = match crypto::random() {
             Ok(bytes) => TransactionId::new(bytes),
             Err(error) => {
                 tracing::error!(%error, "no transaction can be named");
-                return unavailable(season, TransactionId::new([0; 16]));
+                return unavailable(now, TransactionId::new([0; 16]));
             }
         };
         let looked_up = self.ledger.call(move |ledger| {
@@ -415,11 +415,11 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
             }
             Ok((Err(error), _, _)) => {
                 tracing::error!(%error, "the ledger cannot be read");
-                unavailable(season, transaction)
+                unavailable(now, transaction)
             }
             Err(error) => {
                 tracing::error!(%error, "the ledger is gone");
-                unavailable(season, transaction)
+                unavailable(now, transaction)
             }
         }
     }

@@ -32,9 +32,10 @@ pub fn gate_now(view: &View, clock: Timestamp) -> Option<Refusal> {
 }
 
 /// Facts of a ledger that cannot be read: nothing is sold.
-pub fn unavailable(season: Season, transaction: TransactionId) -> Facts {
+pub fn unavailable(time: Timestamp, transaction: TransactionId) -> Facts {
     Facts {
-        season,
+        time,
+        season: Season::at(time),
         gate: Some(Refusal::LedgerUnavailable),
         offline: None,
         catalogue: None,
@@ -78,7 +79,7 @@ pub fn look_up(
         offline: view.policy().standing(&view.exposure(), now).refusal(),
         catalogue,
         slots,
-        ..unavailable(season, transaction)
+        ..unavailable(now, transaction)
     };
     view.in_snapshot(|view| {
         if let Some(card) = card {

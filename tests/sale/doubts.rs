@@ -4,7 +4,7 @@ use pass::domain::card::CardStatus;
 use pass::domain::entry::Body;
 use pass::domain::refusal::{DenialReason, Refusal};
 use pass::machine::sale::{Command, Event, Outcome};
-use pass::virtual_card::{Effect, Fault};
+use pass::virtual_card::{CardMemory, Effect, Fault, MemoryStorage};
 use pass::wire::apdu::StatusWord;
 use pass::wire::card::Instruction;
 use pass::wire::feed::Item;
@@ -13,7 +13,7 @@ use crate::counter::{ONE_EURO, Shop, UNDO, consumed, redemption};
 use crate::world::{CINEMA, Region, issued};
 
 /// What the card consumed is what the ledger debited, and the cash box has a euro for each.
-fn agree(shop: &Shop, card: &pass::virtual_card::MemoryStorage, seats: u32) {
+fn agree(shop: &Shop, card: &MemoryStorage, seats: u32) {
     let (mut debits, mut reversals) = (0, 0);
     for body in shop.bodies() {
         match body {
@@ -426,7 +426,7 @@ fn what_needs_no_card_is_done_whatever_lies_in_the_reader() {
     shop.tap_with(&card, vec![Fault::next(Instruction::Debit, Effect::LeaveBefore)]);
     assert!(matches!(shop.redeem(None), Outcome::Refused(_)));
     shop.take_away();
-    shop.tap(&pass::virtual_card::MemoryStorage::new(pass::virtual_card::CardMemory::BLANK));
+    shop.tap(&MemoryStorage::new(CardMemory::BLANK));
     assert!(matches!(shop.redeem(None), Outcome::Refused(refused) if refused.refusal == Refusal::NotAPass));
     let given_up = shop.ask(Command::Abandon { card: None });
     assert!(matches!(given_up, Outcome::Abandoned { .. }), "{given_up:?}");
@@ -456,4 +456,53 @@ fn a_card_that_is_denied_while_a_sale_begins_is_not_sold_to_unless_the_sale_was_
         agree(&shop, &card, u32::from(begun));
     }
     assert!(refused > 3, "the denial is known at every step before the intent");
+}
+
+#[test]
+fn what_was_granted_is_granted_again_whatever_lies_in_the_reader() {
+    let region = Region::new();
+    let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+    shop.tap(&card);
+    let id = shop.next_id();
+    shop.request(id, redemption(None));
+    assert!(matches!(shop.answer(), Some(Outcome::Granted(_))));
+    shop.take_away();
+    // The till lost the answer and asks again: over no pass at all, over a forgery, and over a card that does not answer.
+    let strange = MemoryStorage::new(CardMemory::BLANK);
+    let forged = Region::new().card(1);
+    let silent = || (0..20).map(|_| Fault::next(Instruction::Open, Effect::Garbage)).collect();
+    for (lies_there, plan) in [(&strange, Vec::new()), (&forged, Vec::new()), (&card, silent())] {
+        shop.tap_with(lies_there, plan);
+        shop.request(id, redemption(None));
+        let again = shop.waited();
+        assert!(matches!(&again, Outcome::Granted(granted) if granted.repeated), "{again:?}");
+        shop.take_away();
+    }
+    // Also when the card leaves before it was read.
+    shop.tap_with(&card, silent());
+    shop.request(id, redemption(None));
+    shop.take_away();
+    assert!(matches!(shop.waited(), Outcome::Granted(granted) if granted.repeated));
+    agree(&shop, &card, 1);
+}
+
+#[test]
+fn an_undo_in_doubt_waits_for_its_card_and_not_for_another() {
+    let region = Region::new();
+    let (mut shop, card, other) = (Shop::open(&region, 1, "cinema"), region.card(1), region.card(2));
+    shop.tap(&card);
+    assert!(matches!(shop.redeem(None), Outcome::Granted(_)));
+    shop.take_away();
+    shop.tap_with(&card, vec![Fault::next(Instruction::Reverse, Effect::LeaveAfter)]);
+    let id = shop.next_id();
+    shop.request(id, UNDO);
+    shop.take_away();
+    shop.tap(&other);
+    let Outcome::Refused(refused) = shop.waited() else { panic!() };
+    assert_eq!(refused.refusal, Refusal::SaleInDoubt, "the card may have done it");
+    shop.take_away();
+    shop.tap(&card);
+    shop.request(id, UNDO);
+    assert!(matches!(shop.answer(), Some(Outcome::Undone(_))));
+    agree(&shop, &card, 0);
 }

@@ -11,6 +11,8 @@ pub(crate) struct Asked {
     pub(crate) id: RequestId,
     pub(crate) command: Command,
     pub(crate) told: Vec<Outcome>,
+    /// It was asked again since, or for the first time, and nobody has heard what came of that.
+    pub(crate) unheard: bool,
 }
 
 /// One till.

@@ -83,7 +83,7 @@ faults! {
     Cut 300 "Only its beginning arrives.",
     Corrupted 300 "One bit of it is another.",
     // At each message that reaches the region.
-    RegionPowerCut 40 "The power is cut while it commits: sectors of what it had not synced yet are there or not.",
+    RegionPowerCut 150 "The power is cut while it commits: sectors of what it had not synced yet are there or not.",
     // At each turn of the simulation.
     RegionRestarts 60 "The region's program is killed and started again.",
     RegionBackedUp 200 "Its store is backed up while it runs.",

@@ -210,7 +210,7 @@ impl World {
     /// A new request.
     pub(crate) fn ask(&mut self, t: usize, command: Command) {
         let id = RequestId::new(self.shared.draw(crate::chance::Chance::bytes16));
-        self.tills[t].asked.push(Asked { id, command, told: Vec::new() });
+        self.tills[t].asked.push(Asked { id, command, told: Vec::new(), unheard: true });
         self.ask_as(t, self.tills[t].asked.len() - 1);
     }
 
@@ -220,6 +220,7 @@ impl World {
         self.shared.say(|| format!("{} is asked [{number}] {}", self.terminals[t].name, self.describe(&command)));
         let wait = Duration::from_millis(self.shared.draw(|chance| chance.between(0, 20_000)));
         self.tills[t].waiting = Some(number);
+        self.tills[t].asked[number].unheard = true;
         self.terminals[t].begin(Event::Client(ClientRequest { id, command, wait }));
     }
 
@@ -251,6 +252,7 @@ impl World {
             {
                 self.tills[t].quote = Some((request.clone(), *card, quote.clone()));
             }
+            self.tills[t].asked[number].unheard = false;
             self.tills[t].asked[number].told.push(outcome);
             self.told_only_what_is_durable(t, number);
         }

@@ -28,8 +28,18 @@ const SENT_MAX: u8 = 3;
 struct Waiting {
     request: ClientRequest,
     deadline: Duration,
+    /// Whether the ledger was asked what became of this request: before that nobody knows that nothing did.
+    looked_up: LookedUp,
     /// Its intent, once that is durable: from then on it is in doubt until the card proves how it ended.
     begun: Option<Begun>,
+}
+
+/// How far a request is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum LookedUp {
+    No,
+    Asked,
+    Known,
 }
 
 /// A change of a purse that was begun.
@@ -114,6 +124,8 @@ pub struct SaleMachine {
     tried: Tried,
     failures: u8,
     client: Option<Waiting>,
+    /// Why the card in the reader cannot be served, while a client's request is looked up that may need no card any more.
+    set_aside: Option<Refused>,
 }
 
 impl Default for SaleMachine {
@@ -125,6 +137,7 @@ impl Default for SaleMachine {
             tried: Tried::default(),
             failures: 0,
             client: None,
+            set_aside: None,
         }
     }
 }
@@ -156,7 +169,7 @@ impl SaleMachine {
                 self.look_up(Some(presented))
             }
             Event::NotOpened(failure) => self.not_opened(now, failure),
-            Event::Facts(facts) => self.looked_up(now, facts),
+            Event::Facts(facts) => self.looked_up(facts),
             Event::Settled(settlement) => self.settled(now, settlement),
             Event::Changed(change) => self.changed(now, change),
             Event::RecordsRead(records) => self.records_read(records),
@@ -172,7 +185,10 @@ impl SaleMachine {
     }
 
     fn look_up(&mut self, presented: Option<Box<Presented>>) -> Vec<Action> {
-        let client = self.client.as_ref().map(|waiting| waiting.request.clone());
+        let client = self.client.as_mut().map(|waiting| {
+            waiting.looked_up = waiting.looked_up.max(LookedUp::Asked);
+            waiting.request.clone()
+        });
         let card = presented.as_ref().map(|presented| presented.card);
         self.phase = Phase::LookingUp(presented);
         vec![Action::LookUp { card, client }]
@@ -192,8 +208,14 @@ impl SaleMachine {
 
     fn card_gone(&mut self) -> Vec<Action> {
         self.card_present = false;
+        self.set_aside = None;
         self.phase = Phase::Empty;
-        vec![Action::Show(self.view_without_card())]
+        let mut actions = vec![Action::Show(self.view_without_card())];
+        if self.client.as_ref().is_some_and(|waiting| waiting.looked_up != LookedUp::Known) {
+            // It may have been carried out before, and wait for no card.
+            actions.extend(self.look_up(None));
+        }
+        actions
     }
 
     fn view_without_card(&self) -> View {
@@ -205,7 +227,7 @@ impl SaleMachine {
 
     fn client_asks(&mut self, now: Now, request: ClientRequest) -> Vec<Action> {
         let deadline = now.since_start.saturating_add(request.wait);
-        self.client = Some(Waiting { request, deadline, begun: None });
+        self.client = Some(Waiting { request, deadline, looked_up: LookedUp::No, begun: None });
         match std::mem::replace(&mut self.phase, Phase::Empty) {
             Phase::Empty => self.look_up(None),
             Phase::Ready(presented) | Phase::TurnedAway(Some(presented), _) => self.look_up(Some(presented)),
@@ -216,8 +238,8 @@ impl SaleMachine {
                 self.open()
             }
             Phase::TurnedAway(None, refused) => {
-                self.phase = Phase::TurnedAway(None, refused.clone());
-                self.reply(Outcome::Refused(refused))
+                self.set_aside = Some(refused);
+                self.look_up(None)
             }
             // The end of the action, or the next try, finds the client waiting.
             other => {
@@ -261,9 +283,13 @@ impl SaleMachine {
     }
 
     fn reply(&mut self, outcome: Outcome) -> Vec<Action> {
-        match self.client.take() {
-            Some(_) => vec![Action::Reply(outcome)],
-            None => Vec::new(),
+        match (self.client.take(), outcome) {
+            // It may have been granted before: nobody is told that it was refused who has not been looked up.
+            (Some(Waiting { looked_up: LookedUp::No | LookedUp::Asked, begun: None, .. }), Outcome::Refused(_)) => {
+                vec![Action::Reply(Outcome::Refused(Refused::because(Refusal::Busy)))]
+            }
+            (Some(_), outcome) => vec![Action::Reply(outcome)],
+            (None, _) => Vec::new(),
         }
     }
 
@@ -298,6 +324,12 @@ impl SaleMachine {
     fn turn_away(&mut self, presented: Option<Box<Presented>>, refused: Refused) -> Vec<Action> {
         let card = presented.as_deref().map(|presented| card_view(presented, None));
         let mut actions = vec![Action::Show(View::TurnedAway(refused.clone(), card))];
+        if self.client.as_ref().is_some_and(|waiting| waiting.looked_up != LookedUp::Known) {
+            // What it asks for may have been done before, whatever lies there now.
+            self.set_aside = presented.is_none().then_some(refused);
+            actions.extend(self.look_up(presented));
+            return actions;
+        }
         self.phase = Phase::TurnedAway(presented, refused.clone());
         if self.client.as_ref().is_some_and(|waiting| waiting.begun.is_none()) {
             actions.extend(self.reply(Outcome::Refused(refused)));
@@ -318,15 +350,25 @@ impl SaleMachine {
 
     // --- The loop: looked up, one step, looked up again. ---
 
-    fn looked_up(&mut self, now: Now, facts: Box<Facts>) -> Vec<Action> {
+    fn looked_up(&mut self, facts: Box<Facts>) -> Vec<Action> {
         let Phase::LookingUp(presented) = std::mem::replace(&mut self.phase, Phase::Empty) else { return Vec::new() };
+        match self.client.as_mut().map(|waiting| &mut waiting.looked_up) {
+            // The client came while this was looked up for nobody, or for another.
+            Some(LookedUp::No) => return self.look_up(presented),
+            Some(looked_up) => *looked_up = LookedUp::Known,
+            None => (),
+        }
+        let set_aside = self.set_aside.take();
         if let Some(Known::Ended { outcome, untold }) = &facts.known
             && self.client.as_ref().is_some_and(|waiting| waiting.begun.is_none())
         {
             // Told here, it is not handed out once more to the next client that asks for the same.
             let mut actions: Vec<Action> = untold.map(Action::MarkDelivered).into_iter().collect();
             actions.extend(self.reply(Outcome::clone(outcome)));
-            actions.extend(self.rest(presented, &facts));
+            actions.extend(match set_aside {
+                Some(refused) => self.turn_away(presented, refused),
+                None => self.rest(presented, &facts),
+            });
             return actions;
         }
         if let Some(waiting) = &mut self.client {
@@ -337,7 +379,11 @@ impl SaleMachine {
                 return self.abandon(presented, &facts);
             }
         }
-        let Some(presented) = presented else { return self.without_card(&facts) };
+        let presented = match (presented, set_aside) {
+            (Some(presented), _) => presented,
+            (None, Some(refused)) => return self.turn_away(None, refused),
+            (None, None) => return self.without_card(&facts),
+        };
         let step = plan(&presented, &facts, self.tried);
         if !self.fresh && (self.client.is_some() || step.needs_fresh_card()) {
             return self.open();
@@ -357,7 +403,7 @@ impl SaleMachine {
             Step::TakeBack(target) => {
                 self.tried.take_back = true;
                 let request = RequestId::new(*facts.transaction.as_bytes());
-                let intent = undo_intent(now, &presented, &facts, &target, request);
+                let intent = undo_intent(&presented, &facts, &target, request);
                 self.begin(presented, &facts, intent)
             }
             Step::Block(signature) => {
@@ -376,7 +422,7 @@ impl SaleMachine {
                 vec![Action::PutEntitlement(Box::new(entitlement))]
             }
             Step::TurnAway(refused, record) => self.turned_away(presented, &facts, refused, record),
-            Step::Serve => self.serve(now, presented, &facts),
+            Step::Serve => self.serve(presented, &facts),
         }
     }
 

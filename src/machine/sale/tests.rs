@@ -58,6 +58,7 @@ fn presented() -> Presented {
 
 fn facts() -> Facts {
     Facts {
+        time: EVENING,
         season: SEASON,
         gate: None,
         offline: None,
@@ -103,8 +104,8 @@ fn redemption() -> Event {
 fn asked(facts: Facts) -> (SaleMachine, Vec<Action>) {
     let mut machine = SaleMachine::default();
     machine.on_event(NOW, Event::CardPresent);
-    machine.on_event(NOW, Event::Opened(Box::new(presented())));
     machine.on_event(NOW, redemption());
+    machine.on_event(NOW, Event::Opened(Box::new(presented())));
     let actions = machine.on_event(NOW, Event::Facts(Box::new(facts)));
     (machine, actions)
 }
@@ -132,6 +133,18 @@ fn the_order_of_a_sale_is_intent_then_card_then_entry_then_granted() {
         panic!("{actions:?}")
     };
     assert_eq!((granted.entry, granted.left), (Sequence::new(12), 1));
+}
+
+#[test]
+fn a_sale_has_the_time_at_which_it_was_looked_up_whatever_the_clock_does_then() {
+    let mut machine = SaleMachine::default();
+    machine.on_event(NOW, Event::CardPresent);
+    machine.on_event(NOW, redemption());
+    machine.on_event(NOW, Event::Opened(Box::new(presented())));
+    let days_later = Now { time: EVENING.plus(400_000), ..NOW };
+    let actions = machine.on_event(days_later, Event::Facts(Box::new(facts())));
+    let [Action::StoreIntent(intent)] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!(intent.time, EVENING, "the policy and the season were judged by that");
 }
 
 #[test]

@@ -120,7 +120,9 @@ pub enum Known {
 /// What the ledger knows, looked up for the card in the reader and for the client that waits.
 #[derive(Clone, Debug)]
 pub struct Facts {
-    /// The season of now.
+    /// When it was looked up: whatever is decided by it has this time, so that season, policy and denials are those of the record.
+    pub time: Timestamp,
+    /// The season of that time.
     pub season: Season,
     /// What keeps the terminal from selling at all.
     pub gate: Option<Refusal>,

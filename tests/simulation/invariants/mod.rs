@@ -6,6 +6,7 @@
 mod accounts;
 mod books;
 mod lies;
+mod money;
 mod region;
 mod terminals;
 
@@ -108,6 +109,7 @@ impl World {
         self.what_was_told_is_there(&records);
         self.a_request_has_one_debit(&records);
         self.money_adds_up(&records);
+        self.tills_and_journals_agree(&records);
         self.no_doubt_is_left();
         self.what_was_given_up_is_taken_back(&records);
         self.ledgers_verify(&records);

@@ -12,7 +12,8 @@ use crate::reader::Nature;
 use crate::run::World;
 
 impl World {
-    /// Whatever a receipt acknowledges, heard or not, is at the region, and at its terminal as long as it has one history.
+    /// Whatever a receipt acknowledges, heard or not, is at the region, and at its terminal as long as it has one history. What a region lost with its store and the
+    /// terminal has taken back since, nobody can bring again.
     pub(super) fn nothing_acknowledged_is_missing(&mut self, records: &Records) {
         let receipts = self.bureau.borrow().receipts.clone();
         for (terminal, receipt) in receipts {
@@ -22,8 +23,10 @@ impl World {
             let known = self.terminals.iter().position(|known| known.id == terminal);
             let Some(t) = known.filter(|t| self.terminals[*t].has_one_history()) else { continue };
             let rewrites = self.terminals[t].disguise.as_ref().is_some_and(|disguise| disguise.lie == Lie::Rewrites);
-            let here = rewrites || records.told[t].iter().any(|stored| stored.head == receipt.head);
-            let there = records.listed.contains_key(&receipt.head.hash);
+            let has_it = records.told[t].iter().any(|stored| stored.head == receipt.head);
+            let lost_with_store = rewrites && !has_it && self.bureau.borrow().was_restored();
+            let (here, there) =
+                (rewrites || has_it, lost_with_store || records.listed.contains_key(&receipt.head.hash));
             if !(here && there) {
                 self.wrong(format!(
                     "entry {} of {} was acknowledged; the terminal has it: {here}, the region has it: {there}",

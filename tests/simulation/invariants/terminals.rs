@@ -1,9 +1,9 @@
-//! Each ledger by itself: money, doubts, what it verifies to, what it knows of denied cards.
+//! Each ledger by itself: doubts, what it verifies to, what it knows of denied cards.
 
 use pass::domain::card::CardStatus;
 use pass::domain::entry::{Body, Learnt};
-use pass::domain::{CardNumber, Season, Timestamp};
-use pass::ledger::{TenderTotal, verify};
+use pass::domain::{CardNumber, Season};
+use pass::ledger::verify;
 use pass::region::store::FeedPoint;
 use pass::wire::exchange::TerminalStanding;
 
@@ -12,33 +12,6 @@ use crate::reader::Nature;
 use crate::run::World;
 
 impl World {
-    /// What a ledger says that it collected and gave back is the sum over its entries, and no more goes back than came in.
-    pub(super) fn money_adds_up(&mut self, records: &Records) {
-        for t in 0..self.terminals.len() {
-            let (mut collected, mut returned, mut given_up) = (0, 0, 0);
-            for stored in &records.chains[t] {
-                match &stored.entry.body {
-                    Body::Debit(debit) => collected += debit.collected.get(),
-                    Body::Reversal(reversal) => returned += reversal.returned.get(),
-                    Body::UndoRequest(request) => returned += request.returned.get(),
-                    Body::NotDone(end) => given_up += end.returned.get(),
-                    Body::Abandoned(end) => given_up += end.returned.get(),
-                    Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => (),
-                }
-            }
-            let totals = self.terminals[t].know(|view| view.totals(Timestamp::EPOCH, Timestamp::new(u32::MAX)));
-            let totals = totals.unwrap();
-            let sum = |of: fn(&TenderTotal) -> u64| totals.tenders.iter().map(of).sum::<u64>();
-            let said = (sum(|t| t.collected.get()), sum(|t| t.returned.get()), sum(|t| t.given_up.get()));
-            if said != (collected, returned, given_up) {
-                self.wrong(format!("T{t} says {said:?}, its entries say {:?}", (collected, returned, given_up)));
-            }
-            if returned > collected {
-                self.wrong(format!("T{t} gave back {returned} of {collected}"));
-            }
-        }
-    }
-
     /// No doubt is left once every card has come back.
     ///
     /// Not so of a card of which there are two chips, which may not be the one that it was; nor of one that was blocked before the region had a new key: it takes no

@@ -24,12 +24,17 @@ impl SaleMachine {
         }
     }
 
-    pub(super) fn serve(&mut self, now: Now, presented: Box<Presented>, facts: &Facts) -> Vec<Action> {
+    pub(super) fn serve(&mut self, presented: Box<Presented>, facts: &Facts) -> Vec<Action> {
         let view = Action::Show(View::Ready(card_view(&presented, Some(facts))));
         let Some(waiting) = &self.client else {
             self.phase = Phase::Ready(presented);
             return vec![view];
         };
+        if waiting.begun.is_some() {
+            // What was begun was begun with another card, which may still come.
+            self.phase = Phase::Ready(presented);
+            return vec![view];
+        }
         let mut actions = match waiting.request.command.clone() {
             Command::Quote(request) => match quote(&presented, facts, &request) {
                 Ok(quote) => {
@@ -39,9 +44,9 @@ impl SaleMachine {
                 Err(refused) => self.answer_ready(presented, Outcome::Refused(refused)),
             },
             Command::Redeem { request, tender, confirmed } => {
-                self.redeem(now, presented, facts, &request, tender, confirmed.as_ref())
+                self.redeem(presented, facts, &request, tender, confirmed.as_ref())
             }
-            Command::Undo { without_card, .. } => self.undo(now, presented, facts, without_card),
+            Command::Undo { without_card, .. } => self.undo(presented, facts, without_card),
             // Taken care of before.
             Command::Abandon { .. } => Vec::new(),
         };
@@ -58,7 +63,6 @@ impl SaleMachine {
 
     fn redeem(
         &mut self,
-        now: Now,
         presented: Box<Presented>,
         facts: &Facts,
         request: &QuoteRequest,
@@ -98,7 +102,7 @@ impl SaleMachine {
                     certificate: presented.certificate,
                     counter_before: presented.state.counter,
                     transaction: facts.transaction,
-                    time: now.time,
+                    time: facts.time,
                     purpose: Purpose::Sale {
                         slot: quote.slot,
                         season: facts.season,
@@ -115,7 +119,7 @@ impl SaleMachine {
         }
     }
 
-    fn undo(&mut self, now: Now, presented: Box<Presented>, facts: &Facts, without_card: bool) -> Vec<Action> {
+    fn undo(&mut self, presented: Box<Presented>, facts: &Facts, without_card: bool) -> Vec<Action> {
         let Some(target) = facts.undo else {
             return self.answer_ready(presented, Outcome::Refused(Refused::because(Refusal::NothingToUndo)));
         };
@@ -126,7 +130,7 @@ impl SaleMachine {
             return self.answer_ready(presented, Outcome::Refused(Refused::because(Refusal::CardChanged)));
         }
         let Some(id) = self.client.as_ref().map(|waiting| waiting.request.id) else { return Vec::new() };
-        let intent = undo_intent(now, &presented, facts, &target, id);
+        let intent = undo_intent(&presented, facts, &target, id);
         self.begin(presented, facts, intent)
     }
 
@@ -179,19 +183,13 @@ fn quote(presented: &Presented, facts: &Facts, request: &QuoteRequest) -> Result
     })
 }
 
-pub(super) fn undo_intent(
-    now: Now,
-    presented: &Presented,
-    facts: &Facts,
-    target: &UndoTarget,
-    request: RequestId,
-) -> Intent {
+pub(super) fn undo_intent(presented: &Presented, facts: &Facts, target: &UndoTarget, request: RequestId) -> Intent {
     Intent {
         card: presented.card,
         certificate: presented.certificate,
         counter_before: presented.state.counter,
         transaction: facts.transaction,
-        time: now.time,
+        time: facts.time,
         purpose: Purpose::Undo {
             debit: target.entry,
             debit_counter: target.record.counter,
