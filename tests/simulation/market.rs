@@ -220,6 +220,7 @@ impl World {
         self.shared.say(|| format!("{} is asked [{number}] {}", self.terminals[t].name, self.describe(&command)));
         let wait = Duration::from_millis(self.shared.draw(|chance| chance.between(0, 20_000)));
         self.tills[t].waiting = Some(number);
+        self.tills[t].clock_settings = self.terminals[t].clock.settings();
         self.terminals[t].begin(Event::Client(ClientRequest { id, command, wait }));
     }
 

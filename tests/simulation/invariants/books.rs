@@ -48,17 +48,18 @@ impl World {
         }
     }
 
-    /// No sale while the clock lies behind what is known to have passed, nor by an old copy of a ledger that has not joined yet.
+    /// No sale while the clock lies behind what is known to have passed, unless somebody set it while the sale was under way; nor by an old copy of a ledger that has not joined yet.
     fn sold_by_a_terminal_that_may(&mut self, t: usize, entry: Sequence, sold_at: Timestamp) {
         let terminal = &self.terminals[t];
         let behind = sold_at.seconds_since(terminal.clock.now());
+        let clock_stayed = terminal.clock.settings() == self.tills[t].clock_settings;
         let unjoined = terminal.old_copy.filter(|copy| {
             let journal = terminal.journal();
             let mut since = journal.iter().filter(|stored| (*copy..entry).contains(&stored.head.sequence));
             !since.any(|stored| matches!(stored.entry.body, Body::Event(TechnicalEvent::Joined { .. })))
         });
         let name = terminal.name.clone();
-        if behind > CLOCK_TOLERANCE_SECONDS {
+        if behind > CLOCK_TOLERANCE_SECONDS && clock_stayed {
             self.wrong(format!("{name} sold entry {entry} with a clock that is {behind} s behind"));
         }
         if let Some(copy) = unjoined {
