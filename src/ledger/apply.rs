@@ -103,12 +103,23 @@ impl Ledger {
     }
 
     /// Goes on after an old copy was restored: an entry names the head of the other branch, and the ledger is no longer
-    /// behind.
+    /// behind. That head is named once. Where the region was told so and still does not follow, it has lost what it
+    /// acknowledged here: the next request begins half way back, and what is sent twice is a success.
     ///
     /// # Errors
     /// [`LedgerError`].
     pub fn join(&mut self, now: Timestamp, other: Head) -> Result<Head, LedgerError> {
-        let head = self.write(|draft| draft.append(now, Body::Event(joined(other))))?;
+        let newest = self.view.entry(self.view.head().sequence)?.map(|stored| stored.entry.body);
+        let was_told = matches!(newest, Some(Body::Event(TechnicalEvent::Joined { .. })));
+        let is_named = newest == Some(Body::Event(joined(other)));
+        let acknowledged = self.view.acknowledged().sequence.get();
+        let head = self.write(|draft| {
+            if was_told {
+                set_acknowledged(draft.connection, Sequence::new(acknowledged / 2))?;
+                draft.fresh = Some(Facts::load(draft.connection)?);
+            }
+            if is_named { Ok(draft.tip.head) } else { draft.append(now, Body::Event(joined(other))) }
+        })?;
         self.caught_up();
         Ok(head)
     }

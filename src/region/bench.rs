@@ -20,7 +20,9 @@ use crate::wire::feed::{EntryVerdict, Item, RecordsWanted};
 
 use super::chain::Chain;
 use super::error::RegionError;
-use super::judge::{CardFacts, EntryFacts, Judgement, OrphanFacts, consumed, gap, is_reported, judge, past_policy};
+use super::judge::{
+    CardFacts, EntryFacts, Judgement, OrphanFacts, Unheard, consumed, gap, is_reported, judge, past_policy,
+};
 use super::rights::carry;
 use super::signing::Signer;
 use super::store::{
@@ -187,12 +189,13 @@ impl<'a> Bench<'a> {
             };
             let told = self.tx.standing_known_at(terminal, knowledge.position)?;
             let policy = self.policy(terminal, &knowledge)?;
+            let unheard = self.unheard(terminal, &knowledge, denial)?;
             orphans.push(OrphanFacts {
                 record: *record,
                 certificates: self.tx.terminal_certificates(terminal, record.season)?,
                 denied: denial.is_some_and(|denial| denial.position <= knowledge.position),
                 suspended: told.is_some_and(|told| told.standing != TerminalStanding::Active),
-                past_policy: policy.is_some_and(|policy| past_policy(&policy, &knowledge, record.time)),
+                past_policy: policy.is_some_and(|policy| past_policy(&policy, &knowledge, unheard, record.time)),
             });
         }
         Ok(orphans)
@@ -252,8 +255,9 @@ impl<'a> Bench<'a> {
             (Body::CardRead(read), Some(key)) => read_is_proven(read, &key),
             _ => false,
         };
+        let unheard = self.unheard(terminal, &knowledge, denial)?;
         let past_policy = match (record, self.policy(terminal, &knowledge)?) {
-            (Some(record), Some(policy)) => past_policy(&policy, &knowledge, record.time),
+            (Some(record), Some(policy)) => past_policy(&policy, &knowledge, unheard, record.time),
             _ => false,
         };
         Ok(EntryFacts {
@@ -276,6 +280,20 @@ impl<'a> Bench<'a> {
             Some(transaction) => self.tx.doubt(stored.terminal, transaction)?.unwrap_or(stored.knowledge),
             None => stored.knowledge,
         })
+    }
+
+    /// What was told to a terminal after what it has confirmed.
+    fn unheard(
+        &self,
+        terminal: TerminalId,
+        knowledge: &Knowledge,
+        denial: Option<&DenialRow>,
+    ) -> Result<Unheard, RegionError> {
+        let active = |standing: &Standing| standing.standing == TerminalStanding::Active;
+        let told = self.tx.standing_known_at(terminal, knowledge.position)?;
+        let stopped = self.tx.standing(terminal)?.filter(|now| !active(now) && told.as_ref().is_none_or(active));
+        let denial = denial.filter(|denial| denial.position > knowledge.position);
+        Ok(Unheard { denial: denial.map(|denial| denial.denied_at), standing: stopped.map(|stopped| stopped.since) })
     }
 
     /// The policy that the terminal had: the newest that it has confirmed, or that it was enrolled with.

@@ -98,9 +98,8 @@ fn answer(
 ) -> Result<(ExchangeAnswer, Taken), RegionError> {
     let Request { terminal, keys, message, entries, halt } = request;
     catch_up(tx, terminal, message.feed_position)?;
-    let mut intake = Intake::open(tx, signer, terminal.id, keys, now)?;
-    intake.note_doubts(message.head, &message.in_doubt)?;
-    let taken = intake.take(entries, *halt)?;
+    let intake = Intake::open(tx, signer, terminal.id, keys, now)?;
+    let taken = intake.take(entries, *halt, message.head, &message.in_doubt)?;
     renew(tx, signer, terminal, keys.card, now)?;
     let known = tx.standing(terminal.id)?;
     let standing = known.map_or(TerminalStanding::Active, |standing| standing.standing);

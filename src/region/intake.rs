@@ -154,11 +154,9 @@ impl<'a> Intake<'a> {
         })
     }
 
-    /// Notes the sales that the terminal reports to be in doubt, with what it had at the end of its chain, before this exchange.
-    ///
-    /// # Errors
-    /// The store's.
-    pub fn note_doubts(&mut self, head: Head, doubts: &[Intent]) -> Result<(), RegionError> {
+    /// Notes the sales that the terminal reports to be in doubt, with what it had at the end of its chain, before this exchange. The chain's end must be
+    /// known for that: a region that was restored learns it only from the entries that come with the report.
+    fn note_doubts(&mut self, head: Head, doubts: &[Intent]) -> Result<(), RegionError> {
         if doubts.is_empty() {
             return Ok(());
         }
@@ -187,11 +185,18 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    /// Takes `entries`, in order, up to the first that follows nothing; then judges what they touch.
+    /// Takes `entries`, in order, up to the first that follows nothing, and notes the `doubts` of a terminal whose chain ends with `end`; then judges what
+    /// they touch.
     ///
     /// # Errors
     /// The store's.
-    pub fn take(mut self, entries: &[Incoming], halt: Option<Halt>) -> Result<Taken, RegionError> {
+    pub fn take(
+        mut self,
+        entries: &[Incoming],
+        halt: Option<Halt>,
+        end: Head,
+        doubts: &[Intent],
+    ) -> Result<Taken, RegionError> {
         let mut halted = halt;
         for incoming in entries {
             if !self.take_one(incoming)? {
@@ -199,6 +204,7 @@ impl<'a> Intake<'a> {
                 break;
             }
         }
+        self.note_doubts(end, doubts)?;
         let head = self.chain.head().ok_or(super::store::StoreError::Inconsistent("a terminal's chain"))?;
         let taken = Taken { head, new: self.new, halt: halted, forked: self.forked };
         self.suspend_two_machines()?;

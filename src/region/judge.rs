@@ -97,11 +97,22 @@ pub struct Judgement {
     pub wanted: Option<(Counter, Counter)>,
 }
 
-/// Whether a terminal that had `knowledge` sold past `policy` at `time`.
-pub fn past_policy(policy: &Policy, knowledge: &Knowledge, time: Timestamp) -> bool {
+/// What the region had told a terminal that says it had not heard of it. It is not taken at its word for ever: whoever has not heard of what was told at
+/// some time has used no answer that was made since, whatever it sends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unheard {
+    /// When the card was denied.
+    pub denial: Option<Timestamp>,
+    /// When the terminal was suspended or retired.
+    pub standing: Option<Timestamp>,
+}
+
+/// Whether a terminal that had `knowledge`, and not what is `unheard`, sold past `policy` at `time`.
+pub fn past_policy(policy: &Policy, knowledge: &Knowledge, unheard: Unheard, time: Timestamp) -> bool {
+    let before = |told: Option<Timestamp>| told.map_or(knowledge.at, |told| told.min(knowledge.at));
     let exposure = Exposure {
-        last_exchange: knowledge.at,
-        deny_list_made: knowledge.at,
+        last_exchange: before(unheard.standing),
+        deny_list_made: before(unheard.denial),
         waiting_entries: knowledge.waiting_entries,
         waiting_cents: knowledge.waiting_cents,
     };

@@ -287,6 +287,46 @@ fn an_undo_request_gives_the_right_back_and_takes_the_pay_away() {
 }
 
 #[test]
+fn who_never_says_that_it_was_told_is_not_believed_for_longer_than_a_policy_allows() {
+    let world = World::new();
+    let (mut deaf, mut card) = (world.terminal("cinema"), world.card());
+    deaf.exchange(&world.region, hours(1));
+    let position = deaf.position;
+    world.region.deny_card(card.number(), DenialReason::Stolen, hours(2)).unwrap();
+    // It exchanges again and again, and says each time that it has heard nothing yet.
+    let mut verdicts = Vec::new();
+    for day in [0, 1, 3, 4, 5] {
+        let now = hours(3 + 24 * day);
+        deaf.sell(&mut card, CINEMA, 1, now);
+        deaf.position = position;
+        deaf.exchange(&world.region, now);
+        verdicts.push(world.last_verdict(&deaf));
+    }
+    let not_paid = contested(Contest::OfflinePolicy);
+    assert_eq!(verdicts[..3], [Verdict::Payable; 3], "the answers may have been lost");
+    assert_eq!(verdicts[3..], [not_paid; 2], "no honest terminal sells with so old a list");
+}
+
+#[test]
+fn a_suspended_terminal_that_never_says_that_it_was_told_is_not_paid_for_long() {
+    let world = World::new();
+    let (mut deaf, mut card) = (world.terminal("cinema"), world.card());
+    deaf.exchange(&world.region, hours(1));
+    let position = deaf.position;
+    world.region.suspend_terminal(deaf.id, hours(2)).unwrap();
+    let mut verdicts = Vec::new();
+    for day in 0..5 {
+        let now = hours(3 + 24 * day);
+        deaf.sell(&mut card, CINEMA, 1, now);
+        deaf.position = position;
+        deaf.exchange(&world.region, now);
+        verdicts.push(world.last_verdict(&deaf));
+    }
+    assert_eq!(verdicts[..3], [Verdict::Payable; 3], "the answers may have been lost");
+    assert_eq!(verdicts[3..], [contested(Contest::OfflinePolicy); 2]);
+}
+
+#[test]
 fn past_the_hard_limit_of_its_policy_a_terminal_is_not_paid() {
     let world = World::new();
     let mut terminal = world.terminal("cinema");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use pass::domain::entry::Body;
+use pass::domain::verdict::Verdict;
 use pass::domain::{TerminalId, Timestamp};
 use pass::region::bench::read_entry;
 use pass::region::{Region, RegionError};
@@ -154,7 +155,7 @@ impl Bureau {
             tx.list_entries(None, |listing| {
                 if listing.entry.terminal != of {
                     if let Some(Body::Debit(debit)) = read_entry(&listing.entry.cose).map(|entry| entry.body)
-                        && debit.proof.record.terminal == listing.entry.terminal
+                        && listing.judged.is_some_and(|judged| judged.verdict == Verdict::Payable)
                     {
                         loot.debits.push(debit);
                     }

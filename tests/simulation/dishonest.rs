@@ -232,16 +232,16 @@ impl Disguise {
                 self.tell(Found::Halted, tampered, None);
             }
             _ => {
-                let hash = self.append(time, entry, body.clone());
+                self.append(time, entry, body.clone());
                 if let Body::Debit(debit) = &body {
-                    self.add_to(debit, entry, hash, loot, shared);
+                    self.add_to(debit, entry, loot, shared);
                 }
             }
         }
     }
 
     /// What is told besides a debit.
-    fn add_to(&mut self, debit: &Debit, entry: &Entry, of: EntryHash, loot: &Loot, shared: &Shared) {
+    fn add_to(&mut self, debit: &Debit, entry: &Entry, loot: &Loot, shared: &Shared) {
         let mut invented = debit.clone();
         invented.sale.request = RequestId::new(shared.draw(Chance::bytes16));
         match self.lie {
@@ -264,12 +264,12 @@ impl Disguise {
                 }
                 return;
             }
-            Lie::Rewrites => return self.tell(Found::Elsewhere, of, None),
             Lie::AltersAmount
             | Lie::AltersMoney
             | Lie::Drops
             | Lie::HidesReversal
             | Lie::Tampers
+            | Lie::Rewrites
             | Lie::Backdates
             | Lie::SellsToDenied
             | Lie::Deaf => return,
@@ -280,7 +280,8 @@ impl Disguise {
 
     /// The next request.
     pub(crate) fn request(&mut self, name: u64, now: Timestamp, shared: &Shared) -> Vec<u8> {
-        if self.lie == Lie::Rewrites && self.rewritten < 2 && self.heard && self.chain.len() > 4 {
+        let may_rewrite = if self.rewritten == 0 { self.head() == self.acknowledged } else { self.heard };
+        if self.lie == Lie::Rewrites && self.rewritten < 2 && may_rewrite && self.chain.len() > 3 {
             self.rewrite(now);
         }
         let acknowledged = self.chain.iter().position(|(stored, _)| stored.head == self.acknowledged);
@@ -307,13 +308,12 @@ impl Disguise {
         self.taken_back.push(stored.head.hash);
         (self.rewritten, self.heard) = (self.rewritten + 1, false);
         let version = format!("rewritten {}", self.rewritten);
-        let hash = self.append(now, &stored.entry, Body::Event(TechnicalEvent::Started { version }));
-        self.tell(Found::Elsewhere, hash, None);
+        self.append(now, &stored.entry, Body::Event(TechnicalEvent::Started { version }));
     }
 
-    /// Whether it has told two other histories.
-    pub(crate) fn has_rewritten(&self) -> bool {
-        self.rewritten >= 2
+    /// An entry of each history that it has told that is in no other.
+    pub(crate) fn histories(&self) -> impl Iterator<Item = &EntryHash> {
+        self.taken_back.iter().chain([&self.chain.last().unwrap().0.head.hash])
     }
 
     /// The answer to the request `name`, as far as it cares; whether it is one.
@@ -325,7 +325,7 @@ impl Disguise {
         let Some(position) = self.requests.remove(&name) else { return false };
         self.confirmed = self.confirmed.max(position);
         self.heard = true;
-        if self.has(receipt.head.hash) && receipt.head.sequence > self.acknowledged.sequence {
+        if self.has(receipt.head.hash) {
             self.acknowledged = receipt.head;
         }
         if self.lie != Lie::Deaf

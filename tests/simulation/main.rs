@@ -100,7 +100,7 @@ faults! {
     Restored 700 "Somebody puts the copy back, with the head file or without.",
     Cloned 150 "Somebody puts its disk into a second machine, and both go on.",
     // At each terminal but the first, when the run begins: its lies have a list of their own, in `dishonest`.
-    Dishonest 1000 "It lies to the region.",
+    Dishonest 1500 "It lies to the region.",
     // At each turn: what people do to cards, and the desk of the region.
     Forged 15 "There is a card with the number of another and the forger's own key.",
     ChipCopied 8 "There is a second chip with all that a card has, its key too.",

@@ -7,6 +7,7 @@ use pass::domain::{CardNumber, Cents, Season};
 use pass::machine::sale::{Command, Event};
 use pass::wire::exchange::TerminalStanding;
 
+use crate::dishonest::Lie;
 use crate::line::Message;
 use crate::reader::Nature;
 use crate::run::World;
@@ -43,6 +44,7 @@ impl World {
         if self.terminals.iter().any(|terminal| !terminal.has_one_history() || !terminal.is_honest()) {
             // What went with a disk, or is kept back, is asked for at last, at the cards.
             self.shared.time.pass(PATIENCE_MS);
+            self.last_lies();
             for (t, c) in
                 (0..self.terminals.len()).flat_map(|t| (0..self.cards.len()).map(move |c| (t, c))).collect::<Vec<_>>()
             {
@@ -55,6 +57,26 @@ impl World {
             for _ in 0..3 {
                 for t in (0..self.terminals.len()).filter(|t| self.terminals[*t].twin.is_some()).collect::<Vec<_>>() {
                     self.exchange_all(t);
+                }
+            }
+        }
+    }
+
+    /// Whoever says that it never heard of a denial says so now, days later, having exchanged all the while.
+    fn last_lies(&mut self) {
+        for t in 0..self.terminals.len() {
+            if self.terminals[t].disguise.as_ref().is_some_and(|disguise| disguise.lie == Lie::Deaf) {
+                self.exchange_all(t);
+                for c in 0..self.cards.len() {
+                    let (number, nature) = (self.cards[c].number, self.cards[c].nature);
+                    if nature == Nature::Genuine && self.misfortunes.denied.contains(&number) {
+                        self.insert(t, c);
+                        let now = self.now();
+                        self.terminals[t].debit_past_counter(now);
+                        self.finish(t);
+                        self.take_away(t);
+                        self.finish(t);
+                    }
                 }
             }
         }

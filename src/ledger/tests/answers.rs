@@ -241,6 +241,27 @@ fn a_region_that_was_restored_acknowledges_less_and_is_sent_it_again() {
 }
 
 #[test]
+fn a_region_that_lost_what_it_was_told_of_a_join_is_sent_more_each_time() {
+    let (world, mut ledger) = World::new();
+    for _ in 0..6 {
+        ledger.append(NOW, started(), None).unwrap();
+    }
+    exchange(&world, &mut ledger, 1, &[]).unwrap();
+    // It has another branch, which it had before this one was told to it.
+    let other = Head { sequence: Sequence::new(5), hash: EntryHash::new([7; 32]) };
+    let mut sent = Vec::new();
+    for number in 2..7 {
+        let request = request(&ledger, number);
+        sent.push(request.entries.len());
+        let bytes = world.region.answer(&request, NOW, other, &[]);
+        assert_eq!(apply(&mut ledger, &bytes, &request, NOW), Err(ApplyError::UnknownHead(other)));
+        ledger.join(NOW, other).unwrap();
+    }
+    assert_eq!(sent, [0, 1, 5, 7, 8], "one join, then half of the way back, and again, to the beginning");
+    assert_eq!(ledger.view().head().sequence, Sequence::new(8), "the other head is named once");
+}
+
+#[test]
 fn a_wrong_date_does_not_lock_the_terminal_for_ever() {
     let (world, mut ledger) = World::new();
     let year = 365 * 86_400;

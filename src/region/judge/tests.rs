@@ -417,7 +417,7 @@ fn the_policy_is_held_against_what_the_region_logged() {
         (Knowledge { waiting_cents: Cents::from_u32(1_000_000), ..knowledge }, hours(1), true),
     ];
     for (knowledge, time, past) in table {
-        assert_eq!(past_policy(&POLICY, &knowledge, time), past, "{knowledge:?}");
+        assert_eq!(past_policy(&POLICY, &knowledge, Unheard::default(), time), past, "{knowledge:?}");
     }
 }
 

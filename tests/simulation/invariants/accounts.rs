@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pass::domain::card::Operation;
+use pass::domain::card::{Operation, SignedRecord};
 use pass::domain::entry::{Body, Debit};
 use pass::domain::verdict::{Contest, Verdict};
 use pass::domain::{CardNumber, TerminalId};
@@ -19,6 +19,8 @@ struct TakenBack {
     on_chip: BTreeSet<(CardNumber, u32)>,
     /// Debits that the region was asked to take back.
     by_region: BTreeSet<(CardNumber, u32)>,
+    /// Everything that the cards signed.
+    made: Vec<SignedRecord>,
     /// Sales that a terminal gave up.
     given_up: BTreeSet<(TerminalId, [u8; 16])>,
 }
@@ -32,6 +34,7 @@ impl TakenBack {
             known: records.known.values().flatten().filter(reversed).map(link).collect(),
             on_chip: on_chip.iter().filter(reversed).map(link).collect(),
             by_region: BTreeSet::new(),
+            made: on_chip.clone(),
             given_up: BTreeSet::new(),
         };
         let bureau = world.bureau.borrow();
@@ -42,6 +45,20 @@ impl TakenBack {
             taken.given_up.extend(given_up.iter().map(|(terminal, transaction)| (*terminal, *transaction.as_bytes())));
         }
         taken
+    }
+
+    /// Whether the region can know that this debit was taken back on the card: it was, and the card was debited after that, which counts the reversal.
+    fn shows(&self, debit: &Debit, records: &Records) -> bool {
+        let record = &debit.proof.record;
+        let taken = |made: &&SignedRecord| {
+            made.record.card == record.card
+                && made.record.operation == Operation::Reversal
+                && made.record.link == record.counter.get()
+        };
+        let Some(reversal) = self.made.iter().find(taken) else { return false };
+        records.known[&record.card]
+            .iter()
+            .any(|known| known.record.operation == Operation::Debit && known.record.counter > reversal.record.counter)
     }
 
     fn has(&self, debit: &Debit) -> bool {
@@ -81,6 +98,9 @@ impl World {
                 wrong.push(format!("{place:?} is paid a second time"));
             }
             let given_up = taken.given_up.contains(&(record.terminal, *record.transaction.as_bytes()));
+            if taken.shows(debit, records) && !self.is_copied(record.card) {
+                wrong.push(format!("{place:?} is payable, and a later debit of the card counts its reversal"));
+            }
             if taken.has(debit) || given_up || debit.abandoned {
                 wrong.push(format!("{place:?} is payable, and was taken back or given up"));
             }

@@ -32,19 +32,21 @@ impl World {
     pub(super) fn lies_are_found(&mut self, records: &Records) {
         for t in 0..self.terminals.len() {
             let Some(disguise) = &self.terminals[t].disguise else { continue };
-            let (lie, told, rewritten) = (disguise.lie, disguise.told.clone(), disguise.has_rewritten());
+            let (lie, told) = (disguise.lie, disguise.told.clone());
+            let histories = disguise.histories().filter(|end| records.listed.contains_key(end)).count();
             for told in &told {
-                match self.what_became_of(told, records) {
+                match self.what_became_of(t, told, records) {
                     Ok(found) => self.shared.count_lie(lie, found),
                     Err(why) => self.wrong(format!("T{t} lies ({lie:?}), and {why}")),
                 }
             }
-            if rewritten {
+            if histories > 2 {
                 let id = self.terminals[t].id;
                 let standing = self.bureau.borrow().region().store().read(|tx| tx.standing(id)).unwrap();
                 let found = standing.is_some_and(|standing| {
                     standing.standing == TerminalStanding::Suspended && standing.cause == Cause::Fork
                 });
+                self.shared.count_lie(Lie::Rewrites, found);
                 if !found {
                     self.wrong(format!("T{t} has told three histories, and its standing is {standing:?}"));
                 }
@@ -53,8 +55,10 @@ impl World {
     }
 
     /// Whether a lie was found; why it is wrong that it was not.
-    fn what_became_of(&self, told: &Told, records: &Records) -> Result<bool, String> {
+    fn what_became_of(&self, t: usize, told: &Told, records: &Records) -> Result<bool, String> {
+        // The entry of another may be there as the other's.
         let listing = records.listed.get(&told.entry);
+        let listing = listing.filter(|listing| listing.entry.terminal == self.terminals[t].id);
         let verdict = listing.and_then(|listing| listing.judged).map(|judged| judged.verdict);
         match told.found {
             Found::Contested => {
@@ -66,12 +70,8 @@ impl World {
             Found::Halted => Ok(true),
             Found::AtTheCard => {
                 let Some(record) = told.record.map(|signed| signed.record) else { return Ok(false) };
-                let known = records.known.get(&record.card).map_or(&[][..], Vec::as_slice);
-                let is_known = known.iter().any(|signed| signed.record == record);
-                let after = known.iter().any(|signed| signed.record.counter > record.counter);
-                if !is_known && after && !self.is_copied(record.card) && !self.is_out_of_reach(record.card) {
-                    return Err(format!("nobody has asked for record {}", record.counter));
-                }
+                // Asked for when something new is heard of the card; until then nothing is paid for it, which is held elsewhere.
+                let is_known = records.known[&record.card].iter().any(|signed| signed.record == record);
                 Ok(is_known)
             }
             Found::Elsewhere => Ok(false),
