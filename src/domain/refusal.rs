@@ -228,6 +228,13 @@ refusals! {
         "There is nothing to undo: no such sale on this terminal, or it was undone already.";
         "Check the entry's number in the journal.";
     }
+    /// A card lies in more than one reader: nobody can know whose sale it is.
+    SeveralCards "several-cards" true {
+        "Il y a une carte sur plus d'un lecteur : rien n'est débité.";
+        "Ne laissez que la carte de la personne que vous servez.";
+        "There is a card in more than one reader: nothing is debited.";
+        "Leave only the card of the person you are serving.";
+    }
     /// The terminal is in the middle of another sale, or the reader is not answering.
     Busy "busy" true {
         "Le terminal ou le lecteur est occupé.";
@@ -290,7 +297,7 @@ mod tests {
         let published = "terminal-not-enrolled ledger-unavailable ledger-behind terminal-suspended terminal-expired \
             clock-untrusted not-a-pass card-unreadable card-removed card-changed card-not-genuine sale-in-doubt \
             card-denied card-blocked not-revalidated not-yet-valid no-benefit-here nothing-left choose-benefit \
-            price-needed amount-refused offline-too-long offline-too-much nothing-to-undo busy";
+            price-needed amount-refused offline-too-long offline-too-much nothing-to-undo several-cards busy";
         assert_eq!(codes, published.split_whitespace().collect::<Vec<_>>());
     }
 

@@ -28,6 +28,8 @@ pub struct Ledger {
     pub(super) head_file: HeadFile,
     /// Commits since the write-ahead log was last copied here.
     pub(super) uncopied: u32,
+    /// The newest commit failed.
+    pub(super) failing: bool,
     /// Held as long as the ledger is open.
     pub(super) lock: File,
 }
@@ -184,6 +186,23 @@ impl Ledger {
         let _later = self.view.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 
+    /// Whether the disk takes writes: one that failed at the newest change is tried again, with a change that changes
+    /// nothing.
+    pub fn is_writable(&mut self) -> bool {
+        if self.failing {
+            // How it ends is in `failing`.
+            let _tried = self.write(|draft| {
+                // There and back: SQLite writes nothing where a row stays as it is.
+                for _ in 0..2 {
+                    let sql = "UPDATE state SET last_request = 4294967295 - last_request";
+                    draft.connection.prepare_cached(sql)?.execute([])?;
+                }
+                Ok::<_, LedgerError>(())
+            });
+        }
+        !self.failing
+    }
+
     /// Whether the card did an undo must be known before the region is asked for the same.
     fn not_being_undone(&self, card: CardNumber, debit: Sequence) -> Result<(), LedgerError> {
         match self.view.open_intent(card)?.map(|open| open.intent.purpose) {
@@ -203,7 +222,9 @@ impl Ledger {
         let mut draft = Draft { connection: &transaction, tip: facts.tip, facts, fresh: None, key: &self.key };
         let result = work(&mut draft)?;
         let Draft { tip, fresh, .. } = draft;
+        self.failing = true;
         transaction.commit().map_err(LedgerError::from)?;
+        self.failing = false;
         self.uncopied = self.uncopied.saturating_add(1);
         if let Some(fresh) = fresh {
             *facts = fresh;

@@ -8,6 +8,9 @@ use crate::domain::{CardNumber, RequestId, Sequence, TransactionId};
 
 use super::intent::Misfit;
 
+/// How much of what SQLite said goes into a sentence.
+const SAID_CHARS_MAX: usize = 200;
+
 /// Why a ledger did not do what it was asked. Nothing was written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
@@ -55,7 +58,7 @@ pub enum LedgerError {
 
 impl From<rusqlite::Error> for LedgerError {
     fn from(error: rusqlite::Error) -> Self {
-        let text = error.to_string();
+        let text = one_line(&error.to_string());
         match error {
             rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
                 ErrorCode::DiskFull
@@ -80,6 +83,12 @@ impl From<rusqlite::Error> for LedgerError {
             _ => Self::Refused(text),
         }
     }
+}
+
+/// SQLite repeats the text that it cannot read, whole and over many lines.
+fn one_line(said: &str) -> String {
+    let words: Vec<_> = said.split_whitespace().collect();
+    words.join(" ").chars().take(SAID_CHARS_MAX).collect()
 }
 
 /// Why a ledger was not opened or made.

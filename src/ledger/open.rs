@@ -52,7 +52,7 @@ impl Ledger {
         let connection = schema::make(&unfinished)?;
         write_enrolment(&connection, &key, answer)?;
         let head_file = HeadFile::open(&dir.join(HEAD_FILE))?;
-        let mut ledger = Self { view: View::empty(connection)?, key, head_file, uncopied: 0, lock };
+        let mut ledger = Self { view: View::empty(connection)?, key, head_file, uncopied: 0, failing: false, lock };
         // From here on the head file names this ledger, whatever it named before.
         ledger.append(now, Body::Event(TechnicalEvent::Enrolled { replaces: answer.replaces }), None)?;
         let Self { view, key, lock, .. } = ledger;
@@ -88,7 +88,7 @@ impl Ledger {
             // As after a commit, it may lag.
             let _lagging = head_file.write(view.head());
         }
-        Ok(Self { view, key, head_file, uncopied: 0, lock })
+        Ok(Self { view, key, head_file, uncopied: 0, failing: false, lock })
     }
 }
 

@@ -41,7 +41,7 @@ pub(super) fn make(path: &Path) -> Result<Connection, OpenError> {
     check_library()?;
     let mut connection = Connection::open(path)?;
     // The bookkeeping that migrations begin with needs no checks of ours; each migration is a transaction.
-    embedded::migrations::runner().run(&mut connection).map_err(|error| OpenError::Schema(error.to_string()))?;
+    migrate(&mut connection)?;
     set_up(&connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     Ok(connection)
@@ -51,11 +51,37 @@ pub(super) fn make(path: &Path) -> Result<Connection, OpenError> {
 pub(super) fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     if version(&connection)? < SCHEMA_VERSION {
-        embedded::migrations::runner().run(&mut connection).map_err(|error| OpenError::Schema(error.to_string()))?;
+        migrate(&mut connection)?;
     }
     // A copy that was put back has lost it: `VACUUM INTO` writes the file without.
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    Ok(connection)
+    match wrong_object(&connection)? {
+        None => Ok(connection),
+        Some(wrong) => Err(LedgerError::Damaged(wrong).into()),
+    }
+}
+
+fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    embedded::migrations::runner().run(connection).map_err(|error| OpenError::Schema(error.to_string()))?;
+    Ok(())
+}
+
+/// What is wrong with the tables, indexes and triggers, of which each must be there word for word: SQLite reads them from the file and
+/// does what they say, so one flipped bit can make a rule of this ledger another rule, or none, in a file that is otherwise whole.
+pub(super) fn wrong_object(connection: &Connection) -> Result<Option<String>, OpenError> {
+    let mut made = Connection::open_in_memory()?;
+    migrate(&mut made)?;
+    let there = objects(connection)?;
+    let wrong = objects(&made)?.into_iter().find(|object| !there.contains(object));
+    Ok(wrong.map(|[_, name, _]| format!("{} is not as it was made, or is missing", String::from_utf8_lossy(&name))))
+}
+
+/// Type, name and text of each, as bytes: what is damaged need not be text.
+fn objects(connection: &Connection) -> Result<Vec<[Vec<u8>; 3]>, LedgerError> {
+    let sql = "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(coalesce(sql, '') AS BLOB) FROM sqlite_schema";
+    let mut statement = connection.prepare(sql)?;
+    let rows = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Opens the ledger at `path` for reading, also beside its owner.

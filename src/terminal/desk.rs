@@ -10,7 +10,7 @@ use tokio::sync::{oneshot, watch};
 use crate::domain::refusal::Refusal;
 use crate::domain::{CardNumber, RequestId};
 use crate::ledger::{LedgerGone, LedgerHandle, TerminalKeys};
-use crate::machine::sale::{ClientRequest, Event, Outcome, Refused, View};
+use crate::machine::sale::{ClientRequest, Command, Event, Outcome, Refused, View};
 use crate::reader::{CardWorker, ReaderEvent, ReaderName, WhyUnavailable};
 
 use super::clock::Clock;
@@ -209,6 +209,11 @@ impl Desk {
             let _heard = reply.send(Outcome::Refused(Refused::because(Refusal::Busy)));
             return;
         }
+        if !self.waiting.is_empty() && takes_the_card_that_lies_there(&request.command) {
+            // As in `reply`.
+            let _heard = reply.send(Outcome::Refused(Refused::because(Refusal::SeveralCards)));
+            return;
+        }
         self.counter.audience().client = Some((request.id, reply));
         self.counter.on(Event::Client(request));
     }
@@ -252,6 +257,15 @@ impl Desk {
         if self.current.is_some() {
             self.counter.on(Event::CardPresent);
         }
+    }
+}
+
+/// Whether it is for whatever card lies there. With cards in two readers that may be one that was forgotten, so it is refused; what
+/// names its card is not.
+const fn takes_the_card_that_lies_there(command: &Command) -> bool {
+    match command {
+        Command::Quote(_) | Command::Redeem { confirmed: None, .. } => true,
+        Command::Redeem { confirmed: Some(_), .. } | Command::Undo { .. } | Command::Abandon { .. } => false,
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::domain::card::Signature;
 use crate::domain::catalogue::Unit;
 use crate::domain::entry::{Body, TechnicalEvent};
+use crate::domain::refusal::Refusal;
 use crate::domain::{Cents, Season, Sequence, Slot, Timestamp};
 use crate::ledger::{LedgerError, StoredEntry, View};
 use crate::machine::sale::View as Shown;
@@ -18,7 +19,8 @@ pub const JOURNAL_LINES_MAX: u32 = 10_000;
 /// # Errors
 /// [`LedgerError`].
 pub fn journal(view: &View, query: JournalQuery) -> Result<Vec<JournalLine>, LedgerError> {
-    let last = query.before.map_or(view.head().sequence.get(), |before| before.get().saturating_sub(1));
+    let newest = view.head().sequence.get();
+    let last = query.before.map_or(newest, |before| before.get().saturating_sub(1).min(newest));
     let limit = query.limit.min(JOURNAL_LINES_MAX);
     let first = match query.since {
         Some(since) => match view.journal_since(since, 1)?.first() {
@@ -125,6 +127,8 @@ pub struct Living {
     pub reader: ReaderState,
     /// What the cashier sees.
     pub view: Shown,
+    /// What keeps the daemon from selling that no reader of the ledger sees.
+    pub refusal: Option<Refusal>,
     /// What the last exchange failed on.
     pub last_error: Option<String>,
     /// When the next one is due.
@@ -149,7 +153,7 @@ pub fn status(view: &View, clock: Timestamp, living: Living) -> Result<Status, L
         partner: identity.partner,
         partner_name: view.partner().name.clone(),
         season,
-        refusal: gate_now(view, clock).or(standing.refusal()),
+        refusal: living.refusal.or(gate_now(view, clock)).or(standing.refusal()),
         head: (head.sequence, head.hash),
         certificate_not_after: certificate.map(|certificate| certificate.not_after).max(),
         in_doubt: view.open_intents()?.len() as u64,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::domain::refusal::Refusal;
 use crate::ledger::{LedgerGone, LedgerHandle};
 use crate::machine::sale::{ClientRequest, Outcome, View};
 use crate::reader::Pulse;
@@ -75,14 +76,19 @@ impl Desk for Service {
 
     fn status(&self) -> BoxFuture<'_, Result<Status, DeskGone>> {
         Box::pin(async move {
-            let living = Living {
+            let mut living = Living {
                 reader: self.reader(),
                 view: self.view(),
+                refusal: None,
                 last_error: self.exchanger.last_error(),
                 next_attempt: self.exchanger.next_attempt(),
             };
             let now = self.clock.now();
-            let found = ask_ledger(&self.ledger, move |ledger| status(ledger.view(), now, living)).await;
+            let found = ask_ledger(&self.ledger, move |ledger| {
+                living.refusal = (!ledger.is_writable()).then_some(Refusal::LedgerUnavailable);
+                status(ledger.view(), now, living)
+            });
+            let found = found.await;
             logged(found)
         })
     }

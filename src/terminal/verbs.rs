@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use crate::domain::refusal::Language;
-use crate::ledger::{KeysError, Ledger, LedgerThread, OpenError, TerminalKeys, VerifyError, View, verify};
+use crate::ledger::{KeysError, Ledger, LedgerError, LedgerThread, OpenError, TerminalKeys, VerifyError, View, verify};
 use crate::machine::exchange::Schedule;
 use crate::machine::sale::View as Shown;
 use crate::reader::ReaderFilter;
@@ -184,6 +184,7 @@ impl DaemonVerbs for Verbs {
             let living = Living {
                 reader: ReaderState::Unavailable("the daemon does not run".to_owned()),
                 view: Shown::Idle,
+                refusal: None,
                 last_error: None,
                 next_attempt: None,
             };
@@ -277,7 +278,7 @@ fn with_view<T>(
         return Ok(None);
     }
     let view = View::open(&setup.settings.data).map_err(|error| open_failure(&error, setup.language))?;
-    read(&view).map(Some).map_err(|error| Failure::new(Exit::Io, error.to_string()))
+    read(&view).map(Some).map_err(|error| open_failure(&error.into(), setup.language))
 }
 
 pub(super) fn progress_bar(setup: &Setup) -> ProgressBar {
@@ -326,12 +327,23 @@ pub(super) fn open_failure(error: &OpenError, language: Language) -> Failure {
             Failure::new(Exit::NoDaemon, say(language, &french, &error.to_string()))
         }
         OpenError::NotThere(_) => not_enrolled(language),
+        OpenError::Ledger(error @ LedgerError::Unavailable(_)) => disk_failure(error, language),
         other => {
             let french = format!("Le journal ne peut pas être utilisé, rien n'y a été changé : {other}.");
             let english = format!("The ledger cannot be used, and nothing of it was changed: {other}.");
             Failure::new(Exit::Config, say(language, &french, &english))
         }
     }
+}
+
+/// The disk does not take or give what is asked of it, which may pass.
+fn disk_failure(error: &LedgerError, language: Language) -> Failure {
+    let french = format!(
+        "Le disque est plein, en lecture seule ou abîmé : rien n'est perdu, faites de la place ou appelez le support ({error})."
+    );
+    let english =
+        format!("The disk is full, read-only or failing: nothing is lost, make room or call support ({error}).");
+    Failure::new(Exit::Io, say(language, &french, &english))
 }
 
 fn not_enrolled(language: Language) -> Failure {
@@ -345,7 +357,7 @@ fn run_failure(error: &RunError, language: Language) -> Failure {
         RunError::NotEnrolled(_) => not_enrolled(language),
         RunError::Keys(error) => keys_failure(error),
         RunError::Open(error) => open_failure(error, language),
-        RunError::Ledger(error) => Failure::new(Exit::Io, error.to_string()),
+        RunError::Ledger(error) => open_failure(&OpenError::Ledger(error.clone()), language),
         RunError::Uplink(error) => Failure::new(Exit::Config, error.to_string()),
         RunError::Serve(error) => Failure::new(Exit::Config, error.to_string()),
         RunError::ThreadEnded(_) | RunError::System(_) => Failure::new(Exit::Internal, error.to_string()),
@@ -395,6 +407,9 @@ fn enrol_failure_in_french(error: &EnrolError) -> String {
         }
         EnrolError::Uplink(UplinkError::NoAnswer(why)) => {
             format!("la région ne répond pas ; vérifiez la ligne et l'adresse ({why})")
+        }
+        EnrolError::Uplink(UplinkError::NotTheRegion(status)) => {
+            format!("autre chose que la région répond (HTTP {status}) ; vérifiez la ligne et l'adresse")
         }
         EnrolError::Uplink(UplinkError::Address { url, .. }) => {
             format!("« {url} » n'est pas l'adresse d'une région ; elle s'écrit https://nom/")

@@ -6,6 +6,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, StatusCode, Url};
 
 /// How long to try to reach the region.
@@ -14,6 +16,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(120);
 /// The longest explanation that is read of a refusal, in bytes.
 const PROBLEM_BYTES_MAX: usize = 4096;
+/// What every message and every answer is (RFC 9052, 2).
+const COSE: &str = "application/cose";
+/// Why the region refuses (RFC 9457).
+const PROBLEM: &str = "application/problem+json";
 
 /// Why a message was not answered.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +46,10 @@ pub enum UplinkError {
         /// The region's sentence.
         detail: String,
     },
+    /// Whatever answers is not the region: it speaks neither of messages nor of problems, as a proxy, a portal of a
+    /// network, or another server does. The region may have taken the message.
+    #[error("something else than the region answers (HTTP {0}): check the line and the region's address")]
+    NotTheRegion(u16),
     /// The answer is longer than any answer may be.
     #[error("the region's answer is longer than {0} bytes")]
     TooLong(usize),
@@ -51,7 +61,7 @@ impl UplinkError {
         match self {
             Self::Refused { status, .. } => *status >= 400 && *status < 500 && *status != 429 && *status != 408,
             Self::Address { .. } | Self::Certificates(..) => true,
-            Self::NoAnswer(_) | Self::TooLong(_) => false,
+            Self::NoAnswer(_) | Self::NotTheRegion(_) | Self::TooLong(_) => false,
         }
     }
 }
@@ -69,10 +79,15 @@ impl Uplink {
     /// # Errors
     /// [`UplinkError::Address`], [`UplinkError::Certificates`].
     pub fn new(url: &str, authorities: Option<&Path>) -> Result<Self, UplinkError> {
+        Self::with_patience(url, authorities, EXCHANGE_TIMEOUT)
+    }
+
+    fn with_patience(url: &str, authorities: Option<&Path>, patience: Duration) -> Result<Self, UplinkError> {
         // Somebody in this process may have installed it before: then it is the same one.
         let _already = rustls::crypto::ring::default_provider().install_default();
         let base = parse_base(url)?;
-        let mut builder = Client::builder().connect_timeout(CONNECT_TIMEOUT).timeout(EXCHANGE_TIMEOUT);
+        // Whoever sends us elsewhere is not the region, and messages go nowhere else.
+        let mut builder = Client::builder().redirect(Policy::none()).connect_timeout(CONNECT_TIMEOUT).timeout(patience);
         if let Some(path) = authorities {
             builder = builder.tls_certs_only(read_authorities(path)?);
         }
@@ -102,10 +117,14 @@ impl Uplink {
             url: self.base.to_string(),
             reason: "it cannot be continued with a path",
         })?;
-        let request = self.client.post(url).header("content-type", "application/cose").body(body);
+        let request = self.client.post(url).header(CONTENT_TYPE, COSE).body(body);
         let mut response = request.send().await.map_err(no_answer)?;
         let status = response.status();
-        let bytes_max = if status == StatusCode::OK { bytes_max } else { PROBLEM_BYTES_MAX };
+        let (content, bytes_max) =
+            if status == StatusCode::OK { (COSE, bytes_max) } else { (PROBLEM, PROBLEM_BYTES_MAX) };
+        if !is(content, response.headers()) {
+            return Err(UplinkError::NotTheRegion(status.as_u16()));
+        }
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(no_answer)? {
             if bytes.len() + chunk.len() > bytes_max {
@@ -116,7 +135,10 @@ impl Uplink {
         if status == StatusCode::OK {
             return Ok(bytes);
         }
-        Err(UplinkError::Refused { status: status.as_u16(), detail: problem_detail(&bytes) })
+        match problem_detail(&bytes) {
+            Some(detail) => Err(UplinkError::Refused { status: status.as_u16(), detail }),
+            None => Err(UplinkError::NotTheRegion(status.as_u16())),
+        }
     }
 }
 
@@ -143,12 +165,17 @@ fn read_authorities(path: &Path) -> Result<Vec<Certificate>, UplinkError> {
     if certificates.is_empty() { Err(bad("there is none in it".to_owned())) } else { Ok(certificates) }
 }
 
-/// The region's sentence in its RFC 9457 problem; the status says the rest.
-fn problem_detail(body: &[u8]) -> String {
-    let problem: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    let detail = problem.as_ref().and_then(|problem| problem.get("detail").or_else(|| problem.get("title")));
-    let text = detail.and_then(serde_json::Value::as_str).unwrap_or("no reason given");
-    text.chars().filter(|c| !c.is_control()).take(400).collect()
+/// Whether the content is said to be of this type, whatever its parameters.
+fn is(media_type: &str, headers: &HeaderMap) -> bool {
+    let given = headers.get(CONTENT_TYPE).and_then(|given| given.to_str().ok()).unwrap_or_default();
+    given.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type)
+}
+
+/// The region's sentence in its RFC 9457 problem, if it is one; the status says the rest.
+fn problem_detail(body: &[u8]) -> Option<String> {
+    let problem: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let text = problem.get("detail").or_else(|| problem.get("title"))?.as_str()?;
+    Some(text.chars().filter(|c| !c.is_control()).take(400).collect())
 }
 
 /// An error with its causes: "connection refused" is in the last of them.
@@ -165,6 +192,8 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use super::*;
 
     #[test]
@@ -183,9 +212,34 @@ mod tests {
         }
     }
 
+    #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+    async fn an_answer_that_never_ends_is_not_waited_for_for_ever() {
+        let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let talking = std::thread::spawn(move || {
+            let (mut client, _) = silent.accept().unwrap();
+            assert!(client.read(&mut [0; 4096]).is_ok_and(|read| read > 0));
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {COSE}\r\ncontent-length: 1000\r\n\r\n");
+            client.write_all(head.as_bytes()).unwrap();
+            // One byte now and then, as long as somebody listens.
+            while client.write_all(b".").is_ok() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let uplink = Uplink::with_patience(&url, None, Duration::from_millis(500)).unwrap();
+        let answer = uplink.exchange(vec![1], 2000).await;
+        assert!(matches!(&answer, Err(UplinkError::NoAnswer(why)) if why.contains("timed out")), "{answer:?}");
+        talking.join().unwrap();
+    }
+
     #[test]
     fn a_problem_is_told_in_one_line() {
-        assert_eq!(problem_detail(br#"{"title":"t","detail":"the code\nhas expired"}"#), "the codehas expired");
-        assert_eq!(problem_detail(b"<html>"), "no reason given");
+        assert_eq!(
+            problem_detail(br#"{"title":"t","detail":"the code\nhas expired"}"#),
+            Some("the codehas expired".into())
+        );
+        for no_problem in [b"<html>".as_slice(), b"{}", b""] {
+            assert_eq!(problem_detail(no_problem), None);
+        }
     }
 }

@@ -2,6 +2,7 @@
 //! of its own, SQLite files on a disk. What a test may look at is what an operator may: answers, exit codes, the card in a reader.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "../support/kit/mod.rs"]
 mod kit;
 #[path = "../support/mod.rs"]
 mod support;

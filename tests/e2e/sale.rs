@@ -93,7 +93,7 @@ fn five_seats_and_no_sixth() {
     }
     let sixth = cinema.redeem(&[]).exits(3);
     assert_eq!(sixth.text("refusal"), "nothing-left");
-    assert_eq!(agree(&region, &cinema, &card, "cinema"), Books { consumed: 5, cash: 500 });
+    assert_eq!(agree(&region, &cinema, &card), Books { consumed: 5, cash: 500 });
     assert_eq!(
         cinema.ask(&["redeem"]).exits(3).out.lines().next(),
         Some("REFUSÉ - Il ne reste rien de cet avantage sur la carte.")

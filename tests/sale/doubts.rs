@@ -305,15 +305,21 @@ fn the_program_is_killed_between_any_two_actions_of_a_sale_and_of_an_undo() {
     }
 }
 
+/// Two counters, and a card that was taken away from the first in the middle of its debit.
+fn in_doubt_here(effect: Effect) -> (Region, Shop, Shop, pass::virtual_card::MemoryStorage) {
+    let region = Region::new();
+    let (mut here, there) = (Shop::open(&region, 1, "cinema"), Shop::open(&region, 2, "cinema"));
+    let card = region.card(1);
+    here.tap_with(&card, vec![Fault::next(Instruction::Debit, effect)]);
+    assert!(matches!(here.redeem(None), Outcome::Refused(_)));
+    here.take_away();
+    (region, here, there, card)
+}
+
 #[test]
 fn a_doubt_is_settled_by_a_record_that_another_terminal_read() {
     for (effect, kind) in [(Effect::LeaveAfter, "debit"), (Effect::LeaveBefore, "not-done")] {
-        let region = Region::new();
-        let (mut here, mut there) = (Shop::open(&region, 1, "cinema"), Shop::open(&region, 2, "cinema"));
-        let card = region.card(1);
-        here.tap_with(&card, vec![Fault::next(Instruction::Debit, effect)]);
-        assert!(matches!(here.redeem(None), Outcome::Refused(_)));
-        here.take_away();
+        let (region, mut here, mut there, card) = in_doubt_here(effect);
         there.tap(&card);
         assert!(matches!(there.redeem(None), Outcome::Granted(_)));
         let first = *issued(&card).records.last().unwrap();
@@ -332,12 +338,7 @@ fn a_doubt_is_settled_by_a_record_that_another_terminal_read() {
 #[test]
 fn a_doubt_of_which_no_record_is_left_ends_when_it_was_given_up() {
     for effect in [Effect::LeaveAfter, Effect::LeaveBefore] {
-        let region = Region::new();
-        let (mut here, mut there) = (Shop::open(&region, 1, "cinema"), Shop::open(&region, 2, "cinema"));
-        let card = region.card(1);
-        here.tap_with(&card, vec![Fault::next(Instruction::Debit, effect)]);
-        assert!(matches!(here.redeem(None), Outcome::Refused(_)));
-        here.take_away();
+        let (_region, mut here, mut there, card) = in_doubt_here(effect);
         // Seventeen changes elsewhere: the card keeps sixteen.
         for change in 0..17 {
             there.take_away();

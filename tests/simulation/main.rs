@@ -105,7 +105,7 @@ faults! {
     Forged 15 "There is a card with the number of another and the forger's own key.",
     ChipCopied 8 "There is a second chip with all that a card has, its key too.",
     Denied 25 "A card is lost: the region denies it, and whoever has it goes on.",
-    Corrected 25 "The region grants a card one seat more.",
+    Corrected 25 "The region grants a card two seats more, of which one is taken for consumed before.",
     KeyRotated 10 "The region has a new key.",
 }
 

@@ -221,6 +221,7 @@ impl World {
         let wait = Duration::from_millis(self.shared.draw(|chance| chance.between(0, 20_000)));
         self.tills[t].waiting = Some(number);
         self.tills[t].asked[number].unheard = true;
+        self.tills[t].clock_settings = self.terminals[t].clock.settings();
         self.terminals[t].begin(Event::Client(ClientRequest { id, command, wait }));
     }
 

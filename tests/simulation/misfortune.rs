@@ -41,9 +41,11 @@ impl DeskDeed {
             Self::Correct(card) => {
                 let file = region.card_file(card).unwrap();
                 let newest = file.entitlements.last().unwrap();
-                let granted = newest.granted.get(pass::domain::Slot::new(0).unwrap()) + 1;
-                let granted = vec![Correction::parse(&format!("cinema={granted}")).unwrap()];
-                let corrections = Corrections { granted, opening: Vec::new() };
+                let cinema = pass::domain::Slot::new(0).unwrap();
+                let seats = |amounts: pass::domain::Amounts, more: u32| {
+                    vec![Correction::parse(&format!("cinema={}", amounts.get(cinema) + more)).unwrap()]
+                };
+                let corrections = Corrections { granted: seats(newest.granted, 2), opening: seats(newest.opening, 1) };
                 region.entitle_card(card, Some(newest.season), &corrections, now).unwrap();
             }
         }

@@ -128,6 +128,8 @@ pub(crate) struct Terminal {
     pub(crate) twin: Option<usize>,
     /// What it tells the region, where that is not what its counter does.
     pub(crate) disguise: Option<Disguise>,
+    /// The newest entry of the copy that was put back last, where the head file beside it names a later one: it sells after its join.
+    pub(crate) old_copy: Option<Sequence>,
     /// What it had of the feed when its chain ended with which entry.
     heard_of: Vec<(u64, u64)>,
     bureau: Rc<RefCell<Bureau>>,
@@ -184,6 +186,7 @@ impl Terminal {
             past: Vec::new(),
             twin: None,
             disguise: None,
+            old_copy: None,
             heard_of: Vec::new(),
             bureau: Rc::clone(bureau),
             shared: Rc::clone(shared),
@@ -307,6 +310,8 @@ impl Terminal {
             fs::copy(before.join("head"), self.directory().join("head")).unwrap();
         }
         fs::remove_dir_all(before).unwrap();
+        let copy = LedgerView::open(&self.directory()).unwrap();
+        self.old_copy = copy.behind().map(|_| copy.head().sequence);
         self.head_files.clear();
         self.shared.say(|| format!("{} has its newest backup again, head file kept: {head_file_stays}", self.name));
     }

@@ -65,6 +65,9 @@ enum Group {
 #[derive(Debug)]
 struct Device {
     port: u16,
+    /// What tells its name from those of others.
+    letter: char,
+    plugged_in: bool,
     /// Holds the ports against other instances.
     _reservation: UnixListener,
 }
@@ -82,16 +85,12 @@ impl Pcscd {
     }
 
     fn start_in(group: Group, directory: &Path, readers: usize) -> io::Result<Self> {
-        let devices = (0..readers.div_ceil(SLOTS)).map(|_| Device::reserve()).collect::<io::Result<Vec<_>>>()?;
-        let configuration = directory.join("readers");
-        fs::create_dir(&configuration)?;
-        let mut file = File::create(configuration.join("vpcd"))?;
-        for (index, Device { port, .. }) in devices.iter().enumerate() {
-            writeln!(file, "FRIENDLYNAME \"{}\"", device_name(index))?;
+        let letters = ('A'..).take(readers.div_ceil(SLOTS));
+        let devices = letters.map(Device::reserve).collect::<io::Result<Vec<_>>>()?;
+        fs::create_dir(directory.join("readers"))?;
+        for index in 0..devices.len() {
             // The driver knows two readers and takes a second device for the first: each device gets a driver of its own.
-            let driver = directory.join(format!("vpcd-{index}.so"));
-            fs::copy(DRIVER, &driver)?;
-            writeln!(file, "DEVICENAME /dev/null:{port}\nLIBPATH {}\nCHANNELID {port}", driver.display())?;
+            fs::copy(DRIVER, driver(directory, index))?;
         }
         let child = launch(directory, &devices, group)?;
         Ok(Self { directory: directory.to_owned(), devices, group, child })
@@ -109,7 +108,7 @@ impl Pcscd {
 
     /// The name of reader `index`, from 0, as PC/SC lists it.
     pub(crate) fn reader_name(&self, index: usize) -> String {
-        format!("{} 00 {:02}", device_name(index / SLOTS), index % SLOTS)
+        format!("{} 00 {:02}", device_name(self.devices[index / SLOTS].letter), index % SLOTS)
     }
 
     /// The port on the loopback address where a card is put into reader `index`.
@@ -162,6 +161,14 @@ impl Pcscd {
         Ok(())
     }
 
+    /// Reader `index`, and the one that shares its device, have a name with this letter from the next [`restart`](Self::restart) on,
+    /// or are not there.
+    pub(crate) fn plug(&mut self, index: usize, letter: Option<char>) {
+        let device = &mut self.devices[index / SLOTS];
+        device.plugged_in = letter.is_some();
+        device.letter = letter.unwrap_or(device.letter);
+    }
+
     fn signal(&self, name: &str) -> io::Result<()> {
         let sent = Command::new("sh").args(["-c", "kill -s $0 $1", name, &self.child.id().to_string()]).status()?;
         if sent.success() { Ok(()) } else { Err(io::Error::other(format!("SIG{name} was not sent"))) }
@@ -177,7 +184,7 @@ impl Drop for Pcscd {
 
 impl Device {
     /// Finds two ports in a row that nobody uses and no other instance has reserved.
-    fn reserve() -> io::Result<Self> {
+    fn reserve(letter: char) -> io::Result<Self> {
         static NEXT: AtomicU16 = AtomicU16::new(0);
         let pairs = PORTS.len() / SLOTS;
         // Processes begin at different places, so that they seldom meet.
@@ -188,7 +195,7 @@ impl Device {
             let name = SocketAddr::from_abstract_name(format!("pass-vpcd-{port}"))?;
             let Ok(reservation) = UnixListener::bind_addr(&name) else { continue };
             if (port..).take(SLOTS).all(|port| TcpListener::bind(("0.0.0.0", port)).is_ok()) {
-                return Ok(Self { port, _reservation: reservation });
+                return Ok(Self { port, letter, plugged_in: true, _reservation: reservation });
             }
         }
         Err(io::Error::new(io::ErrorKind::AddrInUse, "no two free ports in a row"))
@@ -196,12 +203,29 @@ impl Device {
 }
 
 /// A name that tells the devices apart; pcscd appends two numbers to it.
-fn device_name(index: usize) -> String {
-    format!("PASS reader {}", char::from(b'A' + index as u8))
+fn device_name(letter: char) -> String {
+    format!("PASS reader {letter}")
+}
+
+/// The driver of device `index`.
+fn driver(directory: &Path, index: usize) -> PathBuf {
+    directory.join(format!("vpcd-{index}.so"))
+}
+
+/// Tells pcscd which devices are plugged in.
+fn configure(directory: &Path, devices: &[Device]) -> io::Result<()> {
+    let mut file = File::create(directory.join("readers").join("vpcd"))?;
+    for (index, Device { port, letter, .. }) in devices.iter().enumerate().filter(|(_, device)| device.plugged_in) {
+        writeln!(file, "FRIENDLYNAME \"{}\"", device_name(*letter))?;
+        let driver = driver(directory, index);
+        writeln!(file, "DEVICENAME /dev/null:{port}\nLIBPATH {}\nCHANNELID {port}", driver.display())?;
+    }
+    Ok(())
 }
 
 /// Starts pcscd and waits until its readers listen for cards.
 fn launch(directory: &Path, devices: &[Device], group: Group) -> io::Result<Child> {
+    configure(directory, devices)?;
     let socket = Pcscd::socket(directory);
     match fs::remove_file(&socket) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -228,7 +252,7 @@ fn launch(directory: &Path, devices: &[Device], group: Group) -> io::Result<Chil
         .spawn()?;
 
     let begun = Instant::now();
-    while !devices.iter().all(Device::is_listening) {
+    while !devices.iter().filter(|device| device.plugged_in).all(Device::is_listening) {
         let ended = child.try_wait()?;
         if ended.is_some() || begun.elapsed() > START_MAX {
             let _ = child.kill();

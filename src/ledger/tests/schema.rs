@@ -3,7 +3,7 @@
 use super::fixture::*;
 use crate::crypto::sha256;
 use crate::domain::RequestId;
-use crate::ledger::{View, verify};
+use crate::ledger::*;
 
 /// SHA-256 of `sql/terminal/V1__ledger.sql`. An applied migration is never edited: write the next one.
 const V1: &str = "7fa42b8142e39695afacde4be57ff62ad599aa7d5d5c308174d93c77107ec9a8";
@@ -31,6 +31,24 @@ fn a_ledger_has_the_objects_of_the_migrations_and_no_others() {
         rest = &rest[place + object.len()..];
     }
     assert_eq!(made.len(), text.matches("\nCREATE ").count());
+}
+
+#[test]
+fn a_rule_that_was_changed_in_the_file_is_found() {
+    let changes = [
+        "UPDATE sqlite_schema SET sql = replace(sql, 'NEW.transaction_id', 'NEW.dransaction_id') WHERE type = 'trigger'",
+        "UPDATE sqlite_schema SET sql = replace(sql, 'UNIQUE', 'unique') WHERE type = 'table'",
+        "DELETE FROM sqlite_schema WHERE name = 'entry_never_changed'",
+        "UPDATE sqlite_schema SET name = 'entry_never_hanged' WHERE name = 'entry_never_changed'",
+    ];
+    for change in changes {
+        let (world, ledger) = World::new();
+        drop(ledger);
+        world.sql(&format!("PRAGMA writable_schema = ON; {change}")).unwrap();
+        let opened = world.try_open().map(drop);
+        assert!(matches!(&opened, Err(OpenError::Ledger(LedgerError::Damaged(_)))), "{change}: {opened:?}");
+        assert!(verify(world.dir.path(), None, |_, _| ()).is_err(), "{change}");
+    }
 }
 
 #[test]

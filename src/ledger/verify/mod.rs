@@ -354,7 +354,7 @@ impl Walk<'_> {
         Ok(acknowledged_at(self.connection, &self.facts.identity, head.sequence)?.head == head)
     }
 
-    /// SQLite's own structures: pages, indexes against tables, CHECKs, references.
+    /// SQLite's own structures: pages, indexes against tables, CHECKs, references, and the rules themselves.
     fn file(&self) -> Result<(), VerifyError> {
         let damaged = |text: String| VerifyError::from(Fault { sequence: None, wrong: Wrong::File(text) });
         let said: String = self.connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
@@ -365,7 +365,7 @@ impl Walk<'_> {
         if statement.exists([])? {
             return Err(damaged("a row refers to one that is not there".to_owned()));
         }
-        Ok(())
+        schema::wrong_object(self.connection)?.map_or(Ok(()), |wrong| Err(damaged(wrong)))
     }
 }
 

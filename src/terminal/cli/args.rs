@@ -163,6 +163,9 @@ pub(super) struct Journal {
     /// Nombre d'écritures au plus / How many entries at most
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(super) limit: u32,
+    /// Seulement les écritures avant celle-ci / Only entries before this one
+    #[arg(long, value_name = "ENTRY")]
+    pub(super) before: Option<u64>,
     /// Depuis ce jour ou cet instant : 2026-11-22, 2026-11-22T20:00 / Since this day or instant
     #[arg(long, value_name = "TIME", value_parser = local_time::parse)]
     pub(super) since: Option<Timestamp>,

@@ -146,10 +146,12 @@ pub(super) fn journal(
 ) -> Result<Exit, Failure> {
     let parameters = JournalParameters {
         limit: Some(args.limit),
+        before: args.before,
         since: args.since.map(|since| since.to_string()),
         ..JournalParameters::default()
     };
     let mut pairs = vec![("limit", args.limit.to_string())];
+    pairs.extend(args.before.map(|before| ("before", before.to_string())));
     pairs.extend(parameters.since.clone().map(|since| ("since", since)));
     let daemon = Daemon::of(setup)?;
     let journal = match daemon.get("/v1/journal", &pairs, ANSWER_TIMEOUT) {

@@ -185,6 +185,7 @@ fn the_exit_status_says_whether_to_try_again() {
         (Refusal::TerminalSuspended, Exit::Refused, 3),
         (Refusal::SaleInDoubt, Exit::Again, 4),
         (Refusal::Busy, Exit::Again, 4),
+        (Refusal::SeveralCards, Exit::Again, 4),
         (Refusal::CardRemoved, Exit::Again, 4),
         (Refusal::CardChanged, Exit::Again, 4),
     ];
@@ -257,9 +258,12 @@ fn card_status_journal_and_sync() {
     assert_eq!(daemon.typed(&["card"]).out, "Aucune carte sur le lecteur.\n");
     assert_eq!(daemon.typed(&["card", "--json"]).out, "{\"present\":false}\n");
     assert!(daemon.typed(&["status"]).out.starts_with("PRÊT - terminal 17"));
-    assert!(daemon.typed(&["journal", "--limit", "5", "--since", "2026-11-22"]).out.starts_with("13 · "));
+    assert!(
+        daemon.typed(&["journal", "--limit", "5", "--before", "14", "--since", "2026-11-22"]).out.starts_with("13 · ")
+    );
     let query = daemon.desk.journal.lock().unwrap()[0];
-    assert_eq!((query.limit, query.since.unwrap().to_string().as_str()), (5, "2026-11-21T23:00:00Z"));
+    assert_eq!((query.limit, query.before), (5, Some(Sequence::new(14))));
+    assert_eq!(query.since.unwrap().to_string(), "2026-11-21T23:00:00Z");
     assert_eq!(daemon.typed(&["sync"]).exit, Exit::Done);
 
     let mut desk = FakeDesk::answering(fake::quoted());

@@ -2,7 +2,7 @@
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
@@ -13,6 +13,9 @@ use super::line::Line;
 use super::process::{self, Running, Said};
 use super::{Card, PASS_CARD, PASS_TERMINAL, Region, Stage};
 use crate::support::{DEADLINE, poll};
+
+/// The benefit that cinemas redeem.
+const SEATS: &str = "cinema";
 
 /// How often `status` is asked while something is waited for.
 const STATUS_PAUSE: Duration = Duration::from_millis(100);
@@ -92,14 +95,28 @@ impl Counter {
     /// Starts the daemon with these options and waits until it answers.
     #[track_caller]
     pub(crate) fn start_with(&mut self, options: &[&str]) {
-        let mut daemon = self.begin(&[&["run"], options].concat());
+        let ended = self.try_start(options);
+        assert_eq!(ended, None, "the daemon runs");
+    }
+
+    /// Starts the daemon and waits until it answers, or has ended: how it ended.
+    #[track_caller]
+    pub(crate) fn try_start(&mut self, options: &[&str]) -> Option<ExitStatus> {
+        let mut command = self.stage.server(PASS_TERMINAL);
+        command.arg("run").args(options).arg("--data").arg(&self.data);
+        let mut daemon = process::begin(&self.stage, &mut command);
         let socket = self.data.join("socket");
         let up = poll(DEADLINE, || match daemon.ended() {
             Some(ended) => Some(Err(ended)),
             None => UnixStream::connect(&socket).ok().map(|_| Ok(())),
         });
-        assert!(matches!(up, Some(Ok(()))), "the daemon runs: {up:?}");
-        self.daemon = Some(daemon);
+        match up.expect("it answers, or ends") {
+            Ok(()) => {
+                self.daemon = Some(daemon);
+                None
+            }
+            Err(ended) => Some(ended),
+        }
     }
 
     /// The daemon dies, as by a power cut.
@@ -111,6 +128,12 @@ impl Counter {
     #[track_caller]
     pub(crate) fn stop(&mut self) {
         self.daemon.take().expect("it runs").stop().exits(0);
+    }
+
+    /// The daemon's process.
+    #[track_caller]
+    pub(crate) fn daemon(&self) -> &Running {
+        self.daemon.as_ref().expect("it runs")
     }
 
     /// `status`.
@@ -134,8 +157,15 @@ impl Counter {
     /// The entries, newest first.
     #[track_caller]
     pub(crate) fn journal(&self) -> Vec<Value> {
-        let journal = self.ask(&["journal", "--json", "--limit", "1000"]).exits(0).json();
-        journal["entries"].as_array().unwrap().clone()
+        let mut journal: Vec<Value> = Vec::new();
+        loop {
+            let before = journal.last().map_or(i64::MAX.to_string(), |oldest| oldest["entry"].to_string());
+            let page = self.ask(&["journal", "--json", "--limit", "1000", "--before", &before]).exits(0).json();
+            match page["entries"].as_array().unwrap().as_slice() {
+                [] => return journal,
+                entries => journal.extend_from_slice(entries),
+            }
+        }
     }
 
     /// Waits until `status` is as `good` says.
@@ -170,27 +200,40 @@ pub(crate) struct Books {
     pub(crate) cash: u64,
 }
 
-/// Holds the card in the reader, the ledger, and the region after an exchange against each other. The card has only ever been at this counter.
+/// Holds the card in the reader, the ledger, and the region after an exchange against each other. The card has only ever been at this
+/// counter.
 #[track_caller]
-pub(crate) fn agree(region: &Region, counter: &Counter, card: &Card, benefit: &str) -> Books {
+pub(crate) fn agree(region: &Region, counter: &Counter, card: &Card) -> Books {
+    let books = agree_over(region, counter, &[card]);
+    let seen = counter.inspect();
+    assert_eq!(seen["genuine"], true, "{seen}");
+    assert_eq!(amount_of(&seen["slots"], SEATS, "consumed"), books.consumed, "{seen}");
+    books
+}
+
+/// Holds what these cards keep, wherever they are, against the ledger and the region after an exchange. They have only ever been at this
+/// counter, and no others have.
+#[track_caller]
+pub(crate) fn agree_over(region: &Region, counter: &Counter, cards: &[&Card]) -> Books {
     let status = counter.await_status("no doubt is left", |status| status["in_doubt"] == 0);
     assert_eq!(status["refusal"], Value::Null);
     counter.sync();
 
-    let seen = counter.inspect();
-    assert_eq!(seen["genuine"], true, "{seen}");
-    let consumed = amount_of(&seen["slots"], benefit, "consumed");
-
+    let mut consumed = 0;
+    for card in cards {
+        let on_card = card.seats_consumed();
+        let shown = region.show(&card.number);
+        assert_eq!(amount_of(&shown["rights"], SEATS, "consumed"), on_card, "card and region: {shown:#}");
+        consumed += on_card;
+    }
     let journal = counter.journal();
     let sum = |kind: &str, field: &str| -> u64 {
         let of_kind = journal.iter().filter(|entry| entry["kind"] == kind);
         of_kind.map(|entry| entry[field].as_u64().unwrap_or(0)).sum()
     };
-    assert_eq!(consumed + sum("reversal", "amount"), sum("debit", "amount"), "card and ledger: {journal:#?}");
+    assert_eq!(consumed + sum("reversal", "amount"), sum("debit", "amount"), "cards and ledger: {journal:#?}");
     let cash = sum("debit", "collected_cents") - sum("reversal", "returned_cents");
 
-    let shown = region.show(&card.number);
-    assert_eq!(amount_of(&shown["rights"], benefit, "consumed"), consumed, "card and region: {shown:#}");
     let entries = region.entries(counter.id);
     assert_eq!(entries.len(), journal.len(), "every entry arrived, once");
     for (theirs, ours) in entries.iter().zip(journal.iter().rev()) {

@@ -46,12 +46,19 @@ impl Region {
 
     /// Listens, on a free port.
     pub(crate) fn start(&mut self) {
-        let mut serve = self.command("serve");
-        let mut server = Running::start(&self.stage, serve.args(["--listen", "127.0.0.1:0"]));
+        let mut serve = self.stage.server(PASS_REGION);
+        serve.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(&self.data);
+        let mut server = Running::start(&self.stage, &mut serve);
         let address =
             server.await_line(|line| line.split_once("http://").and_then(|(_, address)| address.parse().ok()));
         *self.address.lock().unwrap() = address;
         self.server = Some(server);
+    }
+
+    /// The server's process.
+    #[track_caller]
+    pub(crate) fn server(&self) -> &Running {
+        self.server.as_ref().expect("it runs")
     }
 
     /// Its server dies.

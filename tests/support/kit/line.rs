@@ -42,20 +42,30 @@ impl Line {
             lost: AtomicU32::new(0),
             ended: AtomicBool::new(false),
         });
-        let theirs = Arc::clone(&state);
+        let (ended, theirs) = (Arc::clone(&state), Arc::clone(&state));
+        Self::accept_each(listener, move || ended.ended.load(Ordering::SeqCst), move |client| theirs.carry(&client));
+        Self { address, state }
+    }
+
+    /// Serves each connection on a thread of its own until it has ended.
+    pub(super) fn accept_each(
+        listener: TcpListener,
+        has_ended: impl Fn() -> bool + Send + 'static,
+        serve: impl Fn(TcpStream) + Send + Sync + 'static,
+    ) {
         listener.set_nonblocking(true).unwrap();
+        let serve = Arc::new(serve);
         thread::spawn(move || {
-            while !theirs.ended.load(Ordering::SeqCst) {
+            while !has_ended() {
                 match listener.accept() {
                     Ok((client, _)) => {
-                        let state = Arc::clone(&theirs);
-                        thread::spawn(move || state.carry(&client));
+                        let serve = Arc::clone(&serve);
+                        thread::spawn(move || serve(client));
                     }
                     Err(_) => thread::sleep(PAUSE),
                 }
             }
         });
-        Self { address, state }
     }
 
     /// The region's address, as the counter knows it.

@@ -3,10 +3,13 @@
 //! What always holds: whatever is dropped ends only what it started; nothing is waited for without a deadline; when a test fails, what
 //! every process said is printed.
 
+#![allow(dead_code, unused_imports, reason = "every test program uses another part of it")]
+
 mod card;
 mod counter;
 mod line;
 mod process;
+mod proxy;
 mod region;
 mod story;
 
@@ -22,9 +25,10 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 pub(crate) use card::{Card, Laid, Moment};
-pub(crate) use counter::{Books, Counter, agree, amount_of};
+pub(crate) use counter::{Books, Counter, agree, agree_over, amount_of};
 pub(crate) use line::Line;
 pub(crate) use process::{Running, Said};
+pub(crate) use proxy::{Proxy, Trouble};
 pub(crate) use region::Region;
 pub(crate) use story::Story;
 
@@ -49,7 +53,7 @@ pub(crate) fn many_seats() -> String {
     many
 }
 
-/// How many files of what was said last are shown when a test fails: two for each verb.
+/// How many files of what was said last are shown when a test fails, of programs that serve and of verbs: two for each.
 const LAST_SAID: usize = 16;
 
 /// A file of `config/`.
@@ -85,6 +89,14 @@ impl Stage {
         command
     }
 
+    /// The same for a program that serves, so that a limit of its files, which [`Running::limit_files`] may set, is an error to it as a
+    /// full disk is, and not its end.
+    pub(crate) fn server(&self, program: &str) -> Command {
+        let mut command = self.command(IGNORING[0]);
+        command.args(&IGNORING[1..]).arg(program);
+        command
+    }
+
     /// Two new files for what a process says: its results and its log.
     fn outputs(&self, name: &str) -> (PathBuf, PathBuf) {
         let number = self.sequence.replace(self.sequence.get() + 1);
@@ -98,9 +110,9 @@ impl Stage {
         let mut logs: Vec<PathBuf> = logs.flatten().map(|entry| entry.path()).collect();
         logs.sort();
         // Programs that serve, and what was said last.
-        let newest = logs.len().saturating_sub(LAST_SAID);
-        let mut logs: Vec<PathBuf> =
-            (0..).zip(logs).filter(|(index, log)| *index >= newest || serves(log)).map(|(_, log)| log).collect();
+        let (mut serving, mut others): (Vec<_>, Vec<_>) = logs.into_iter().partition(|log| serves(log));
+        let mut logs = serving.split_off(serving.len().saturating_sub(LAST_SAID));
+        logs.extend(others.split_off(others.len().saturating_sub(LAST_SAID)));
         logs.push(self.place("pcscd").join("pcscd.log"));
         for log in logs {
             let said = fs::read_to_string(&log).unwrap_or_default();
@@ -110,6 +122,9 @@ impl Stage {
         }
     }
 }
+
+/// Before the name of a program: it begins without the signal of setrlimit(2), RLIMIT_FSIZE, under its own process number.
+const IGNORING: [&str; 2] = ["env", "--ignore-signal=XFSZ"];
 
 /// The world of one story.
 pub(crate) struct World {

@@ -14,7 +14,11 @@ pub(crate) struct Story {
 
 impl Story {
     pub(crate) fn begin() -> Self {
-        let world = World::new();
+        Self::begin_in(World::new())
+    }
+
+    /// The same in a world whose places were prepared.
+    pub(crate) fn begin_in(world: World) -> Self {
         let region = world.region_with(&many_seats());
         let card = world.card(&region);
         let cinema = world.counter(&region, "Cinéma Le Phare (inventé)", "cinema", HERE);
@@ -34,6 +38,6 @@ impl Story {
     /// Card, ledger and region, which must agree.
     #[track_caller]
     pub(crate) fn books(&self) -> Books {
-        agree(&self.region, &self.cinema, &self.card, "cinema")
+        agree(&self.region, &self.cinema, &self.card)
     }
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::Value;
 
-use super::{Stage, file};
+use super::{IGNORING, Stage, file};
 use crate::support::{DEADLINE, poll};
 
 /// What a verb said, and how it ended.
@@ -51,6 +52,11 @@ impl Said {
     }
 }
 
+/// Whether a word of a command line stands before the program that is meant.
+fn is_prefix(word: &str) -> bool {
+    IGNORING.contains(&word)
+}
+
 /// Runs `command` to its end.
 #[track_caller]
 pub(crate) fn run(stage: &Stage, command: &mut Command) -> Said {
@@ -73,8 +79,10 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(stage: &Stage, command: &mut Command) -> Self {
-        let program = PathBuf::from(command.get_program());
-        let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let mut words = words.map(|word| word.to_string_lossy().into_owned()).skip_while(|word| is_prefix(word));
+        let program = PathBuf::from(words.next().unwrap());
+        let arguments: Vec<_> = words.collect();
         let program = program.file_name().unwrap().to_string_lossy().into_owned();
         let verb = arguments.iter().find(|argument| !argument.starts_with('-')).cloned().unwrap_or_default();
         let (out, err) = stage.outputs(&format!("{program}-{}", verb.replace('/', "_")));
@@ -110,6 +118,15 @@ impl Running {
 
     fn err(&self) -> String {
         fs::read_to_string(&self.err).unwrap_or_default()
+    }
+
+    /// From now on no file of the process grows past so many bytes: for it the disk is full. `None`: there is room again.
+    #[track_caller]
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) {
+        let process = Pid::from_child(&self.child);
+        let maximum = getrlimit(Resource::Fsize).maximum;
+        let current = bytes.or(maximum);
+        prlimit(Some(process), Resource::Fsize, Rlimit { current, maximum }).expect("a process of one's own");
     }
 
     /// Its end, as the kernel ends a process whose power is cut.

@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use pass::domain::Slot;
 use pass::virtual_card::applet::Applet;
 use pass::virtual_card::{CardInReader, CardMemory, Fault, Faulty, IssuedMemory, MemoryStorage, VirtualCard};
 use pass::wire::apdu::Protocol;
@@ -92,6 +93,11 @@ impl Card {
             CardMemory::Issued(issued) => *issued,
             CardMemory::Blank(_) => panic!("a blank card"),
         }
+    }
+
+    /// Cinema seats that it counts as consumed.
+    pub(crate) fn seats_consumed(&self) -> u64 {
+        self.memory().consumed.get(Slot::new(0).unwrap()).into()
     }
 
     /// Makes it another card than it was: for stories about a past that no program can make now.
