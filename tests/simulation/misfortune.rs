@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pass::domain::refusal::DenialReason;
-use pass::domain::{CardNumber, Timestamp};
+use pass::domain::{CardNumber, TerminalId, Timestamp};
 use pass::region::Region;
 use pass::region::desk::{Correction, Corrections};
 
@@ -28,6 +28,8 @@ pub(crate) struct Misfortunes {
     pub(crate) denied: Vec<CardNumber>,
     /// What the desk did, as it wrote it down.
     paper: Vec<DeskDeed>,
+    /// The terminals that the desk let go on after a fork.
+    pub(crate) looked_at: Vec<TerminalId>,
     /// How many new keys the region has.
     pub(crate) keys: u32,
 }
@@ -153,7 +155,7 @@ impl World {
         let genuine: Vec<usize> = (0..self.cards.len()).filter(|c| self.cards[*c].nature == Nature::Genuine).collect();
         let of = genuine[self.shared.draw(|chance| chance.index(genuine.len()))];
         if self.shared.strikes(Fault::Forged) {
-            let card = self.cards[of].forged(of);
+            let card = self.cards[of].forged(of, self.shared.draw(|chance| chance.one_in(2)));
             self.shared.say(|| format!("there is a {}", card.name));
             self.cards.push(card);
         }

@@ -114,6 +114,15 @@ impl World {
         }
     }
 
+    /// No forged chip was ever asked to change its purse.
+    pub(super) fn nothing_is_sold_to_a_forged_card(&mut self) {
+        let forged = self.cards.iter().filter(|card| matches!(card.nature, Nature::Forged(_)));
+        let sold_to = forged.filter(|card| card.was_changed()).map(|card| card.name.clone());
+        for name in sold_to.collect::<Vec<_>>() {
+            self.wrong(format!("{name} was debited"));
+        }
+    }
+
     /// No slot of a chip is beyond what was granted.
     pub(super) fn no_card_is_beyond_its_grant(&mut self) {
         for c in 0..self.cards.len() {

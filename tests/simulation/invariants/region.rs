@@ -22,7 +22,7 @@ impl World {
             }
             let known = self.terminals.iter().position(|known| known.id == terminal);
             let Some(t) = known.filter(|t| self.terminals[*t].has_one_history()) else { continue };
-            let rewrites = self.terminals[t].disguise.as_ref().is_some_and(|disguise| disguise.lie == Lie::Rewrites);
+            let rewrites = self.terminals[t].tells(Lie::Rewrites);
             let has_it = records.told[t].iter().any(|stored| stored.head == receipt.head);
             let lost_with_store = rewrites && !has_it && self.bureau.borrow().was_restored();
             let (here, there) =
