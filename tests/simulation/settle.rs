@@ -194,13 +194,11 @@ impl World {
                 if !view.records_wanted(card).unwrap().is_empty() {
                     wanted.push(card);
                 }
-                if let Some(stored) = view.last_debit_of(card).unwrap()
+                if let Some(stored) = view.abandoned_debit_of(card).unwrap()
                     && let Body::Debit(debit) = &stored.entry.body
-                    && debit.abandoned
                     && status == CardStatus::InUse
                     && debit.proof.record.season == season
                     && season == now
-                    && !view.is_undone(stored.head.sequence).unwrap()
                 {
                     wanted.push(card);
                 }
