@@ -3,6 +3,7 @@
 #   make demo     a sale from the card to the region, on virtual cards and readers
 #   make test     everything that must hold before a change goes in
 #   make soak     fresh histories of the simulation, for ever or SECONDS=600, up to the first that fails
+#   make mutants  shows that the simulation finds bugs: puts each of a list of them into a copy of the tree
 #   make fuzz      hostile input, SECONDS=60 for each target: needs cargo-fuzz and a nightly toolchain
 #   make bench    how far a sale is from the limit of the machine
 #   make audit    licences and origins of the crates
@@ -16,7 +17,7 @@ PROFILE ?= release
 # Rust as rustup installs it is found also where no login shell has put it on the path.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup demo test soak fuzz bench audit clean
+.PHONY: help setup demo test soak mutants fuzz bench audit clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -34,6 +35,9 @@ test: setup
 
 soak: setup
 	@sh scripts/soak $(SECONDS)
+
+mutants: setup
+	@sh scripts/mutants
 
 fuzz:
 	@SECONDS_EACH=$(or $(SECONDS),60) sh scripts/fuzz

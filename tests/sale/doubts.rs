@@ -10,7 +10,7 @@ use pass::wire::card::Instruction;
 use pass::wire::feed::Item;
 
 use crate::counter::{ONE_EURO, Shop, UNDO, consumed, redemption};
-use crate::world::{CINEMA, Region, issued};
+use crate::world::{CINEMA, EVENING, Region, issued};
 
 /// What the card consumed is what the ledger debited, and the cash box has a euro for each.
 fn agree(shop: &Shop, card: &MemoryStorage, seats: u32) {
@@ -505,4 +505,25 @@ fn an_undo_in_doubt_waits_for_its_card_and_not_for_another() {
     shop.request(id, UNDO);
     assert!(matches!(shop.answer(), Some(Outcome::Undone(_))));
     agree(&shop, &card, 0);
+}
+
+#[test]
+fn what_is_in_doubt_is_not_refused_by_a_terminal_that_may_not_sell() {
+    let region = Region::new();
+    let (mut shop, card) = (Shop::open(&region, 1, "cinema"), region.card(1));
+    shop.tap_with(&card, vec![Fault::next(Instruction::Debit, Effect::LeaveAfter)]);
+    let id = shop.next_id();
+    shop.request(id, redemption(None));
+    shop.take_away();
+    assert!(matches!(shop.waited(), Outcome::Refused(refused) if refused.refusal == Refusal::SaleInDoubt));
+    // Somebody sets the clock back, and the till asks again what became of it.
+    shop.clock.set(EVENING.minus(3600));
+    shop.request(id, redemption(None));
+    let Outcome::Refused(refused) = shop.waited() else { panic!() };
+    assert_eq!(refused.refusal, Refusal::SaleInDoubt, "the card has done it");
+    // The card is asked all the same, and its answer is told.
+    shop.request(id, redemption(None));
+    shop.tap(&card);
+    assert!(matches!(shop.answer(), Some(Outcome::Granted(_))));
+    agree(&shop, &card, 1);
 }

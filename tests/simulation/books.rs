@@ -21,6 +21,8 @@ pub(crate) struct Till {
     pub(crate) asked: Vec<Asked>,
     /// The request that waits for its answer.
     pub(crate) waiting: Option<usize>,
+    /// How often the terminal's clock had been set when it asked.
+    pub(crate) clock_settings: u32,
     /// The newest quote that was not confirmed yet.
     pub(crate) quote: Option<(QuoteRequest, QuotedCard, Quote)>,
 }

@@ -1,6 +1,6 @@
 //! The true time, which only grows, and the terminals' clocks, which do what clocks do.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ impl TrueTime {
 pub(crate) struct TerminalClock {
     time: Arc<TrueTime>,
     error: Mutex<ClockError>,
+    /// How often it was set.
+    settings: AtomicU32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,7 +58,7 @@ impl ClockError {
 
 impl TerminalClock {
     pub(crate) fn new(time: Arc<TrueTime>) -> Arc<Self> {
-        Arc::new(Self { time, error: Mutex::default() })
+        Arc::new(Self { time, error: Mutex::default(), settings: AtomicU32::default() })
     }
 
     fn passed(&self) -> i64 {
@@ -65,7 +67,12 @@ impl TerminalClock {
 
     /// Somebody sets it.
     pub(crate) fn step(&self, seconds: i64) {
+        self.settings.fetch_add(1, Ordering::Relaxed);
         self.error.lock().unwrap().seconds += seconds;
+    }
+
+    pub(crate) fn settings(&self) -> u32 {
+        self.settings.load(Ordering::Relaxed)
     }
 
     /// From now on it gains so much in a million seconds.
@@ -76,6 +83,7 @@ impl TerminalClock {
 
     /// It shows the true time, and will.
     pub(crate) fn correct(&self) {
+        self.settings.fetch_add(1, Ordering::Relaxed);
         *self.error.lock().unwrap() = ClockError::default();
     }
 }

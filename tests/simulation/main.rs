@@ -102,10 +102,10 @@ faults! {
     // At each terminal but the first, when the run begins: its lies have a list of their own, in `dishonest`.
     Dishonest 1500 "It lies to the region.",
     // At each turn: what people do to cards, and the desk of the region.
-    Forged 15 "There is a card with the number of another and the forger's own key.",
+    Forged 15 "There is a card with the number of another and the forger's own key, and his own certificate or the other's.",
     ChipCopied 8 "There is a second chip with all that a card has, its key too.",
     Denied 25 "A card is lost: the region denies it, and whoever has it goes on.",
-    Corrected 25 "The region grants a card one seat more.",
+    Corrected 25 "The region grants a card two seats more, of which one is taken for consumed before.",
     KeyRotated 10 "The region has a new key.",
 }
 

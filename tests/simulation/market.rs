@@ -9,6 +9,7 @@ use pass::machine::sale::{ClientRequest, Command, Event, Outcome};
 
 use crate::Fault;
 use crate::books::Asked;
+use crate::dishonest::Lie;
 use crate::reader::MORE_AT_CHANGES;
 use crate::run::World;
 use crate::terminal::Terminal;
@@ -103,6 +104,10 @@ impl World {
                 (2, Deed::Tick),
             ],
             (true, true) => &[(6, Deed::Tick), (1, Deed::TakeAway)],
+            // Who gains by it does it often.
+            (false, true) if self.terminals[t].tells(Lie::HidesReversal) => {
+                &[(40, Deed::Redeem), (40, Deed::Undo), (25, Deed::TakeAway), (8, Deed::Tick)]
+            }
             (true, false) => &[(3, Deed::Tick), (4, Deed::Insert)],
             (false, true) => &[
                 (40, Deed::Redeem),
@@ -221,6 +226,7 @@ impl World {
         let wait = Duration::from_millis(self.shared.draw(|chance| chance.between(0, 20_000)));
         self.tills[t].waiting = Some(number);
         self.tills[t].asked[number].unheard = true;
+        self.tills[t].clock_settings = self.terminals[t].clock.settings();
         self.terminals[t].begin(Event::Client(ClientRequest { id, command, wait }));
     }
 

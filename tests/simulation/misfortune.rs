@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use pass::domain::refusal::DenialReason;
-use pass::domain::{CardNumber, Timestamp};
+use pass::domain::{CardNumber, TerminalId, Timestamp};
 use pass::region::Region;
 use pass::region::desk::{Correction, Corrections};
 
@@ -28,6 +28,8 @@ pub(crate) struct Misfortunes {
     pub(crate) denied: Vec<CardNumber>,
     /// What the desk did, as it wrote it down.
     paper: Vec<DeskDeed>,
+    /// The terminals that the desk let go on after a fork.
+    pub(crate) looked_at: Vec<TerminalId>,
     /// How many new keys the region has.
     pub(crate) keys: u32,
 }
@@ -41,9 +43,11 @@ impl DeskDeed {
             Self::Correct(card) => {
                 let file = region.card_file(card).unwrap();
                 let newest = file.entitlements.last().unwrap();
-                let granted = newest.granted.get(pass::domain::Slot::new(0).unwrap()) + 1;
-                let granted = vec![Correction::parse(&format!("cinema={granted}")).unwrap()];
-                let corrections = Corrections { granted, opening: Vec::new() };
+                let cinema = pass::domain::Slot::new(0).unwrap();
+                let seats = |amounts: pass::domain::Amounts, more: u32| {
+                    vec![Correction::parse(&format!("cinema={}", amounts.get(cinema) + more)).unwrap()]
+                };
+                let corrections = Corrections { granted: seats(newest.granted, 2), opening: seats(newest.opening, 1) };
                 region.entitle_card(card, Some(newest.season), &corrections, now).unwrap();
             }
         }
@@ -151,7 +155,7 @@ impl World {
         let genuine: Vec<usize> = (0..self.cards.len()).filter(|c| self.cards[*c].nature == Nature::Genuine).collect();
         let of = genuine[self.shared.draw(|chance| chance.index(genuine.len()))];
         if self.shared.strikes(Fault::Forged) {
-            let card = self.cards[of].forged(of);
+            let card = self.cards[of].forged(of, self.shared.draw(|chance| chance.one_in(2)));
             self.shared.say(|| format!("there is a {}", card.name));
             self.cards.push(card);
         }

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 
 use pass::crypto::P256Key;
-use pass::domain::CardNumber;
 use pass::domain::card::{CardCertificate, SignedRecord};
+use pass::domain::{CardNumber, Counter};
 use pass::terminal::port::{CardPort, Conversation, PortError};
 use pass::virtual_card::{
     CardInReader, CardMemory, InProcess, IssuedMemory, MemoryStorage, PrivateKey, Storage, VirtualCard,
@@ -44,7 +44,7 @@ impl Storage for Chip {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Nature {
     Genuine,
-    /// The number of the card at this place with a key of the forger's.
+    /// The number of the card at this place with a key of the forger's, and a certificate for that, or the card's own.
     Forged(usize),
     /// The very memory of the card at this place, its key too: somebody opened the chip.
     Copied(usize),
@@ -57,6 +57,8 @@ pub(crate) struct Card {
     pub(crate) number: CardNumber,
     pub(crate) nature: Nature,
     chip: Chip,
+    /// What it had counted when the run first saw it.
+    counted: Counter,
     protocol: Protocol,
     /// The terminal in whose reader it lies.
     pub(crate) at: Option<usize>,
@@ -64,8 +66,9 @@ pub(crate) struct Card {
 
 impl Card {
     pub(crate) fn new(name: String, number: CardNumber, memory: CardMemory, protocol: Protocol) -> Self {
+        let counted = if let CardMemory::Issued(issued) = &memory { issued.counter() } else { Counter::new(0) };
         let chip = Chip { memory: MemoryStorage::new(memory), made: Arc::default() };
-        Self { name, number, nature: Nature::Genuine, chip, protocol, at: None }
+        Self { name, number, nature: Nature::Genuine, chip, counted, protocol, at: None }
     }
 
     /// What it remembers.
@@ -76,17 +79,23 @@ impl Card {
         }
     }
 
+    /// Whether its purse was changed since.
+    pub(crate) fn was_changed(&self) -> bool {
+        self.memory().counter() != self.counted
+    }
+
     /// Everything that it ever signed, the oldest first.
     pub(crate) fn made(&self) -> Vec<SignedRecord> {
         self.chip.made.lock().unwrap().clone()
     }
 
-    /// A card like this one, at `place`, whose key is the forger's own.
-    pub(crate) fn forged(&self, place: usize) -> Self {
+    /// A card like this one, at `place`, whose key is the forger's own, and its certificate too unless it shows the one that anybody can read off the card.
+    pub(crate) fn forged(&self, place: usize, shows_genuine_certificate: bool) -> Self {
         let (key, pkcs8) = P256Key::generate().unwrap();
         let issued = self.memory();
         let plain = CardCertificate { public_key: key.public_key(), ..issued.certificate };
-        let certificate = CardCertificate { signature: key.sign(&plain.signed_bytes()).unwrap(), ..plain };
+        let own = CardCertificate { signature: key.sign(&plain.signed_bytes()).unwrap(), ..plain };
+        let certificate = if shows_genuine_certificate { issued.certificate } else { own };
         let memory = IssuedMemory { key: PrivateKey::new(pkcs8), certificate, ..issued };
         let memory = CardMemory::Issued(Box::new(memory));
         let name = format!("{} (forged)", self.name);

@@ -36,6 +36,7 @@ impl World {
             self.take_away(t);
             self.finish(t);
         }
+        self.check_on_the_way();
         // A clock that ran ahead by less is not moved back; the time that it promised passes.
         self.shared.time.pass(u64::from(CLOCK_STEP_SECONDS) * 1000);
         // What is still on its way arrives, in its order.
@@ -45,6 +46,7 @@ impl World {
         self.settle_doubts();
         self.look_at_the_suspended();
         if self.terminals.iter().any(|terminal| !terminal.has_one_history() || !terminal.is_honest()) {
+            self.check_on_the_way();
             // What went with a disk, or is kept back, is asked for at last, at the cards.
             self.shared.time.pass(PATIENCE_MS);
             self.last_lies();
@@ -68,7 +70,7 @@ impl World {
     /// Whoever says that it never heard of a denial says so now, days later, having exchanged all the while.
     fn last_lies(&mut self) {
         for t in 0..self.terminals.len() {
-            if self.terminals[t].disguise.as_ref().is_some_and(|disguise| disguise.lie == Lie::Deaf) {
+            if self.terminals[t].tells(Lie::Deaf) {
                 self.exchange_all(t);
                 for c in 0..self.cards.len() {
                     let (number, nature) = (self.cards[c].number, self.cards[c].nature);
@@ -113,6 +115,7 @@ impl World {
             {
                 self.shared.say(|| format!("the desk looks at {}", self.terminals[t].name));
                 self.bureau.borrow().region().resume_terminal(self.terminals[t].id, self.now()).unwrap();
+                self.misfortunes.looked_at.push(self.terminals[t].id);
                 self.exchange_all(t);
             }
         }
@@ -191,13 +194,11 @@ impl World {
                 if !view.records_wanted(card).unwrap().is_empty() {
                     wanted.push(card);
                 }
-                if let Some(stored) = view.last_debit_of(card).unwrap()
+                if let Some(stored) = view.abandoned_debit_of(card).unwrap()
                     && let Body::Debit(debit) = &stored.entry.body
-                    && debit.abandoned
                     && status == CardStatus::InUse
                     && debit.proof.record.season == season
                     && season == now
-                    && !view.is_undone(stored.head.sequence).unwrap()
                 {
                     wanted.push(card);
                 }

@@ -35,7 +35,7 @@ contribution-cents = 100
 region-pays-cents = 400
 activities = ["cinema"]
 redemption-max = 2
-grants = { lycee = 8 }
+grants = { lycee = 4 }
 
 [[benefit]]
 slot = 1

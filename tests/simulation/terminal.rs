@@ -21,7 +21,9 @@ use pass::machine::sale::{Event, Outcome, View};
 use pass::terminal::clock::Clock;
 use pass::terminal::counter::{Audience, Counter};
 use pass::terminal::exchanger::{Exchange, ExchangeError};
-use pass::wire::exchange::ExchangeRequest;
+use pass::wire::cbor::decode;
+use pass::wire::cose::{Algorithm, Content, Sign1};
+use pass::wire::exchange::{ExchangeAnswer, ExchangeRequest, Head, TerminalStanding};
 
 use crate::Fault;
 use crate::bureau::Bureau;
@@ -128,10 +130,27 @@ pub(crate) struct Terminal {
     pub(crate) twin: Option<usize>,
     /// What it tells the region, where that is not what its counter does.
     pub(crate) disguise: Option<Disguise>,
+    /// The newest entry of the copy that was put back last, where the head file beside it names a later one: it sells after its join.
+    pub(crate) old_copy: Option<Sequence>,
+    /// Of the newest answer that it took: when it asked, by its clock, and when the region answered.
+    newest_answer: (Timestamp, Timestamp),
     /// What it had of the feed when its chain ended with which entry.
     heard_of: Vec<(u64, u64)>,
     bureau: Rc<RefCell<Bureau>>,
     shared: Rc<Shared>,
+}
+
+/// What an answer of the region says that holds until the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Newest {
+    answered: Timestamp,
+    acknowledged: Head,
+    standing: TerminalStanding,
+}
+
+fn what_is_newest(view: &LedgerView) -> Newest {
+    let answered = view.exposure().last_exchange;
+    Newest { answered, acknowledged: view.acknowledged(), standing: view.standing() }
 }
 
 /// Wakes the thread of a run.
@@ -184,6 +203,8 @@ impl Terminal {
             past: Vec::new(),
             twin: None,
             disguise: None,
+            old_copy: None,
+            newest_answer: (Timestamp::EPOCH, Timestamp::EPOCH),
             heard_of: Vec::new(),
             bureau: Rc::clone(bureau),
             shared: Rc::clone(shared),
@@ -202,6 +223,11 @@ impl Terminal {
 
     pub(crate) fn is_honest(&self) -> bool {
         self.disguise.is_none()
+    }
+
+    /// Whether this is how it lies.
+    pub(crate) fn tells(&self, lie: Lie) -> bool {
+        self.disguise.as_ref().is_some_and(|disguise| disguise.lie == lie)
     }
 
     /// A debit of the card in the reader that its counter knows nothing of.
@@ -307,6 +333,8 @@ impl Terminal {
             fs::copy(before.join("head"), self.directory().join("head")).unwrap();
         }
         fs::remove_dir_all(before).unwrap();
+        let copy = LedgerView::open(&self.directory()).unwrap();
+        self.old_copy = copy.behind().map(|_| copy.head().sequence);
         self.head_files.clear();
         self.shared.say(|| format!("{} has its newest backup again, head file kept: {head_file_stays}", self.name));
     }
@@ -481,8 +509,10 @@ impl Terminal {
             return Some(if heard { Taken::Applied { more: false } } else { Taken::NotBelieved });
         }
         let (_, request) = self.outstanding.iter().find(|(waiting, _)| *waiting == name)?.clone();
-        let taken = match wait(self.exchange(self.handle()).apply(request, answer)) {
+        let (asked, known) = (request.time, self.know(what_is_newest));
+        let taken = match wait(self.exchange(self.handle()).apply(request, answer.clone())) {
             Ok(applied) => {
+                self.old_answers_change_nothing(asked, &answer, known);
                 self.running.as_ref()?.generation.fetch_add(1, Ordering::AcqRel);
                 let head = self.know(|view| view.head().sequence.get());
                 self.heard_of.push((head, applied.feed_position));
@@ -500,6 +530,20 @@ impl Terminal {
         };
         self.remember_head_file();
         Some(taken)
+    }
+
+    /// What was asked before the newest answer was asked for, and answered before it, says nothing new of the region.
+    fn old_answers_change_nothing(&mut self, asked: Timestamp, answer: &[u8], known: Newest) {
+        let message = Sign1::decode(answer, Algorithm::Es256, Content::ExchangeAnswer).unwrap();
+        let answered = decode::<ExchangeAnswer>(&message.payload).unwrap().time;
+        let (newest_asked, newest_answered) = self.newest_answer;
+        let knows = self.know(what_is_newest);
+        // A counter asks by itself, and an old copy does not know what was newest.
+        let is_old = known.answered == newest_answered && asked < newest_asked && answered < newest_answered;
+        assert!(!is_old || knows == known, "{} takes an old answer for news: {known:?}, now {knows:?}", self.name);
+        if knows.answered == answered {
+            self.newest_answer = (asked, answered);
+        }
     }
 
     /// Whether it had this position of the feed when it wrote the entry after `sequence`.

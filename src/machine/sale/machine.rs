@@ -466,7 +466,8 @@ impl SaleMachine {
 
     /// No card in the reader: what can be done without one, else the client waits.
     fn without_card(&mut self, facts: &Facts) -> Vec<Action> {
-        let Some(waiting) = &self.client else { return Vec::new() };
+        // What is in doubt is not refused: its card may still come, and have done it.
+        let Some(waiting) = self.client.as_ref().filter(|waiting| waiting.begun.is_none()) else { return Vec::new() };
         match &waiting.request.command {
             Command::Quote(_) | Command::Redeem { .. } => match facts.gate {
                 // What no card can change is said at once.

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pass::domain::card::Operation;
-use pass::domain::entry::Body;
+use pass::domain::entry::{Body, Learnt, TechnicalEvent};
 use pass::domain::purse::Slot;
-use pass::domain::{RequestId, Sequence};
+use pass::domain::{RequestId, Sequence, Timestamp};
 use pass::machine::sale::Outcome;
+use pass::machine::sale::plan::CLOCK_TOLERANCE_SECONDS;
+use pass::terminal::clock::Clock as _;
 
 use super::{Records, record_of};
 use crate::reader::Nature;
@@ -34,12 +36,34 @@ impl World {
         }) else {
             return self.wrong(format!("{} granted entry {entry}, which is not such a debit", self.terminals[t].name));
         };
+        if debit.learnt == Learnt::AtOnce && !granted.repeated {
+            self.sold_by_a_terminal_that_may(t, entry, debit.proof.record.time);
+        }
         let told = |other: &crate::books::Asked| {
             other.told.iter().any(|outcome| matches!(outcome, Outcome::Granted(granted) if granted.entry == entry))
         };
         let others = self.tills[t].asked.iter().filter(|other| other.id != asked.id && told(other)).count();
         if others > 0 && debit.sale.request != asked.id && self.terminals[t].has_one_history() {
             self.wrong(format!("{} granted entry {entry} to two requests", self.terminals[t].name));
+        }
+    }
+
+    /// No sale while the clock lies behind what is known to have passed, unless somebody set it while the sale was under way; nor by an old copy of a ledger that has not joined yet.
+    fn sold_by_a_terminal_that_may(&mut self, t: usize, entry: Sequence, sold_at: Timestamp) {
+        let terminal = &self.terminals[t];
+        let behind = sold_at.seconds_since(terminal.clock.now());
+        let clock_stayed = terminal.clock.settings() == self.tills[t].clock_settings;
+        let unjoined = terminal.old_copy.filter(|copy| {
+            let journal = terminal.journal();
+            let mut since = journal.iter().filter(|stored| (*copy..entry).contains(&stored.head.sequence));
+            !since.any(|stored| matches!(stored.entry.body, Body::Event(TechnicalEvent::Joined { .. })))
+        });
+        let name = terminal.name.clone();
+        if behind > CLOCK_TOLERANCE_SECONDS && clock_stayed {
+            self.wrong(format!("{name} sold entry {entry} with a clock that is {behind} s behind"));
+        }
+        if let Some(copy) = unjoined {
+            self.wrong(format!("{name} sold entry {entry}, and is an old copy since entry {copy}"));
         }
     }
 
@@ -87,6 +111,15 @@ impl World {
                     self.wrong(format!("{name} consumed {card} of slot {}, the ledgers say {ledgers}", slot.get()));
                 }
             }
+        }
+    }
+
+    /// No forged chip was ever asked to change its purse.
+    pub(super) fn nothing_is_sold_to_a_forged_card(&mut self) {
+        let forged = self.cards.iter().filter(|card| matches!(card.nature, Nature::Forged(_)));
+        let sold_to = forged.filter(|card| card.was_changed()).map(|card| card.name.clone());
+        for name in sold_to.collect::<Vec<_>>() {
+            self.wrong(format!("{name} was debited"));
         }
     }
 

@@ -1,4 +1,4 @@
-//! What must hold when everything has been brought home. Each is a function with its sentence.
+//! What must hold when everything has been brought home, and what must hold at any time. Each is a function with its sentence.
 //!
 //! A terminal whose disk was put back to a copy, or into a second machine, has more than one history: of what it wrote in the others, only
 //! what the region or a card has is left. What can be said of such a terminal is less, and said where it differs.
@@ -96,7 +96,14 @@ impl World {
         (sales as u64, chains.len() as u64)
     }
 
-    /// Everything that must hold.
+    /// What must hold at any time, brought home or not.
+    pub(crate) fn check_on_the_way(&mut self) {
+        let records = Records::gather(self);
+        self.the_region_pays_for_nothing_else(&records);
+        self.nobody_is_paid_on_a_branch_that_was_not_joined(&records);
+    }
+
+    /// Everything that must hold in the end.
     pub(crate) fn check(&mut self) {
         let records = Records::gather(self);
         for (terminal, chain) in self.terminals.iter().zip(&records.chains) {
@@ -105,6 +112,7 @@ impl World {
             self.shared.say(|| format!("{} has {}", terminal.name, kinds.join(", ")));
         }
         self.cards_and_ledgers_agree(&records);
+        self.nothing_is_sold_to_a_forged_card();
         self.no_card_is_beyond_its_grant();
         self.what_was_told_is_there(&records);
         self.a_request_has_one_debit(&records);
@@ -118,6 +126,7 @@ impl World {
         self.nothing_acknowledged_is_missing(&records);
         self.the_region_has_everything(&records);
         self.the_region_pays_for_nothing_else(&records);
+        self.nobody_is_paid_on_a_branch_that_was_not_joined(&records);
         self.the_region_pays_what_is_due(&records);
         self.verdicts_have_arrived(&records);
         self.the_region_has_the_records_that_it_wants(&records);

@@ -22,7 +22,7 @@ impl World {
             }
             let known = self.terminals.iter().position(|known| known.id == terminal);
             let Some(t) = known.filter(|t| self.terminals[*t].has_one_history()) else { continue };
-            let rewrites = self.terminals[t].disguise.as_ref().is_some_and(|disguise| disguise.lie == Lie::Rewrites);
+            let rewrites = self.terminals[t].tells(Lie::Rewrites);
             let has_it = records.told[t].iter().any(|stored| stored.head == receipt.head);
             let lost_with_store = rewrites && !has_it && self.bureau.borrow().was_restored();
             let (here, there) =
@@ -91,13 +91,14 @@ impl World {
         }
     }
 
-    /// Whether somebody who does not lie is asked for the records of this card.
-    pub(super) fn was_seen_by_an_honest_terminal(&self, card: CardNumber) -> bool {
+    /// Whether somebody who does not lie is asked for the records of this card, and can open it.
+    fn can_be_asked(&self, card: CardNumber) -> bool {
         let saw = self.bureau.borrow().region().store().read(|tx| tx.terminals_that_saw(card)).unwrap();
-        self.terminals.iter().any(|terminal| terminal.is_honest() && saw.contains(&terminal.id))
+        let able = |t: usize| self.terminals[t].is_honest() && !self.may_be_without_key(t);
+        !self.is_out_of_reach(card) && (0..self.terminals.len()).any(|t| able(t) && saw.contains(&self.terminals[t].id))
     }
 
-    /// What the region asked for it has, as long as the card still has it and somebody honest is asked.
+    /// What the region asked for it has, as long as the card still has it and somebody honest can be asked.
     pub(super) fn the_region_has_the_records_that_it_wants(&mut self, records: &Records) {
         for c in 0..self.cards.len() {
             let (number, newest) = (self.cards[c].number, self.cards[c].memory().counter().get());
@@ -110,7 +111,7 @@ impl World {
             let has = |counter: u32| records.known[&number].iter().any(|signed| signed.record.counter.get() == counter);
             let missing: Vec<u32> =
                 (wanted.from.get()..=wanted.to.get()).filter(|counter| *counter >= kept && !has(*counter)).collect();
-            if !missing.is_empty() && self.was_seen_by_an_honest_terminal(number) {
+            if !missing.is_empty() && self.can_be_asked(number) {
                 self.wrong(format!("the region wants records {missing:?} of {}, which has them", self.cards[c].name));
             }
         }
