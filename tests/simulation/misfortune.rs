@@ -6,6 +6,7 @@ use pass::domain::refusal::DenialReason;
 use pass::domain::{CardNumber, TerminalId, Timestamp};
 use pass::region::Region;
 use pass::region::desk::{Correction, Corrections};
+use pass::region::store::FeedPoint;
 
 use crate::Fault;
 use crate::dishonest::Lie;
@@ -206,7 +207,7 @@ impl World {
                 || bureau.is_running().then(|| bureau.region().store().read(|tx| tx.denial(number)).unwrap()).flatten();
             let willing = match lie {
                 Lie::Backdates => true,
-                Lie::SellsToDenied => denial().is_some_and(|denial| denial.position <= confirmed),
+                Lie::SellsToDenied => denial().is_some_and(|denial| denial.position <= FeedPoint::of(confirmed).all),
                 Lie::Deaf => denial().is_some_and(|denial| self.now().seconds_since(denial.denied_at) > DEAF_SECONDS),
                 _ => false,
             };

@@ -488,11 +488,11 @@ impl Terminal {
 
     /// A request to the region, under `name`. Who lies has something from others, perhaps.
     pub(crate) fn ask_region(&mut self, name: u64, loot: impl FnOnce(Lie) -> Loot) -> Vec<u8> {
-        if self.disguise.is_some() {
-            let (journal, now) = (self.journal(), self.clock.now());
-            let disguise = self.disguise.as_mut().unwrap();
-            disguise.take_in(&journal, &loot(disguise.lie), &self.shared);
-            return disguise.request(name, now, &self.shared);
+        if let Some(mut disguise) = self.disguise.take() {
+            disguise.take_in(&self.journal(), &loot(disguise.lie), &self.shared);
+            let request = disguise.request(name, self.clock.now(), &self.shared);
+            self.disguise = Some(disguise);
+            return request;
         }
         let (request, bytes) = wait(self.exchange(self.handle()).request(Vec::new())).unwrap();
         self.outstanding.push((name, request));

@@ -130,20 +130,23 @@ impl World {
 
     /// Where a chain forked, nothing on the new branch is paid before a join on it says that the other one is lost, or the desk has looked.
     pub(super) fn nobody_is_paid_on_a_branch_that_was_not_joined(&mut self, records: &Records) {
-        let branch_of = |listing: &EntryListing| (listing.entry.terminal, listing.entry.place.branch);
+        let branch_of = |listing: &EntryListing| (listing.entry.key.terminal, listing.entry.key.place.branch);
         let joins = |listing: &&EntryListing| {
             let body = read_entry(&listing.entry.cose).map(|entry| entry.body);
             matches!(body, Some(Body::Event(TechnicalEvent::Joined { .. })))
         };
         let joined: BTreeSet<_> = records.listed.values().filter(joins).map(branch_of).collect();
         let is_open = |listing: &&EntryListing| {
-            listing.entry.place.branch > 0
+            listing.entry.key.place.branch > 0
                 && !joined.contains(&branch_of(listing))
-                && !self.misfortunes.looked_at.contains(&listing.entry.terminal)
+                && !self.misfortunes.looked_at.contains(&listing.entry.key.terminal)
         };
         let paid = |listing: &&EntryListing| listing.judged.is_some_and(|judged| judged.verdict == Verdict::Payable);
         let wrong = records.listed.values().filter(is_open).filter(paid).map(|listing| {
-            format!("{:?} is payable, on a branch that was not joined", (listing.entry.terminal, listing.entry.place))
+            format!(
+                "{:?} is payable, on a branch that was not joined",
+                (listing.entry.key.terminal, listing.entry.key.place)
+            )
         });
         wrong.collect::<Vec<_>>().into_iter().for_each(|text| self.wrong(text));
     }

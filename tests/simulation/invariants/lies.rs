@@ -58,7 +58,7 @@ impl World {
     fn what_became_of(&self, t: usize, told: &Told, records: &Records) -> Result<bool, String> {
         // The entry of another may be there as the other's.
         let listing = records.listed.get(&told.entry);
-        let listing = listing.filter(|listing| listing.entry.terminal == self.terminals[t].id);
+        let listing = listing.filter(|listing| listing.entry.key.terminal == self.terminals[t].id);
         let verdict = listing.and_then(|listing| listing.judged).map(|judged| judged.verdict);
         match told.found {
             Found::Contested => {
