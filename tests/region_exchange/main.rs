@@ -10,6 +10,7 @@ mod http;
 mod kit;
 mod life;
 mod limits;
+mod metrics;
 mod partners;
 mod program;
 mod replacement;
