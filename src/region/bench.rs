@@ -26,7 +26,7 @@ use super::judge::{
 use super::rights::carry;
 use super::signing::Signer;
 use super::store::{
-    Audience, CardRow, Cause, DenialRow, EntryId, Knowledge, Place, Standing, StoreError, StoredEntry, Tx,
+    Audience, CardRow, Cause, DenialRow, EntryId, Judged, Knowledge, Place, Standing, StoreError, StoredEntry, Tx,
 };
 
 /// After so long without the records that would fill a gap in a card's counters they are asked for: by then every terminal
@@ -102,7 +102,8 @@ impl<'a> Bench<'a> {
         Ok(consumed(&self.facts(card, &about)?, season))
     }
 
-    /// Keeps the verdict on one entry when it is new or changed, and tells it to a terminal that has the entry.
+    /// Keeps the verdict on one entry when it is new, changed, or from before the store was put back from a backup, and tells it to a terminal that has
+    /// the entry.
     ///
     /// # Errors
     /// The store's.
@@ -114,8 +115,10 @@ impl<'a> Bench<'a> {
         verdict: Verdict,
         payable: Cents,
     ) -> Result<(), RegionError> {
-        let before = self.tx.judged(entry)?;
-        if before.is_some_and(|before| before.verdict == verdict && before.payable == payable) {
+        let (before, floor) = (self.tx.judged(entry)?, self.tx.number_floor()?);
+        let is_same = |before: Judged| before.verdict == verdict && before.payable == payable;
+        // A store that was put back from a backup has forgotten what it told since.
+        if before.is_some_and(|before| is_same(before) && before.version >= floor) {
             return Ok(());
         }
         let version = self.tx.add_verdict(entry, terminal, place.sequence, verdict, payable, self.now)?;

@@ -4,6 +4,7 @@ use pass::domain::entry::{Abandoned, Body, Intent, Learnt, Purpose, Tender, Undo
 use pass::domain::refusal::DenialReason;
 use pass::domain::verdict::{Contest, Verdict};
 use pass::domain::{Cents, EntitlementSerial, RequestId};
+use pass::region::Region;
 use pass::region::desk::{Correction, Corrections};
 use pass::wire::feed::{Item, RecordsWanted};
 
@@ -77,6 +78,38 @@ fn a_hidden_reversal_is_noticed_asked_for_and_found() {
     honest.exchange(&world.region, hours(4));
     assert_eq!(world.last_verdict(&cheat), contested(Contest::TakenBack));
     assert_eq!(wanted(&cheat.exchange(&world.region, hours(5))), [], "nothing is wanted any more");
+}
+
+#[test]
+fn what_was_told_after_the_backup_is_taken_back_once_it_does_not_hold() {
+    let world = World::new();
+    let [mut first, mut second, mut third] = [(); 3].map(|()| world.terminal("cinema"));
+    let mut card = world.card();
+    first.sell(&mut card, CINEMA, 1, hours(1));
+    first.exchange(&world.region, hours(1));
+    let backup = world.directory.path().join("backup");
+    world.region.back_up(&backup).unwrap();
+    // The second has not told yet what it took back, and the third's debit counts it.
+    let debit = second.sell(&mut card, CINEMA, 1, hours(2));
+    let reversal = second.reverse(&mut card, debit, hours(2));
+    second.write(Body::Reversal(reversal), hours(2));
+    third.sell(&mut card, CINEMA, 1, hours(3));
+    third.exchange(&world.region, hours(3));
+    let told = first.exchange(&world.region, hours(3)).verdicts();
+    assert_eq!(told.last(), Some(&(1, 2, contested(Contest::MissingReversal))));
+    // The store is lost, and its backup knows nothing of that.
+    let World { region, directory } = world;
+    drop(region);
+    let data = directory.path().join("region");
+    for name in ["region.db", "region.db-wal", "region.db-shm"] {
+        let _gone_with_its_last_user = std::fs::remove_file(data.join(name));
+    }
+    Region::restore(&data, &backup, hours(5)).unwrap();
+    let region = Region::open(&data).unwrap();
+    second.exchange(&region, hours(5));
+    let told = first.exchange(&region, hours(6)).verdicts();
+    let Some((1, version, Verdict::Payable)) = told.last() else { panic!("{told:?}") };
+    assert!(*version > 2, "a terminal takes only what is newer than what it has");
 }
 
 #[test]
