@@ -188,7 +188,6 @@ impl Region {
         &self.store
     }
 
-    /// The region key in use, read from its file when this program has not seen it yet.
     /// What this process has counted.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
@@ -212,6 +211,7 @@ impl Region {
         self.store.read(|tx| self.signer(tx).map(|_| ()))
     }
 
+    /// The region key in use, read from its file when this program has not seen it yet.
     fn signer(&self, tx: &Tx<'_>) -> Result<Arc<Signer>, RegionError> {
         let newest = tx.region_keys()?.pop().ok_or(StoreError::Inconsistent("no region key"))?;
         let mut known = self.signer.lock().unwrap_or_else(PoisonError::into_inner);

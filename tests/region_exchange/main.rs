@@ -14,6 +14,7 @@ mod metrics;
 mod partners;
 mod program;
 mod replacement;
+mod restored;
 mod revocation;
 mod settled_histories;
 mod settlement;
