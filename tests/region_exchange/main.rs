@@ -10,6 +10,7 @@ mod http;
 mod kit;
 mod life;
 mod limits;
+mod pages;
 mod partners;
 mod program;
 mod replacement;

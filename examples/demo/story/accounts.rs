@@ -100,7 +100,7 @@ impl Story {
             }
         }
         // Journals show the ends of a number alone: cards that have them in common are told of together.
-        let mut rows: Vec<((String, String), Vec<&str>, i64, i64)> = Vec::new();
+        let mut rows: Vec<Consumed> = Vec::new();
         for (name, card) in [("Inès", &self.ines), ("Théo, lost", &self.theo), ("Théo, remade", &self.remade)] {
             let chip = self.stage.inspect(card, &self.cinema)?;
             let region = self.stage.region(&["card", "show"], &[&card.number])?.json()?;
@@ -108,16 +108,17 @@ impl Story {
                 let consumed = |lines| benefit(lines, code)["consumed"].as_i64().unwrap_or(-1);
                 let (chip, region) = (consumed(&chip["slots"]), consumed(&region["rights"]));
                 let of = (card.masked.clone(), code.to_owned());
-                match rows.iter_mut().find(|row| row.0 == of) {
-                    Some((_, names, on_chip, at_region)) => {
-                        names.push(name);
-                        (*on_chip, *at_region) = (*on_chip + chip, *at_region + region);
+                match rows.iter_mut().find(|row| row.of == of) {
+                    Some(row) => {
+                        row.names.push(name);
+                        row.chip += chip;
+                        row.region += region;
                     }
-                    None => rows.push((of, vec![name], chip, region)),
+                    None => rows.push(Consumed { of, names: vec![name], chip, region }),
                 }
             }
         }
-        for (of, names, chip, region) in rows {
+        for Consumed { of, names, chip, region } in rows {
             let terminals = ledgers.get(&of).copied().unwrap_or(0);
             let unit = if of.1 == CINEMA { "seats" } else { "cents" };
             let what = format!("{}: {} ({unit})", names.join(" and "), of.1);
@@ -139,6 +140,15 @@ impl Story {
     pub(super) fn region_entries(&self, terminal: &Terminal) -> Result<Vec<Value>, Failure> {
         self.stage.region(&["entries"], &["--terminal", &terminal.id.to_string()])?.json_lines()
     }
+}
+
+/// What was consumed with a card, or with cards that cannot be told apart, by two of the books.
+struct Consumed {
+    /// Masked number and benefit.
+    of: (String, String),
+    names: Vec<&'static str>,
+    chip: i64,
+    region: i64,
 }
 
 fn said(book: &Book) -> String {

@@ -122,7 +122,8 @@ impl Story {
         let came = json!([story["hash"], story["verdicts"][0]["verdict"], story["settled"][0]["settlement"]]);
         stage.tell.claim_that(what, json!([hash, "payable", 1]), &came)?;
         let journal = stage.journal(&self.bookshop)?;
-        let own = journal.iter().find(|entry| entry["entry"].to_string() == sequence).unwrap_or(&Value::Null);
+        let number = json!(sequence.parse::<u64>().ok());
+        let own = journal.iter().find(|entry| entry["entry"] == number).unwrap_or(&Value::Null);
         let what = "the bookshop's own journal has that entry, of as much";
         stage.tell.claim_that(what, story["settled"][0]["cents"].clone(), &own["amount"])?;
 
