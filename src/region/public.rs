@@ -70,8 +70,7 @@ fn form(uri: &Uri, headers: &HeaderMap) -> Option<Form> {
 }
 
 /// The partners that cards are taken at, for anybody. Suspended ones are not in it.
-///
-/// `None` for a form that there is not.
+// `None` for a form that there is not. What stands above is in the description of the API.
 #[utoipa::path(
     get,
     path = "/v1/partners",
