@@ -56,6 +56,18 @@ pub(crate) enum Failure {
         /// What it is.
         text: String,
     },
+    /// The desk's API gave no answer.
+    #[error("{what}: {error}")]
+    Desk {
+        /// What was asked.
+        what: String,
+        /// Why there is no answer.
+        #[source]
+        error: reqwest::Error,
+    },
+    /// The region did not do what is asked of it here without a verb.
+    #[error("{0}")]
+    Region(#[from] pass::region::RegionError),
     /// Ctrl-C, or told to end.
     #[error("interrupted")]
     Interrupted,

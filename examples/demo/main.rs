@@ -1,4 +1,4 @@
-//! PASS'Région on one machine, in under a minute: a region, three partners, two cards, and what happens to them at a counter.
+//! PASS'Région on one machine, in under a minute: a region, three partners, a lycée, two holders and their cards, from the order to the bank.
 //!
 //! The three programs are the real ones, run as their users run them and asked through their verbs. Only the cards and the
 //! readers are virtual: cards that `pass-card serve` puts into readers of a pcscd of its own, beside that of the machine.
@@ -10,7 +10,9 @@
 //! The story is in [`story`], who takes part in [`stage`], how programs are run in [`programs`].
 
 mod books;
+mod desk;
 mod failure;
+mod mails;
 #[allow(dead_code, reason = "the demonstration neither freezes nor restarts pcscd")]
 #[path = "../../tests/support/pcscd.rs"]
 mod pcscd;

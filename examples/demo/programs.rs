@@ -126,19 +126,27 @@ impl Programs {
 
     /// Starts a program and leaves it running.
     pub(crate) fn start<A: AsRef<OsStr>>(&self, program: Program, args: &[A]) -> Result<Running, Failure> {
-        not_interrupted()?;
-        self.started.set(self.started.get() + 1);
-        let errors = self.logs.join(format!("{}-{}.log", self.started.get(), program.name()));
-        let shown: Vec<_> = args.iter().map(|arg| arg.as_ref().to_string_lossy()).collect();
-        let command = format!("{} {}", program.name(), shown.join(" "));
-        let refused = || Failure::system(command.clone());
-        let begun = Instant::now();
-        let mut child = Command::new(self.directory.join(program.name()))
+        let mut command = Command::new(self.directory.join(program.name()));
+        command
             .args(args)
             .envs(self.readers.clone())
             // What this machine's user has set for other regions and other lines is of no concern here.
             .env_remove("PASS_REGION_DATA")
-            .envs([("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1")])
+            .env_remove("PASS_REGION_STORE")
+            .envs([("NO_PROXY", "127.0.0.1"), ("no_proxy", "127.0.0.1")]);
+        self.start_other(program.name(), command)
+    }
+
+    /// Starts a program of somebody else, and leaves it running.
+    pub(crate) fn start_other(&self, name: &str, mut command: Command) -> Result<Running, Failure> {
+        not_interrupted()?;
+        self.started.set(self.started.get() + 1);
+        let errors = self.logs.join(format!("{}-{name}.log", self.started.get()));
+        let shown: Vec<_> = command.get_args().map(OsStr::to_string_lossy).collect();
+        let shown = format!("{name} {}", shown.join(" "));
+        let refused = || Failure::system(shown.clone());
+        let begun = Instant::now();
+        let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(&errors).map_err(refused())?)
@@ -147,7 +155,7 @@ impl Programs {
             .map_err(refused())?;
         let (tell, lines) = mpsc::channel();
         let out = child.stdout.take();
-        let running = Running { command: command.clone(), child, lines, errors, begun };
+        let running = Running { command: shown.clone(), child, lines, errors, begun };
         let read = move || {
             let lines = out.into_iter().flat_map(|out| BufReader::new(out).lines());
             // It ends with the program, with a line that is no text, or when nobody listens any more.

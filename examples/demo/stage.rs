@@ -1,13 +1,14 @@
 //! Who takes part: the region, the partners' terminals, the cards and the readers, each driven by the verbs of the real programs.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::failure::Failure;
+use crate::mails::Mails;
 use crate::pcscd::Pcscd;
 use crate::programs::{Program, Programs, Ran, Running, until};
 use crate::tell::Tell;
@@ -23,6 +24,8 @@ pub(crate) struct Region {
     data: PathBuf,
     /// Where the terminals reach it.
     pub(crate) url: String,
+    /// How it serves: where it sends mails.
+    settings: PathBuf,
     server: Option<Running>,
 }
 
@@ -31,8 +34,10 @@ pub(crate) struct Region {
 pub(crate) struct Terminal {
     /// As the story calls the partner.
     pub(crate) partner: &'static str,
-    /// As the partner's id at the region.
+    /// Its id at the region.
     pub(crate) id: Value,
+    /// The partner's id at the region.
+    pub(crate) partner_id: Value,
     data: PathBuf,
     reader: usize,
     daemon: Option<Running>,
@@ -43,6 +48,10 @@ pub(crate) struct Terminal {
 pub(crate) struct Card {
     /// As the story calls the holder. Neither card nor terminal knows the name.
     pub(crate) holder: &'static str,
+    /// Where mails reach the holder.
+    pub(crate) mail: &'static str,
+    /// The order that it is made for.
+    pub(crate) order: String,
     /// All digits, which only the region's desk uses.
     pub(crate) number: String,
     /// What everybody else is shown.
@@ -65,6 +74,7 @@ pub(crate) struct Stage {
     pub(crate) tell: Tell,
     pub(crate) programs: Programs,
     pub(crate) region: Region,
+    pub(crate) mails: Mails,
     requests: u32,
     readers: Pcscd,
     home: TempDir,
@@ -81,8 +91,12 @@ impl Stage {
         let readers =
             Pcscd::start_apart(&directory, BUREAU + 1).map_err(Failure::system("pcscd with virtual readers"))?;
         let programs = Programs::beside_this_one(home.path().join("logs"), readers.env())?;
-        let region = Region { data: home.path().join("region"), url: "http://127.0.0.1:0".to_owned(), server: None };
-        Ok(Self { tell: Tell::default(), programs, region, requests: 0, readers, home })
+        let mails = Mails::start(&programs)?;
+        let settings = home.path().join("region.toml");
+        fs::write(&settings, mails.settings()).map_err(Failure::system(format!("{}", settings.display())))?;
+        let (data, url) = (home.path().join("region"), "http://127.0.0.1:0".to_owned());
+        let region = Region { data, url, settings, server: None };
+        Ok(Self { tell: Tell::default(), programs, region, mails, requests: 0, readers, home })
     }
 
     /// The directory of everything that is made here.
@@ -94,16 +108,26 @@ impl Stage {
 
     /// What a verb of the region writes, as JSON.
     pub(crate) fn region(&self, verb: &[&str], more: &[&str]) -> Result<Ran, Failure> {
+        self.region_ends(&[&["--json"], verb].concat(), more, 0)
+    }
+
+    /// What a verb of the region writes, which is to end with `exit`.
+    pub(crate) fn region_ends(&self, verb: &[&str], more: &[&str], exit: i32) -> Result<Ran, Failure> {
         let data = self.region.data.to_string_lossy();
-        let args = [&["--json"], verb, &["--data", &data], more].concat();
-        self.programs.run(Program::Region, &args, 0)
+        self.programs.run(Program::Region, &[verb, &["--data", &data], more].concat(), exit)
+    }
+
+    /// Where the region is, for what no verb does.
+    pub(crate) fn region_data(&self) -> &Path {
+        &self.region.data
     }
 
     /// Lets the region answer: on a free port at first, and then always on that one.
     pub(crate) fn start_region(&mut self) -> Result<(), Failure> {
         let data = self.region.data.to_string_lossy().into_owned();
         let listen = self.region.url.trim_start_matches("http://").to_owned();
-        let args = ["serve", "--data", &data, "--listen", &listen];
+        let settings = self.region.settings.to_string_lossy().into_owned();
+        let args = ["serve", "--data", &data, "--listen", &listen, "--config", &settings];
         // Somebody else may have the port for a moment.
         let (server, line) = until("the region listens", || {
             let server = self.programs.start(Program::Region, &args)?;
@@ -124,7 +148,8 @@ impl Stage {
 
     /// A terminal that is yet to be enrolled, with the reader of that number.
     pub(crate) fn terminal(&self, partner: &'static str, directory: &str, reader: usize) -> Terminal {
-        Terminal { partner, id: Value::Null, data: self.home.path().join(directory), reader, daemon: None }
+        let data = self.home.path().join(directory);
+        Terminal { partner, id: Value::Null, partner_id: Value::Null, data, reader, daemon: None }
     }
 
     /// Runs a verb of a terminal to its end, which is to be `exit`.
@@ -207,9 +232,9 @@ impl Stage {
     // --- The cards. ---
 
     /// A file for a card that does not exist yet.
-    pub(crate) fn blank(&self, holder: &'static str, file: &str) -> Card {
+    pub(crate) fn blank(&self, holder: &'static str, mail: &'static str, file: &str) -> Card {
         let file = self.home.path().join(file);
-        Card { holder, number: String::new(), masked: String::new(), file }
+        Card { holder, mail, order: String::new(), number: String::new(), masked: String::new(), file }
     }
 
     /// Puts a card into a reader; `plan` says when it leaves by itself.
@@ -260,12 +285,12 @@ impl Stage {
         })
     }
 
-    /// Makes a blank card at the bureau into one with a lycée pupil's rights; how long that took.
+    /// Makes a blank card at the bureau into the one that was ordered; how long that took.
     pub(crate) fn issue(&self, card: &mut Card) -> Result<Duration, Failure> {
         let blank = self.put(card, BUREAU, &[])?;
         let reader = self.readers.reader_name(BUREAU);
-        let made =
-            self.region(&["card", "issue"], &["--reader", &reader, "--profile", "lycee", "--wait", CARD_WAIT])?;
+        let order = ["--reader", &reader, "--order", &card.order, "--wait", CARD_WAIT];
+        let made = self.region(&["card", "issue"], &order)?;
         blank.stop()?;
         let number = made.json()?["card_number"].take();
         card.number = number.as_str().ok_or_else(|| Failure::not_understood("a card number", &number))?.to_owned();

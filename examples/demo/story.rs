@@ -2,7 +2,10 @@
 
 mod accounts;
 mod counter;
+mod orders;
+mod replacement;
 mod setting_up;
+mod settlement;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -23,6 +26,12 @@ pub(crate) struct Story {
     second: Terminal,
     ines: Card,
     theo: Card,
+    /// Théo's second card, in the place of the lost one.
+    remade: Card,
+    /// What pupils of the lycée were born in.
+    birth_year: String,
+    /// With which Théo asks for his balance: a mail brought it.
+    secret: String,
     /// How long each sale took that was granted with the card at rest on the reader.
     sales: Vec<Duration>,
     stage: Stage,
@@ -33,17 +42,21 @@ impl Story {
     pub(crate) fn begin() -> Result<Self, Failure> {
         let stage = Stage::new()?;
         stage.tell.line(&format!(
-            "PASS'Région, from the card to the region.\n\
-             A region, two cinemas, a bookshop and two cards, in {}: the three real programs, on virtual cards and readers.\n\
-             A check mark is said only after a program's answer was compared; what stands after │ is the cashier's screen.",
+            "PASS'Région, from the order of a card to the bank.\n\
+             A region, a lycée, two cinemas, a bookshop and two holders, in {}: the three real programs, on virtual cards and readers.\n\
+             A check mark is said only after a program's answer was compared; what stands after │ is a screen or a mail.\n\
+             Everybody is invented.",
             stage.home()
         ));
         Ok(Self {
             cinema: stage.terminal("cinema", "cinema", 0),
             bookshop: stage.terminal("bookshop", "bookshop", 1),
             second: stage.terminal("2nd cinema", "second-cinema", 2),
-            ines: stage.blank("Inès", "ines.card"),
-            theo: stage.blank("Théo", "theo.card"),
+            ines: stage.blank("Inès", "ines@exemple.test", "ines.card"),
+            theo: stage.blank("Théo", "theo@exemple.test", "theo.card"),
+            remade: stage.blank("Théo", "theo@exemple.test", "theo-2.card"),
+            birth_year: String::new(),
+            secret: String::new(),
             sales: Vec::new(),
             stage,
         })
@@ -53,7 +66,9 @@ impl Story {
     pub(crate) fn tell(&mut self) -> Result<(), Failure> {
         self.region_is_set_up()?;
         self.partners_are_enrolled()?;
-        self.cards_are_issued()?;
+        self.cards_are_ordered()?;
+        self.lycee_validates()?;
+        self.cards_are_made_and_sent()?;
         let first = self.seat_is_granted()?;
         self.book_is_paid_in_part()?;
         let fifth = self.line_goes_down(&first)?;
@@ -61,9 +76,13 @@ impl Story {
         self.seat_is_undone(&fifth)?;
         self.lost_card_is_blocked()?;
         self.everybody_exchanges()?;
+        self.card_is_remade()?;
+        self.balance_is_asked_for()?;
         self.books_agree()?;
         self.chains_are_verified()?;
-        self.consumption_agrees()
+        self.consumption_agrees()?;
+        self.partners_are_paid()?;
+        self.settlement_is_audited()
     }
 
     /// Lets everybody end, and says what was measured.

@@ -3,6 +3,9 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use crate::crypto::sha256;
 use crate::domain::catalogue::Code;
 use crate::domain::{PartnerId, TerminalId, Timestamp};
@@ -230,10 +233,28 @@ impl Region {
     }
 }
 
+/// The partners that cards are taken at.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PublicListJson {
+    partners: Vec<ListedPartner>,
+    /// Whether these are all; a list is cut after 20,000.
+    complete: bool,
+}
+
+/// One of them.
+#[derive(Serialize, ToSchema)]
+struct ListedPartner {
+    partner_id: u32,
+    name: String,
+    city: Option<String>,
+    /// What it offers: codes of the catalogue.
+    activities: Vec<String>,
+}
+
 /// The public list in both its forms. The same partners are the same bytes.
 #[derive(Clone, Debug)]
 pub struct PublicList {
-    /// `{"partners":[{"partner_id":1,"name":"...","city":null,"activities":["cinema"]}],"complete":true}`.
+    /// A [`PublicListJson`].
     pub json: Vec<u8>,
     /// The same for spreadsheets.
     pub csv: Vec<u8>,
@@ -248,17 +269,15 @@ impl PublicList {
             let first = partners.iter().take(PARTNERS_LISTED_MAX as usize);
             first.filter(|row| row.suspended_at.is_none())
         };
-        let of = |row: &PartnerRow| {
-            let activities: Vec<&str> = row.partner.activities.iter().map(Code::as_str).collect();
-            serde_json::json!({
-                "partner_id": row.id.get(),
-                "name": row.partner.name,
-                "city": row.city,
-                "activities": activities,
-            })
+        let of = |row: &PartnerRow| ListedPartner {
+            partner_id: row.id.get(),
+            name: row.partner.name.clone(),
+            city: row.city.clone(),
+            activities: row.partner.activities.iter().map(|activity| activity.as_str().to_owned()).collect(),
         };
-        let all: Vec<serde_json::Value> = listed().map(of).collect();
-        let json = serde_json::json!({ "partners": all, "complete": complete }).to_string().into_bytes();
+        let list = PublicListJson { partners: listed().map(of).collect(), complete };
+        // Text, numbers and lists are always JSON.
+        let json = serde_json::to_vec(&list).unwrap_or_default();
         let digest = sha256(&json).iter().take(16).fold(String::new(), |mut text, byte| {
             // Writing to a string succeeds.
             let _ = write!(text, "{byte:02x}");

@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Region;
+use super::api::json::Problem;
 use super::error::RegionError;
-use super::partners::PublicList;
+use super::partners::{PublicList, PublicListJson};
 use crate::domain::Timestamp;
 
 /// How long a list is given out before the store is asked again.
@@ -68,7 +69,22 @@ fn form(uri: &Uri, headers: &HeaderMap) -> Option<Form> {
     Some(if quality("text/csv") > quality("application/json") { Form::Csv } else { Form::Json })
 }
 
-/// The answer; `None` for a form that there is not.
+/// The partners that cards are taken at, for anybody. Suspended ones are not in it.
+// `None` for a form that there is not. What stands above is in the description of the API.
+#[utoipa::path(
+    get,
+    path = "/v1/partners",
+    operation_id = "partners",
+    params(("format" = Option<String>, Query, description = "`json` or `csv`; what `Accept` prefers otherwise.")),
+    responses(
+        (status = 200, description = "The list, which may be kept for five minutes, and has an ETag.", content(
+            (PublicListJson = "application/json"),
+            (String = "text/csv")
+        )),
+        (status = 304, description = "It is still the one of `If-None-Match`."),
+        (status = "default", description = "Refused, with the reason.", body = Problem)
+    )
+)]
 pub(super) fn answer(list: &PublicList, uri: &Uri, headers: &HeaderMap) -> Option<Response> {
     let (form, media, body) = match form(uri, headers)? {
         Form::Json => ("json", "application/json", &list.json),

@@ -11,6 +11,7 @@ mod kit;
 mod life;
 mod limits;
 mod metrics;
+mod pages;
 mod partners;
 mod program;
 mod replacement;

@@ -1,4 +1,4 @@
-//! Steps 9 to 12 and the table at the end: the region is back, and everything is added up.
+//! The exchange of the night, and the books: everything is added up.
 
 use std::collections::BTreeMap;
 
@@ -8,36 +8,9 @@ use super::{BOOKS, CINEMA, Story};
 use crate::books::{Book, seat_worth};
 use crate::failure::Failure;
 use crate::stage::{Terminal, benefit};
-use crate::tell::{euros, plain};
-
-/// Where a found card goes (R9).
-const FOUND_CARDS_ADDRESS: &str = "Région Auvergne Rhône-Alpes, DJSSH - Service Jeunesse, 1 esplanade François Mitterrand, CS 20033, 69269 Lyon Cedex 02";
+use crate::tell::euros;
 
 impl Story {
-    pub(super) fn lost_card_is_blocked(&mut self) -> Result<(), Failure> {
-        self.stage.tell.step(
-            "The line is back; Théo has lost his card, and somebody presents it",
-            "The region's signed block goes onto the chip itself: from then on no terminal, however long off line, can debit it.",
-        );
-        let stage = &mut self.stage;
-        stage.start_region()?;
-        let denied = stage.region(&["card", "deny"], &[&self.theo.number, "--reason", "lost"])?.json()?;
-        stage.tell.claim_that("the region's desk denies it as lost", "lost", &denied["reason"])?;
-        let synced = stage.ask(&self.second, &["sync"], 0)?;
-        stage.tell.claim_that("the second cinema exchanges", 0, &synced["waiting"])?;
-        let (card, _) = stage.present(&self.theo, &self.second)?;
-        let refused = stage.refused(&self.second, &[])?;
-        stage.take(card, &self.second)?;
-        stage.tell.claim("the card is refused", "card-denied", &refused["refusal"])?;
-        stage.tell.claim_that(
-            "the cashier is told where a found card goes",
-            FOUND_CARDS_ADDRESS,
-            &refused["found_card"]["address"],
-        )?;
-        let seen = stage.inspect(&self.theo, &self.cinema)?;
-        stage.tell.claim("the chip itself, read at the card bureau", "blocked", &seen["status"])
-    }
-
     pub(super) fn everybody_exchanges(&mut self) -> Result<(), Failure> {
         self.stage.tell.step(
             "All three terminals exchange with the region",
@@ -65,8 +38,8 @@ impl Story {
         let paid =
             format!("the region pays {} a seat (config/catalogue.toml), and for books what was debited", euros(worth));
         self.stage.tell.fact(&paid);
-        // Payable, and kept of the holders' money, as the story went: five seats, books for 8 and 5 EUR, one seat.
-        let expected = [(5 * worth, 500), (800 + 500, 1550), (worth, 100)];
+        // Payable, and kept of the holders' money, as the story went: five seats, books for 8 and 5 EUR, two seats.
+        let expected = [(5 * worth, 500), (800 + 500, 1550), (2 * worth, 200)];
         for (terminal, (payable, kept)) in self.terminals().into_iter().zip(expected) {
             let partner = terminal.partner;
             let region = Book::of_region(&self.region_entries(terminal)?);
@@ -118,7 +91,7 @@ impl Story {
     pub(super) fn consumption_agrees(&mut self) -> Result<(), Failure> {
         self.stage.tell.line(
             "\n    What each card consumed, by three books that were kept apart:\n\n\
-             \x20                                       chip  terminals     region",
+             \x20                                         chip  terminals     region",
         );
         let mut ledgers: BTreeMap<(String, String), i64> = BTreeMap::new();
         for terminal in self.terminals() {
@@ -126,37 +99,56 @@ impl Story {
                 *ledgers.entry(of).or_default() += amount;
             }
         }
-        let mut rows = Vec::new();
-        for card in [&self.ines, &self.theo] {
+        // Journals show the ends of a number alone: cards that have them in common are told of together.
+        let mut rows: Vec<Consumed> = Vec::new();
+        for (name, card) in [("Inès", &self.ines), ("Théo, lost", &self.theo), ("Théo, remade", &self.remade)] {
             let chip = self.stage.inspect(card, &self.cinema)?;
             let region = self.stage.region(&["card", "show"], &[&card.number])?.json()?;
-            for (code, unit) in [(CINEMA, "seats"), (BOOKS, "cents")] {
-                let chip = benefit(&chip["slots"], code)["consumed"].clone();
-                let region = benefit(&region["rights"], code)["consumed"].clone();
+            for code in [CINEMA, BOOKS] {
+                let consumed = |lines| benefit(lines, code)["consumed"].as_i64().unwrap_or(-1);
+                let (chip, region) = (consumed(&chip["slots"]), consumed(&region["rights"]));
                 let of = (card.masked.clone(), code.to_owned());
-                let terminals = json!(ledgers.get(&of).copied().unwrap_or(0));
-                let what = format!("{}, {code} ({unit})", card.holder);
-                let [on_chip, in_ledgers, at_region] = [&chip, &terminals, &region].map(plain);
-                self.stage.tell.line(&format!("    {what:<30} {on_chip:>10} {in_ledgers:>10} {at_region:>10}"));
-                rows.push((what, json!([chip, chip]), json!([terminals, region])));
+                match rows.iter_mut().find(|row| row.of == of) {
+                    Some(row) => {
+                        row.names.push(name);
+                        row.chip += chip;
+                        row.region += region;
+                    }
+                    None => rows.push(Consumed { of, names: vec![name], chip, region }),
+                }
+            }
+        }
+        for Consumed { of, names, chip, region } in rows {
+            let terminals = ledgers.get(&of).copied().unwrap_or(0);
+            let unit = if of.1 == CINEMA { "seats" } else { "cents" };
+            let what = format!("{}: {} ({unit})", names.join(" and "), of.1);
+            self.stage.tell.line(&format!("    {what:<36} {chip:>6} {terminals:>10} {region:>10}"));
+            if [terminals, region] != [chip; 2] {
+                let came = format!("{terminals} and {region}");
+                return Err(Failure::Claim { what, expected: format!("{chip} in both books"), came });
             }
         }
         self.stage.tell.line("");
-        let equal = rows.iter().find(|(_, chip, others)| chip != others);
-        if let Some((what, chip, others)) = equal {
-            return Err(Failure::Claim { what: what.clone(), expected: chip.to_string(), came: others.to_string() });
-        }
         self.stage.tell.checked("all three are equal, row by row");
         Ok(())
     }
 
-    fn terminals(&self) -> [&Terminal; 3] {
+    pub(super) fn terminals(&self) -> [&Terminal; 3] {
         [&self.cinema, &self.bookshop, &self.second]
     }
 
-    fn region_entries(&self, terminal: &Terminal) -> Result<Vec<Value>, Failure> {
+    pub(super) fn region_entries(&self, terminal: &Terminal) -> Result<Vec<Value>, Failure> {
         self.stage.region(&["entries"], &["--terminal", &terminal.id.to_string()])?.json_lines()
     }
+}
+
+/// What was consumed with a card, or with cards that cannot be told apart, by two of the books.
+struct Consumed {
+    /// Masked number and benefit.
+    of: (String, String),
+    names: Vec<&'static str>,
+    chip: i64,
+    region: i64,
 }
 
 fn said(book: &Book) -> String {

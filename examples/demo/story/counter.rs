@@ -1,4 +1,4 @@
-//! Steps 4 to 8: at the counters, with the line and without it.
+//! At the counters, with the line and without it.
 
 use serde_json::{Value, json};
 
@@ -173,7 +173,7 @@ impl Story {
         Ok(sold)
     }
 
-    fn sell(&mut self, shop: Shop, sale: &[&str]) -> Result<Value, Failure> {
+    pub(super) fn sell(&mut self, shop: Shop, sale: &[&str]) -> Result<Value, Failure> {
         let terminal = match shop {
             Shop::Cinema => &self.cinema,
             Shop::Bookshop => &self.bookshop,
@@ -188,7 +188,7 @@ impl Story {
 
 /// Where something is sold.
 #[derive(Clone, Copy, Debug)]
-enum Shop {
+pub(super) enum Shop {
     Cinema,
     Bookshop,
     Second,

@@ -1,10 +1,10 @@
-//! Steps 1 to 3: the region, its partners, its cards.
+//! Steps 1 and 2: the region and its partners.
 
 use serde_json::json;
 
-use super::{BOOKS, CINEMA, Story};
+use super::Story;
 use crate::failure::Failure;
-use crate::stage::{Card, Stage, Terminal, benefit};
+use crate::stage::{Stage, Terminal};
 use crate::tell::ms;
 
 impl Story {
@@ -16,7 +16,10 @@ impl Story {
         );
         let made = stage.region(&["init"], &[])?;
         stage.tell.fact(&format!("keys, store and catalogue made in {}", ms(made.took)));
-        stage.tell.claim_that("its key number 1 signs cards and terminals", 1, &made.json()?["key_serial"])?;
+        let made = made.json()?;
+        stage.tell.claim_that("its key number 1 signs cards and terminals", 1, &made["key_serial"])?;
+        // A pupil of a lycée in this season.
+        self.birth_year = made["season"].as_u64().unwrap_or_default().saturating_sub(16).to_string();
         stage.start_region()?;
         stage.tell.fact(&format!("it listens on {}", stage.region.url));
         Ok(())
@@ -47,21 +50,6 @@ impl Story {
         }
         Ok(())
     }
-
-    pub(super) fn cards_are_issued(&mut self) -> Result<(), Failure> {
-        self.stage.tell.step(
-            "Two blank chips become the cards of Inès and Théo",
-            "Each chip makes its own key, which never leaves it: from now on it signs every change of its purse.",
-        );
-        issue(&self.stage, &mut self.ines, &self.cinema)?;
-        issue(&self.stage, &mut self.theo, &self.cinema)?;
-        // Screens and journals show the ends of a number: the story needs two that can be told apart there.
-        while self.theo.masked == self.ines.masked {
-            self.theo = self.stage.blank("Théo", &format!("theo-{}.card", self.theo.number));
-            issue(&self.stage, &mut self.theo, &self.cinema)?;
-        }
-        Ok(())
-    }
 }
 
 /// Adds a partner and enrols its terminal; gives the code, which is spent.
@@ -74,6 +62,7 @@ fn enrol(stage: &Stage, terminal: &mut Terminal, name: &str, activity: &str) -> 
     let ran = stage.verb(terminal, &enrol, 0)?;
     let enrolled = ran.json()?;
     terminal.id = added["terminal_id"].clone();
+    terminal.partner_id = partner["partner_id"].clone();
     let shown: String = code.chars().take(4).collect();
     stage.tell.fact(&format!(
         "{name} ({}): code {shown}-…, enrolled as terminal {} in {}",
@@ -88,20 +77,4 @@ fn enrol(stage: &Stage, terminal: &mut Terminal, name: &str, activity: &str) -> 
         return Err(Failure::Claim { what, expected: expected.to_string(), came: enrolled.to_string() });
     }
     Ok(code)
-}
-
-fn issue(stage: &Stage, card: &mut Card, terminal: &Terminal) -> Result<(), Failure> {
-    let took = stage.issue(card)?;
-    let seen = stage.inspect(card, terminal)?;
-    let masked = seen["card"].as_str().unwrap_or_default();
-    masked.clone_into(&mut card.masked);
-    let holder = card.holder;
-    stage.tell.fact(&format!("{holder}'s card: {masked}, made in {}", ms(took)));
-    stage.tell.claim_that(
-        &format!("{holder}'s card proves to a terminal that it is genuine"),
-        true,
-        &seen["genuine"],
-    )?;
-    let granted = json!([benefit(&seen["slots"], CINEMA)["left"], benefit(&seen["slots"], BOOKS)["left"]]);
-    stage.tell.claim_that(&format!("{holder}'s card has 5 seats, and 8.00 EUR for books"), json!([5, 800]), &granted)
 }

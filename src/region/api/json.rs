@@ -18,7 +18,7 @@ use crate::region::store::{EstablishmentRow, OrderRow};
 
 /// A problem (RFC 9457).
 #[derive(Serialize, ToSchema)]
-pub(super) struct Problem {
+pub(in crate::region) struct Problem {
     /// `urn:pass:problem:` and a stable code.
     #[serde(rename = "type")]
     kind: String,

@@ -22,6 +22,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::Region;
 use super::limits::Limits;
+use super::public;
 use super::server::Clock;
 use super::settings::ApiSettings;
 
@@ -70,7 +71,7 @@ pub fn router(region: Arc<Region>, clock: Clock, settings: &ApiSettings) -> Rout
 #[openapi(
     info(
         title = "PASS'Région: the region's desk",
-        description = "Orders, holders, declarations, revalidation, balance. What goes wrong is a problem of RFC 9457."
+        description = "Orders, holders, declarations, revalidation, balance; the public list of partners. What goes wrong is a problem of RFC 9457."
     ),
     paths(
         routes::establishments,
@@ -90,6 +91,7 @@ pub fn router(region: Arc<Region>, clock: Clock, settings: &ApiSettings) -> Rout
         routes::declare,
         routes::revalidate,
         routes::own_balance,
+        public::answer,
     )
 )]
 struct Description;
