@@ -3,12 +3,17 @@
 use std::path::Path;
 use std::process::Command;
 
-/// The lines with the program, in the parts of a page that are for a shell; those that go on are one.
+/// The lines with the program, in the parts of a page that are for a shell; those that go on are one. A word in capitals stands for what people know there.
 fn typed(page: &str) -> Vec<String> {
     let parts = page.split("```sh\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
     let lines: String = parts.collect::<Vec<_>>().concat().replace("\\\n", " ");
     let lines = lines.lines().map(|line| line.split("  #").next().unwrap_or_default().trim().to_owned());
-    lines.filter(|line| line.starts_with("pass-region ") && !line.contains("...")).collect()
+    let lines = lines.filter(|line| line.starts_with("pass-region ") && !line.contains("..."));
+    lines.map(|line| line.split_whitespace().map(known).collect::<Vec<_>>().join(" ")).collect()
+}
+
+fn known(word: &str) -> &str {
+    if word.chars().all(|c| c.is_ascii_uppercase()) { "1" } else { word }
 }
 
 #[test]
