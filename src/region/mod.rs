@@ -38,6 +38,7 @@ pub mod rights;
 pub mod server;
 pub mod settings;
 pub mod settlement;
+pub mod shared_pages;
 pub mod signing;
 pub mod store;
 mod worker;
@@ -53,6 +54,7 @@ use config::{CatalogueFile, SHIPPED_POLICY, parse_policy};
 pub use error::RegionError;
 use keys::{KeyDirectory, make_private_directory};
 pub use message::Refused;
+use shared_pages::SharedPages;
 use signing::{Signer, certify};
 use store::{Audience, Contents, Location, Store, StoreError, Tx};
 
@@ -73,6 +75,8 @@ pub struct Region {
     judging: Judging,
     /// The key in use; another program may have made a newer one meanwhile.
     signer: Mutex<Option<Arc<Signer>>>,
+    /// What is packed already of the feed of all.
+    shared_pages: SharedPages,
 }
 
 /// Where the store of the region in `data` is when nothing else is said: in a file beside the keys.
@@ -125,7 +129,7 @@ impl Region {
             tx.add_policy(&policy, position, now)
         })?;
         let signer = Mutex::new(Some(Arc::new(Signer::new(key, certificate))));
-        Ok(Self { store, keys, judging: Judging::AtOnce, signer })
+        Ok(Self { store, keys, judging: Judging::AtOnce, signer, shared_pages: SharedPages::default() })
     }
 
     /// Opens the region in `data`.
@@ -148,7 +152,8 @@ impl Region {
         if store.read(|tx| tx.root_key())?.is_none() {
             return Err(RegionError::NotARegion(data.to_owned()));
         }
-        Ok(Self { store, keys: KeyDirectory::of(data), judging: Judging::AtOnce, signer: Mutex::new(None) })
+        let (keys, shared_pages) = (KeyDirectory::of(data), SharedPages::default());
+        Ok(Self { store, keys, judging: Judging::AtOnce, signer: Mutex::new(None), shared_pages })
     }
 
     /// From now on what terminals bring is settled when `judging` says.
