@@ -137,16 +137,18 @@ mod tests {
 
     #[test]
     fn what_is_larger_than_it_says_ends_where_it_should_end() {
-        // A gigabyte in some kilobytes, which says that it is a page.
-        let mut bomb = zstd::stream::Encoder::new(Vec::new(), 19).unwrap();
-        std::io::copy(&mut std::io::repeat(0).take(1 << 30), &mut bomb).unwrap();
-        let zstd = Opaque(bomb.finish().unwrap());
-        assert!(zstd.0.len() < 100_000);
-        let refused = inflate(&PackedItems { size: PAGE_BYTES_MAX, zstd });
-        assert_eq!(refused, Err(UnpackError::Frame), "its window is larger than a page");
-        let with_small_window = frame(&vec![0; PAGE_BYTES_MAX as usize]);
-        let refused = inflate(&PackedItems { size: 1000, zstd: with_small_window });
-        assert_eq!(refused, Err(UnpackError::Size(1000)));
+        // A hundred megabytes in some kilobytes, which say that they are a page.
+        let bomb = |window_log| {
+            let mut encoder = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+            encoder.window_log(window_log).unwrap();
+            std::io::copy(&mut std::io::repeat(0).take(100 << 20), &mut encoder).unwrap();
+            PackedItems { size: PAGE_BYTES_MAX, zstd: Opaque(encoder.finish().unwrap()) }
+        };
+        assert!(bomb(17).zstd.0.len() < 50_000);
+        assert_eq!(inflate(&bomb(17)), Err(UnpackError::Size(PAGE_BYTES_MAX)));
+        assert_eq!(inflate(&bomb(23)), Err(UnpackError::Frame), "its window is larger than a page");
+        let page = frame(&vec![0; PAGE_BYTES_MAX as usize]);
+        assert_eq!(inflate(&PackedItems { size: 1000, zstd: page }), Err(UnpackError::Size(1000)));
     }
 
     #[test]

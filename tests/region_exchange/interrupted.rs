@@ -17,7 +17,7 @@ use pass::wire::cbor::Opaque;
 use pass::wire::exchange::{ExchangeRequest, Health};
 use pass::wire::feed::{Denial, Item, Position, RecordsWanted};
 
-use super::directory::copy;
+use super::directory::{copy, directory};
 use super::kit::{EVENING, Machine, World, code, enrolment_answer, hours};
 
 /// More than an answer holds of what all are told, and more than a page of the terminal's own.
@@ -143,11 +143,11 @@ fn borders(answer: &[u8], pages: &[Opaque]) -> Vec<usize> {
 
 #[test]
 fn a_first_load_that_is_cut_everywhere_ends_as_one_that_is_not() {
-    let world = World::new();
-    let new = world.directory.path().join("new");
+    let (world, disk) = (World::new(), directory());
+    let new = disk.path().join("new");
     enrolled(&world, &new);
 
-    let mut whole = Loading::from(&world, &new, world.directory.path().join("whole"));
+    let mut whole = Loading::from(&world, &new, disk.path().join("whole"));
     let mut answers = 1;
     loop {
         let (request, answer) = whole.answer();
@@ -161,7 +161,7 @@ fn a_first_load_that_is_cut_everywhere_ends_as_one_that_is_not() {
     assert_eq!(expected.denied.len() as u64, DENIED);
     assert_eq!(expected.wanted.values().filter(|wanted| !wanted.is_empty()).count() as u64, WANTED);
 
-    let mut cut = Loading::from(&world, &new, world.directory.path().join("cut"));
+    let mut cut = Loading::from(&world, &new, disk.path().join("cut"));
     let mut cuts = 0;
     loop {
         let (request, answer) = cut.answer();
@@ -202,10 +202,10 @@ fn pass_terminal(directory: &Path, arguments: &[&str]) -> bool {
 
 #[test]
 fn a_terminal_that_is_killed_while_it_takes_its_first_load_goes_on_from_its_disk() {
-    let world = World::new();
-    let terminal = world.directory.path().join("terminal");
+    let (world, disk) = (World::new(), directory());
+    let terminal = disk.path().join("terminal");
     enrolled(&world, &terminal);
-    let [asks, told] = ["asks", "told"].map(|name| world.directory.path().join(name));
+    let [asks, told] = ["asks", "told"].map(|name| disk.path().join(name));
     let [asks, told] = [&asks, &told].map(|path| path.to_str().unwrap());
     let position = || View::open(&terminal).unwrap().feed_position();
     let (mut deaths, mut answers) = (0, 0);
