@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::domain::refusal::Language;
 use crate::till::json;
+use crate::till::server::LoopbackServer;
 
 /// What the program works with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +22,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// A part of the name of the reader to use; every reader without it.
     pub reader: Option<String>,
+    /// Where page and API listen over loopback; nowhere without it.
+    pub listen: Option<SocketAddr>,
     /// The region's address, where it is not the one of the enrolment.
     pub region: Option<String>,
     /// A file of PEM certificates: the only authorities that are believed for the region's TLS; those of the system without it.
@@ -101,11 +105,12 @@ pub enum ConfigError {
 }
 
 impl Settings {
-    /// The settings of a command line: `data` and `reader` over the file `config`, that over the defaults.
+    /// The settings of a command line: what stands in it over the file `config`, that over the defaults.
     ///
     /// # Errors
     /// [`ConfigError`].
-    pub fn resolve(config: Option<&Path>, data: Option<PathBuf>, reader: Option<String>) -> Result<Self, ConfigError> {
+    pub fn resolve(config: Option<&Path>, line: CommandLine) -> Result<Self, ConfigError> {
+        let CommandLine { data, reader, listen } = line;
         let file = match config {
             Some(path) => File::read(path)?,
             None => File::default(),
@@ -114,6 +119,7 @@ impl Settings {
         Ok(Self {
             data: data.or(file.data.map(beside)).ok_or(ConfigError::NoData)?,
             reader: reader.or(file.reader),
+            listen: listen.or(file.listen),
             region: file.region,
             region_authorities: file.region_authorities.map(beside),
             language: file.language,
@@ -128,12 +134,25 @@ impl Settings {
     }
 }
 
+/// What of a command line is over the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandLine {
+    /// The terminal's directory.
+    pub data: Option<PathBuf>,
+    /// A part of the name of the reader to use.
+    pub reader: Option<String>,
+    /// Where page and API listen over loopback.
+    pub listen: Option<SocketAddr>,
+}
+
 /// The file. Each value is checked where it is read, so that its line is known.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
     data: Option<PathBuf>,
     reader: Option<String>,
+    #[serde(deserialize_with = "loopback")]
+    listen: Option<SocketAddr>,
     #[serde(deserialize_with = "address")]
     region: Option<String>,
     region_authorities: Option<PathBuf>,
@@ -161,6 +180,7 @@ impl Default for File {
         Self {
             data: None,
             reader: None,
+            listen: None,
             region: None,
             region_authorities: None,
             language: Language::French,
@@ -216,6 +236,22 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
     Err(de::Error::custom("an address begins with https://"))
 }
 
+fn loopback<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let address = String::deserialize(deserializer)?;
+    listen_address(&address).map(Some).map_err(de::Error::custom)
+}
+
+/// An address of this machine alone, with its port, as 127.0.0.1:8470.
+///
+/// # Errors
+/// What is right, in one sentence.
+pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| "an address with its port, as 127.0.0.1:8470 or [::1]:8470".to_owned())?;
+    LoopbackServer::check(address).map_err(|error| error.to_string())?;
+    Ok(address)
+}
+
 fn language<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Language, D::Error> {
     match String::deserialize(deserializer)?.as_str() {
         "fr" => Ok(Language::French),
@@ -249,18 +285,22 @@ fn exchange<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FileExchange, 
 mod tests {
     use super::*;
 
+    fn over(data: Option<&str>, reader: Option<&str>) -> CommandLine {
+        CommandLine { data: data.map(PathBuf::from), reader: reader.map(str::to_owned), listen: None }
+    }
+
     fn resolve(text: &str) -> Result<Settings, ConfigError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("terminal.toml");
         std::fs::write(&path, text).unwrap();
-        Settings::resolve(Some(&path), Some(PathBuf::from("/data")), None)
+        Settings::resolve(Some(&path), over(Some("/data"), None))
     }
 
     #[test]
     fn the_shipped_file_says_the_defaults() {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/terminal.toml");
-        let without = Settings::resolve(None, Some(PathBuf::from("/var/lib/pass-terminal")), None).unwrap();
-        assert_eq!(Settings::resolve(Some(&shipped), None, None).unwrap(), without);
+        let without = Settings::resolve(None, over(Some("/var/lib/pass-terminal"), None)).unwrap();
+        assert_eq!(Settings::resolve(Some(&shipped), CommandLine::default()).unwrap(), without);
         assert_eq!(without.card_wait, Duration::from_secs(30));
         assert_eq!(without.exchange.window_from.to_string(), "02:00");
         assert_eq!(without.exchange.window_to.minutes(), 240);
@@ -287,10 +327,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("terminal.toml");
         std::fs::write(&path, "data = \"here\"\nreader = \"ACR\"\n[exchange]\nwindow-from = \"23:30\"").unwrap();
-        let file = Settings::resolve(Some(&path), None, None).unwrap();
+        let file = Settings::resolve(Some(&path), CommandLine::default()).unwrap();
         assert_eq!((file.data, file.reader.as_deref()), (dir.path().join("here"), Some("ACR")));
         assert_eq!((file.exchange.window_from.minutes(), file.exchange.window_to.minutes()), (23 * 60 + 30, 240));
-        let over = Settings::resolve(Some(&path), Some(PathBuf::from("there")), Some("SCM".to_owned())).unwrap();
+        let over = Settings::resolve(Some(&path), over(Some("there"), Some("SCM"))).unwrap();
         assert_eq!((over.data, over.reader.as_deref()), (PathBuf::from("there"), Some("SCM")));
     }
 
@@ -303,6 +343,10 @@ mod tests {
             ("card-wait-seconds = -5", 1, "invalid value"),
             ("card-wait-seconds = \"30\"", 1, "invalid type"),
             ("region = \"pass.example\"", 1, "https://"),
+            ("listen = \"8470\"", 1, "with its port"),
+            ("listen = \"0.0.0.0:8470\"", 1, "no address of this machine alone"),
+            ("listen = \"127.0.0.2:8470\"", 1, "no address of this machine alone"),
+            ("listen = \"[::ffff:127.0.0.1]:8470\"", 1, "no address of this machine alone"),
             ("[exchange]\nwindow-from = \"2:00\"", 2, "\"02:00\""),
             ("[exchange]\n\nwindow-to = \"24:00\"", 3, "\"02:00\""),
             ("[exchange]\ninterval-min-seconds = 9", 2, "10 to 86400"),
@@ -324,8 +368,8 @@ mod tests {
 
     #[test]
     fn a_directory_is_needed() {
-        assert!(matches!(Settings::resolve(None, None, None), Err(ConfigError::NoData)));
+        assert!(matches!(Settings::resolve(None, CommandLine::default()), Err(ConfigError::NoData)));
         let nowhere = Path::new("/nonexistent/terminal.toml");
-        assert!(matches!(Settings::resolve(Some(nowhere), None, None), Err(ConfigError::Read { .. })));
+        assert!(matches!(Settings::resolve(Some(nowhere), CommandLine::default()), Err(ConfigError::Read { .. })));
     }
 }

@@ -3,11 +3,11 @@
 use crate::domain::entry::{Body, Debit, Purpose};
 use crate::domain::purse::{Amounts, Slots};
 use crate::domain::refusal::Refusal;
-use crate::domain::{CardNumber, Season, Sequence, Timestamp, TransactionId};
+use crate::domain::{CardNumber, RequestId, Season, Sequence, Timestamp, TransactionId};
 use crate::ledger::{ByRequest, EndedIntent, LedgerError, StoredEntry, View};
 use crate::machine::sale::plan::{TerminalFacts, gate};
 use crate::machine::sale::{
-    ClientRequest, Command, Facts, Granted, Known, OpenIntent, Outcome, Undelivered, UndoTarget, Undone,
+    ClientRequest, Command, Facts, Granted, Known, OpenIntent, Outcome, Refused, Undelivered, UndoTarget, Undone,
 };
 use crate::wire::exchange::TerminalStanding;
 
@@ -124,6 +124,23 @@ fn of_card(view: &View, facts: &mut Facts, card: CardNumber, now: Timestamp) -> 
         }
     }
     Ok(())
+}
+
+/// What an earlier request came to; nothing where nothing was begun, or it came to nothing. Nobody counts as told by this.
+///
+/// # Errors
+/// [`LedgerError`] when the ledger cannot be read.
+pub fn what_became_of(view: &View, clock: Timestamp, request: RequestId) -> Result<Option<Outcome>, LedgerError> {
+    let season = Season::at(clock.max(view.floor()));
+    let facts = Facts { catalogue: view.catalogue(season), ..unavailable(season, TransactionId::new([0; 16])) };
+    Ok(match view.by_request(request)? {
+        Some(ByRequest::Open(open)) => {
+            let card = Some(open.intent.card);
+            Some(Outcome::Refused(Refused { card, ..Refused::because(Refusal::SaleInDoubt) }))
+        }
+        Some(ByRequest::Ended(entry)) => outcome_of(&facts, &entry),
+        None => None,
+    })
 }
 
 fn of_client(view: &View, facts: &mut Facts, client: &ClientRequest) -> Result<(), LedgerError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::domain::RequestId;
 use crate::domain::refusal::Refusal;
 use crate::ledger::{LedgerGone, LedgerHandle};
 use crate::machine::sale::{ClientRequest, Outcome, View};
@@ -19,6 +20,7 @@ use super::clock::Clock;
 use super::desk::{DeskHandle, Readers};
 use super::exchanger::{ExchangerHandle, ask_ledger};
 use super::journal::{Living, journal, status};
+use super::lookup::what_became_of;
 
 /// After so long without an answer of pcscd or the driver, the reader counts as frozen.
 const FROZEN_AFTER: Duration = Duration::from_secs(10);
@@ -60,6 +62,13 @@ impl Service {
 impl Desk for Service {
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>> {
         Box::pin(async move { self.desk.ask(request).await.ok_or(DeskGone) })
+    }
+
+    fn known(&self, request: RequestId) -> BoxFuture<'_, Result<Option<Outcome>, DeskGone>> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            logged(ask_ledger(&self.ledger, move |ledger| what_became_of(ledger.view(), now, request)).await)
+        })
     }
 
     fn view(&self) -> View {

@@ -225,6 +225,7 @@ fn daemon_settings(settings: &Settings) -> Result<DaemonSettings, Failure> {
     Ok(DaemonSettings {
         data: settings.data.clone(),
         socket: settings.socket(),
+        listen: settings.listen,
         reader: settings.reader.clone().map_or(ReaderFilter::Any, ReaderFilter::Named),
         schedule: schedule(&settings.exchange),
         region: region_of(settings)?,
@@ -360,6 +361,7 @@ fn run_failure(error: &RunError, language: Language) -> Failure {
         RunError::Ledger(error) => open_failure(&OpenError::Ledger(error.clone()), language),
         RunError::Uplink(error) => Failure::new(Exit::Config, error.to_string()),
         RunError::Serve(error) => Failure::new(Exit::Config, error.to_string()),
+        RunError::Listen(_) | RunError::Access(_) => Failure::new(Exit::Config, error.to_string()),
         RunError::ThreadEnded(_) | RunError::System(_) => Failure::new(Exit::Internal, error.to_string()),
     }
 }

@@ -82,6 +82,14 @@ impl Client {
         self.ask(Method::POST, target, Bytes::from(body), timeout).await
     }
 
+    /// `DELETE target`, answered within `timeout`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn delete<A: DeserializeOwned>(&self, target: &str, timeout: Duration) -> Result<A, ClientError> {
+        self.ask(Method::DELETE, target, Bytes::new(), timeout).await
+    }
+
     async fn ask<A: DeserializeOwned>(
         &self,
         method: Method,

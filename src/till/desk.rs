@@ -8,7 +8,7 @@ use crate::domain::catalogue::Unit;
 use crate::domain::policy::{Exposure, Policy, Standing};
 use crate::domain::refusal::{Language, Refusal};
 use crate::domain::verdict::Verdict;
-use crate::domain::{Cents, EntryHash, PartnerId, Season, Sequence, TerminalId, Timestamp};
+use crate::domain::{Cents, EntryHash, PartnerId, RequestId, Season, Sequence, TerminalId, Timestamp};
 use crate::machine::sale::{ClientRequest, Outcome, View};
 
 /// An answer that will come.
@@ -24,6 +24,9 @@ pub trait Desk: Send + Sync + 'static {
     /// Does what a client asks. Answers [`Refusal::Busy`] while another client is served. Dropping the future tells the desk that the client went away: nothing
     /// that was begun is undone by that.
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>>;
+
+    /// What became of a request: nothing when nothing was begun under this name, or what was begun came to nothing. Nothing is begun by asking.
+    fn known(&self, request: RequestId) -> BoxFuture<'_, Result<Option<Outcome>, DeskGone>>;
 
     /// What the cashier sees now.
     fn view(&self) -> View;

@@ -14,11 +14,13 @@ use crate::domain::catalogue::{Code, Unit};
 use crate::domain::entry::Tender;
 use crate::domain::policy::{Exposure, Limit, Policy};
 use crate::domain::quote::{Quote, QuotedCard};
+use crate::domain::refusal::Refusal;
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{
-    CardNumber, Cents, Counter, EntitlementSerial, EntryHash, PartnerId, Season, Sequence, Slot, TerminalId, Timestamp,
+    CardNumber, Cents, Counter, EntitlementSerial, EntryHash, PartnerId, RequestId, Season, Sequence, Slot, TerminalId,
+    Timestamp,
 };
-use crate::machine::sale::{BalanceView, CardView, ClientRequest, Granted, Outcome, View};
+use crate::machine::sale::{BalanceView, CardView, ClientRequest, Granted, Outcome, Refused, View};
 
 /// 22 November 2026, 20:41:07 in Paris.
 pub(crate) const EVENING: Timestamp = Timestamp::new(1_795_376_467);
@@ -87,6 +89,18 @@ impl Desk for FakeDesk {
             std::mem::forget(unanswered);
             answer
         })
+    }
+
+    /// Knows what was asked by its script: what never ends is in doubt, what is refused came to nothing.
+    fn known(&self, request: RequestId) -> BoxFuture<'_, Result<Option<Outcome>, DeskGone>> {
+        let asked =
+            self.asked.lock().unwrap().iter().find(|asked| asked.id == request).map(|asked| (self.script)(asked));
+        let known = match asked {
+            Some(Reply::Outcome(Outcome::Refused(_))) | None => None,
+            Some(Reply::Outcome(outcome)) => Some(outcome),
+            Some(Reply::Never | Reply::Gone) => Some(Outcome::Refused(Refused::because(Refusal::SaleInDoubt))),
+        };
+        Box::pin(async { Ok(known) })
     }
 
     fn view(&self) -> View {

@@ -13,6 +13,7 @@ mod carried;
 mod problem;
 mod requests;
 mod state;
+mod tills;
 
 pub use answers::{Abandoned, Answer, Answered, FoundCard, Granted, Labels, Quoted, Refused, Served, Undone};
 pub use carried::{Export, Exported, Import, ImportRequest, Imported, Reason as NotCarriedReason, from_hexadecimal};
@@ -24,6 +25,7 @@ pub use requests::{
 pub use state::{
     Benefit, Card, Exchange, InDoubt, Journal, JournalEntry, Limit, Presented, Reader, Reason, Status, Sync,
 };
+pub use tills::{Invitation, NewTill, OpenedPage, SessionRequest, Till, Tills};
 
 use crate::domain::refusal::Language;
 

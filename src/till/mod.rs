@@ -1,12 +1,13 @@
 //! The terminal's local API: what a till, a script or the cashier's page can ask the daemon.
 //!
-//! Owns the HTTP server on the Unix socket, the JSON of every request and answer, and the client that the command line
+//! Owns the HTTP server on the Unix socket and on loopback, the cashier's page, the JSON of every request and answer, and the client that the command line
 //! uses. It decides nothing: it hands each request to the [`Desk`] and says what came of it. The ledger, the reader and
 //! the exchange are out of its sight.
 
 pub mod client;
 pub mod json;
 pub mod server;
+pub mod web;
 
 mod desk;
 

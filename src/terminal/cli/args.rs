@@ -1,11 +1,13 @@
 //! The verbs and options, as clap reads them: everything is checked here, so that a verb gets only values that can be
 //! right.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 
+use super::super::config::listen_address;
 use super::local_time;
 use crate::domain::catalogue::Code;
 use crate::domain::entry::Tender;
@@ -50,6 +52,17 @@ pub(super) enum Verb {
         /// Une partie du nom du lecteur / A part of the reader's name
         #[arg(long, value_name = "NAME")]
         reader: Option<String>,
+        /// Adresse de la page et de l'API sur cette machine, comme 127.0.0.1:8470 / Address of the page and the API on this
+        /// machine
+        #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
+        listen: Option<SocketAddr>,
+    },
+    /// Donne l'adresse qui ouvre la page de caisse, une fois / Gives the address that opens the cashier's page, once
+    Page,
+    /// Relie un logiciel de caisse au terminal / Lets a till program use the terminal
+    Till {
+        #[command(subcommand)]
+        verb: TillVerb,
     },
     /// Inscrit le terminal auprès de la région / Enrols the terminal with the region
     Enrol {
@@ -114,6 +127,22 @@ pub(super) enum Verb {
     Verify,
     /// Vérifie la configuration / Checks the configuration
     Validate,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TillVerb {
+    /// Ajoute un logiciel de caisse et donne son jeton, une seule fois / Adds a till program and tells its token, once
+    Add {
+        /// Son nom : lettres, chiffres, - _ . / Its name: letters, digits, - _ .
+        name: String,
+    },
+    /// Montre les caisses et les pages ouvertes / Shows the tills and the open pages
+    List,
+    /// Retire une caisse ou une page : son jeton ne sert plus / Removes a till or a page: its token works no longer
+    Remove {
+        /// Son nom, comme dans la liste / Its name, as in the list
+        name: String,
+    },
 }
 
 #[derive(Debug, Args)]

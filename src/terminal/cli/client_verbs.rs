@@ -38,7 +38,7 @@ impl<'a> Daemon<'a> {
         Ok(Self { setup, client: Client::new(&setup.settings.socket()), runtime })
     }
 
-    fn get<A: DeserializeOwned>(
+    pub(super) fn get<A: DeserializeOwned>(
         &self,
         address: &str,
         pairs: &[(&str, String)],
@@ -54,6 +54,10 @@ impl<'a> Daemon<'a> {
         timeout: Duration,
     ) -> Result<A, ClientError> {
         self.runtime.block_on(self.client.post(&self.target(address, &[]), body, timeout))
+    }
+
+    pub(super) fn delete<A: DeserializeOwned>(&self, address: &str, timeout: Duration) -> Result<A, ClientError> {
+        self.runtime.block_on(self.client.delete(&self.target(address, &[]), timeout))
     }
 
     /// `address` with its query. No value here has a character that would have to be escaped.
@@ -221,7 +225,7 @@ const fn exit(answer: &Answer) -> Exit {
 fn problem_exit(problem: &Problem) -> Exit {
     if problem.is(ProblemKind::TerminalStopping) {
         Exit::NoDaemon
-    } else if problem.is(ProblemKind::BadRequest) {
+    } else if (400..500).contains(&problem.status) {
         Exit::Usage
     } else {
         Exit::Internal

@@ -9,6 +9,7 @@ mod client_verbs;
 mod file_verbs;
 mod local_time;
 mod speak;
+mod till_verbs;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use self::args::{Cli, Verb};
-use super::config::{ConfigError, Settings};
+use super::config::{CommandLine, ConfigError, Settings};
 use crate::domain::refusal::Language;
 use crate::till::{ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, Status};
 
@@ -211,22 +212,25 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
         Verb::Import { file } => file_verbs::import(setup, verbs, &file, out),
         Verb::Backup { file, check: false } => verbs.backup(setup, &file, out),
         Verb::Backup { file, check: true } => verbs.check_backup(setup, &file, out),
+        Verb::Page => till_verbs::page(setup, out),
+        Verb::Till { verb } => till_verbs::till(setup, verb, out),
         Verb::Status => client_verbs::status(setup, verbs, out),
         Verb::Journal(args) => client_verbs::journal(setup, verbs, args, out),
     }
 }
 
 fn set_up(cli: &Cli) -> Result<Setup, Failure> {
-    let reader = match &cli.verb {
-        Verb::Run { reader } => reader.clone(),
-        _ => None,
+    let (reader, listen) = match &cli.verb {
+        Verb::Run { reader, listen } => (reader.clone(), *listen),
+        _ => (None, None),
     };
     let common = &cli.common;
     let language = common.lang.unwrap_or_default();
     // A backup is checked anywhere, also where there is no terminal.
     let anywhere = matches!(cli.verb, Verb::Backup { check: true, .. }).then(|| PathBuf::from("."));
     let data = common.data.clone().or(anywhere);
-    let settings = Settings::resolve(common.config.as_deref(), data, reader).map_err(|error| {
+    let settings = Settings::resolve(common.config.as_deref(), CommandLine { data, reader, listen });
+    let settings = settings.map_err(|error| {
         let exit = match &error {
             ConfigError::NoData => Exit::Usage,
             ConfigError::Read { .. } | ConfigError::Line { .. } => Exit::Config,

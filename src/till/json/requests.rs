@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::catalogue::Code;
 use crate::domain::entry::Tender;
@@ -70,7 +71,7 @@ fn tender(code: Option<&str>) -> Result<Tender, BadValue> {
 }
 
 /// `POST /v1/redemptions`, and `POST /v1/quotes`, which asks the same without taking it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedemptionRequest {
     /// The client's name for this request; the same name is the same request. Made up when it is missing.
@@ -115,7 +116,7 @@ impl RedemptionRequest {
 
 /// `POST /v1/quotes/confirm`: the money is collected, the quote is taken. The sale has the quote's `id`, so that a
 /// quote can be sold once and its repeat is answered as the first time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
     /// The `id` of the quote.
@@ -139,7 +140,7 @@ impl Confirmation {
 }
 
 /// `POST /v1/undos`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct UndoRequest {
     /// As in [`RedemptionRequest::id`].
@@ -160,7 +161,7 @@ impl UndoRequest {
 }
 
 /// `POST /v1/abandonments`: the sale in doubt of this card is given up; the money was given back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AbandonmentRequest {
     /// As in [`RedemptionRequest::id`].
@@ -183,15 +184,17 @@ impl AbandonmentRequest {
 }
 
 /// The `lang` that every address may have.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct LanguageQuery {
     /// `fr` or `en`; without it `Accept-Language` decides, and then it is French.
     pub lang: Option<String>,
 }
 
 /// `GET /v1/card`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct CardQuery {
     /// How many seconds to wait for a card when there is none; 0 when it is missing, at most 600.
     pub wait: Option<u32>,
@@ -210,8 +213,9 @@ impl CardQuery {
 }
 
 /// `GET /v1/journal`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct JournalParameters {
     /// Only entries before this one.
     pub before: Option<u64>,

@@ -1,6 +1,7 @@
 //! How things are: the card in the reader, the terminal, its journal, an exchange.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::domain::card::Signature;
 use crate::domain::policy::Level;
@@ -11,7 +12,7 @@ use crate::till;
 use super::answers::{Refused, Served, spoken};
 
 /// `GET /v1/card`: what lies in the reader.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Card {
     /// Whether a card is there.
     pub present: bool,
@@ -24,7 +25,7 @@ pub struct Card {
 }
 
 /// What a card in the reader says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Presented {
     /// Proven genuine, proven false, or neither (no PASS, unreadable, being read).
     pub genuine: Option<bool>,
@@ -49,7 +50,7 @@ pub struct Presented {
 }
 
 /// One line of a card's balance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Benefit {
     /// Its code.
     pub benefit: String,
@@ -66,7 +67,7 @@ pub struct Benefit {
 }
 
 /// It is not known whether this card was debited.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InDoubt {
     /// The card, masked.
     pub card: String,
@@ -127,7 +128,7 @@ impl Benefit {
 }
 
 /// `GET /v1/status`: how the terminal is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// Whether the daemon runs; false when this was read from the ledger beside a daemon that does not.
     pub running: bool,
@@ -164,7 +165,7 @@ pub struct Status {
 }
 
 /// What keeps the terminal from selling.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
     /// The refusal's code.
     pub refusal: String,
@@ -175,7 +176,7 @@ pub struct Reason {
 }
 
 /// How the reader is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum Reader {
     /// These readers are watched.
@@ -196,7 +197,7 @@ pub enum Reader {
 }
 
 /// How the exchange with the region is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Exchange {
     /// The newest entry that the region has acknowledged; 0 when there is none.
     pub acknowledged: u64,
@@ -217,7 +218,7 @@ pub struct Exchange {
 }
 
 /// A value and what the region's policy says of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Limit {
     /// Now.
     pub value: u64,
@@ -305,14 +306,14 @@ const fn level_code(level: Level) -> &'static str {
 }
 
 /// `GET /v1/journal`: entries, newest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Journal {
     /// The entries.
     pub entries: Vec<JournalEntry>,
 }
 
 /// One entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JournalEntry {
     /// Its place.
     pub entry: u64,
@@ -379,7 +380,7 @@ impl JournalEntry {
 }
 
 /// `POST /v1/exchanges`: what the exchange brought.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Sync {
     /// How many messages were exchanged.
     pub exchanges: u32,
