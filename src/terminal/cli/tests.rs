@@ -1,5 +1,6 @@
 //! The whole command line, as it is typed, against a daemon that does as it is told.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,8 @@ use crate::domain::refusal::Refusal;
 use crate::domain::{Cents, RequestId, Sequence};
 use crate::machine::sale::{Command, Outcome, Refused, Undone};
 use crate::till::fake::{self, FakeDesk, Reply, card};
-use crate::till::server::LocalServer;
+use crate::till::server::{Api, LocalServer};
+use crate::till::web::Access;
 
 /// Notes what it was called for.
 #[derive(Default)]
@@ -100,6 +102,9 @@ struct Daemon {
     thread: Option<thread::JoinHandle<()>>,
 }
 
+/// Where the page of such a daemon would listen.
+const PAGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8470);
+
 impl Daemon {
     fn start(desk: FakeDesk) -> Self {
         let (dir, desk) = (tempfile::tempdir().unwrap(), Arc::new(desk));
@@ -110,8 +115,9 @@ impl Daemon {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let server = LocalServer::bind(&path).unwrap();
+                let access = Access::open(path.with_file_name("tills.json"), Some(PAGE)).unwrap();
                 ready.send(()).unwrap();
-                server.serve(served, async { stopped.await.unwrap_or_default() }).await;
+                server.serve(Api::new(served, access), async { stopped.await.unwrap_or_default() }).await;
             });
         });
         is_ready.recv().unwrap();

@@ -84,27 +84,39 @@ impl Crowd {
     }
 }
 
-/// Answers the clients that `accept` brings until `shutdown` is done, at most `connections_max` at a time.
-pub(super) async fn serve<S>(
-    api: &Api,
-    router: Router,
-    (clients, connections_max): (Clients, usize),
-    mut accept: impl AsyncFnMut() -> io::Result<S>,
-    shutdown: impl Future<Output = ()>,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+/// Where clients come from.
+pub(super) trait Door {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Who can come.
+    const CLIENTS: Clients;
+
+    /// How many are served at a time.
+    const CONNECTIONS_MAX: usize;
+
+    /// The next one.
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+/// Answers the clients that come in by `door` until `shutdown` is done.
+pub(super) async fn serve<D: Door>(api: &Api, router: Router, door: &D, shutdown: impl Future<Output = ()>) {
     let (stop, stopping) = watch::channel(());
-    let mut crowd = Crowd { connections: JoinSet::new(), connections_max, clients, strangers: VecDeque::new() };
+    let mut crowd = Crowd {
+        connections: JoinSet::new(),
+        connections_max: D::CONNECTIONS_MAX,
+        clients: D::CLIENTS,
+        strangers: VecDeque::new(),
+    };
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             biased;
             () = &mut shutdown => break,
             Some(_) = crowd.connections.join_next() => {}
-            accepted = accept(), if crowd.has_room() => match accepted {
+            accepted = door.accept(), if crowd.has_room() => match accepted {
                 Ok(stream) => {
-                    let introduced = Introduced(Arc::new(AtomicBool::new(clients == Clients::Known)));
+                    let introduced = Introduced(Arc::new(AtomicBool::new(D::CLIENTS == Clients::Known)));
                     crowd.take_in(converse(stream, router.clone(), introduced.clone(), stopping.clone()), introduced);
                 }
                 Err(error) => {

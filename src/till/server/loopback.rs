@@ -5,14 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::Api;
-use super::connections::{self, Clients};
+use super::connections::{self, Clients, Door};
 use super::input::BODY_BYTES_MAX;
-
-/// How many clients are served at a time; then the one that has not said who it is makes room.
-const CONNECTIONS_MAX: usize = 128;
 
 /// Why the address could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -73,12 +70,19 @@ impl LoopbackServer {
     pub async fn serve(self, api: Arc<Api>, shutdown: impl Future<Output = ()>) {
         let router =
             super::loopback_router(Arc::clone(&api), self.address).layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
-        let accept = async || {
-            let (stream, _) = self.listener.accept().await?;
-            // An answer is small, and somebody waits for it.
-            stream.set_nodelay(true)?;
-            Ok(stream)
-        };
-        connections::serve(&api, router, (Clients::Strangers, CONNECTIONS_MAX), accept, shutdown).await;
+        connections::serve(&api, router, &self.listener, shutdown).await;
+    }
+}
+
+impl Door for TcpListener {
+    type Stream = TcpStream;
+    const CLIENTS: Clients = Clients::Strangers;
+    const CONNECTIONS_MAX: usize = 128;
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _) = Self::accept(self).await?;
+        // An answer is small, and somebody waits for it.
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 }

@@ -10,13 +10,11 @@ use axum::extract::DefaultBodyLimit;
 use tokio::net::{UnixListener, UnixStream};
 
 use super::Api;
-use super::connections::{self, Clients};
+use super::connections::{self, Clients, Door};
 use super::input::BODY_BYTES_MAX;
 
 /// Read and write for the owner and the group: who may connect.
 const SOCKET_MODE: u32 = 0o660;
-/// How many clients are served at a time; the next ones wait to be accepted.
-const CONNECTIONS_MAX: usize = 32;
 /// Why the socket could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -76,18 +74,25 @@ impl LocalServer {
     pub async fn serve(self, api: Arc<Api>, shutdown: impl Future<Output = ()>) {
         let router = super::socket_router(Arc::clone(&api)).layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
         let Self { listener, path } = self;
-        let accept = async || {
-            let (stream, _) = listener.accept().await?;
-            log_peer(&stream);
-            Ok(stream)
-        };
         let removed = async {
             shutdown.await;
             if let Err(error) = remove(&path) {
                 tracing::warn!(%error, path = %path.display(), "the socket could not be removed");
             }
         };
-        connections::serve(&api, router, (Clients::Known, CONNECTIONS_MAX), accept, removed).await;
+        connections::serve(&api, router, &listener, removed).await;
+    }
+}
+
+impl Door for UnixListener {
+    type Stream = UnixStream;
+    const CLIENTS: Clients = Clients::Known;
+    const CONNECTIONS_MAX: usize = 32;
+
+    async fn accept(&self) -> io::Result<UnixStream> {
+        let (stream, _) = Self::accept(self).await?;
+        log_peer(&stream);
+        Ok(stream)
     }
 }
 

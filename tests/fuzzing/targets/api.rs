@@ -13,11 +13,12 @@ use http_body_util::BodyExt as _;
 use hyper::service::Service as _;
 use hyper::{HeaderMap, Method};
 use hyper_util::service::TowerToHyperService;
-use pass::domain::Cents;
+use pass::domain::{Cents, RequestId};
 use pass::machine::sale::{ClientRequest, Command, Outcome, View};
 use pass::region::Region;
 use pass::region::server::router;
-use pass::till::server::LocalServer;
+use pass::till::server::{Api, LocalServer};
+use pass::till::web::Access;
 use pass::till::{
     BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried,
     Status, SyncReport,
@@ -44,6 +45,10 @@ impl Desk for CloseDesk {
             Command::Undo { .. } | Command::Abandon { .. } => (),
         }
         Box::pin(async { Err(DeskGone) })
+    }
+
+    fn known(&self, _: RequestId) -> BoxFuture<'_, Result<Option<Outcome>, DeskGone>> {
+        Box::pin(async { Ok(None) })
     }
 
     fn view(&self) -> View {
@@ -89,11 +94,13 @@ static TILL: LazyLock<Till> = LazyLock::new(|| {
     let socket = place.path().join("socket");
     let runtime = Runtime::new().unwrap();
     let bound = runtime.block_on(async { LocalServer::bind(&socket) }).unwrap();
-    runtime.spawn(bound.serve(Arc::new(CloseDesk), std::future::pending()));
+    let access = Access::open(place.path().join("tills.json"), None).unwrap();
+    let api = runtime.block_on(async { Api::new(Arc::new(CloseDesk), access) });
+    runtime.spawn(bound.serve(api, std::future::pending()));
     Till { socket, _place: place, _runtime: runtime }
 });
 
-const TARGETS: [(&str, &str); 10] = [
+const TARGETS: [(&str, &str); 14] = [
     ("POST", "/v1/redemptions"),
     ("POST", "/v1/quotes"),
     ("POST", "/v1/quotes/confirm"),
@@ -104,6 +111,10 @@ const TARGETS: [(&str, &str); 10] = [
     ("GET", "/v1/journal"),
     ("POST", "/v1/exchanges"),
     ("GET", "/nowhere"),
+    ("GET", "/v1/requests/00112233445566778899aabbccddeeff"),
+    ("POST", "/v1/tills"),
+    ("DELETE", "/v1/tills/nobody"),
+    ("POST", "/v1/pages"),
 ];
 
 /// A request to the till's API: the bytes as they are, or as the query and the body of an address.
