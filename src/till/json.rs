@@ -25,7 +25,7 @@ pub use requests::{
 pub use state::{
     Benefit, Card, Exchange, InDoubt, Journal, JournalEntry, Limit, Presented, Reader, Reason, Status, Sync,
 };
-pub use tills::{Invitation, NewTill, OpenedPage, SessionRequest, Till, Tills};
+pub use tills::{Invitation, NewTill, OpenedPage, PageCode, Till, Tills};
 
 use crate::domain::refusal::Language;
 

@@ -138,7 +138,7 @@ fn loopback_router(api: Arc<Api>, address: SocketAddr) -> Router {
     let guard = Guard::new(Arc::clone(&api.access), address);
     common()
         .merge(assets::routes())
-        .route(guard::SESSIONS, post(tills::open_page))
+        .route(guard::OPENING, post(tills::open_page))
         .fallback(handlers::not_found)
         .method_not_allowed_fallback(handlers::method_not_allowed)
         .layer(Extension(guard.clone()))

@@ -87,7 +87,7 @@ export class Line {
   async #open(code) {
     for (;;) {
       try {
-        const opened = await this.ask('POST', '/v1/sessions', { code });
+        const opened = await this.ask('POST', '/v1/page', { code });
         localStorage.setItem(PROOF, opened.csrf_token);
         return;
       } catch (unanswered) {

@@ -36,10 +36,10 @@ pub struct Invitation {
     pub url: String,
 }
 
-/// `POST /v1/sessions`, over loopback: a page brings its code.
+/// `POST /v1/page`, over loopback: a page brings its code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct SessionRequest {
+pub struct PageCode {
     /// The code.
     pub code: String,
 }

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::Api;
 use super::input::{Failure, Posted, Speak};
 use crate::domain::refusal::Language;
-use crate::till::json::{Invitation, NewTill, OpenedPage, ProblemKind, SessionRequest, Till, Tills};
+use crate::till::json::{Invitation, NewTill, OpenedPage, ProblemKind, PageCode, Till, Tills};
 use crate::till::web::AccessError;
 use crate::till::web::guard::Guard;
 
@@ -49,7 +49,7 @@ pub(super) async fn invite(State(api): SharedApi, Speak(language): Speak) -> Res
 pub(super) async fn open_page(
     State(api): SharedApi,
     Extension(guard): Extension<Guard>,
-    Posted(body, language): Posted<SessionRequest>,
+    Posted(body, language): Posted<PageCode>,
 ) -> Result<Response, Failure> {
     let page = api.access.open_page(&body.code).map_err(|error| failure(&error, language))?;
     tracing::info!("a page was opened");

@@ -23,7 +23,7 @@ use crate::till::json::{self, ProblemKind};
 use crate::till::server::{Failure, Introduced};
 
 /// Where a page is opened: the one address of the API that is asked before there is anything to prove.
-pub(in crate::till) const SESSIONS: &str = "/v1/sessions";
+pub(in crate::till) const OPENING: &str = "/v1/page";
 /// Where the API describes itself to anybody.
 pub(in crate::till) const DESCRIPTION: &str = "/v1/openapi.json";
 
@@ -70,7 +70,7 @@ impl Guard {
         if carries_something_else_than_json(headers) {
             return Err(ProblemKind::NotJson);
         }
-        if path == SESSIONS {
+        if path == OPENING {
             // Only a page has a use for a cookie, and a page's browser says where it comes from.
             return if headers.contains_key(header::ORIGIN) { Ok(()) } else { Err(ProblemKind::Foreign) };
         }
