@@ -22,6 +22,7 @@ use crate::reader::{CardWorker, ReaderFilter, Watcher};
 use crate::till::server::{BindError, LocalServer};
 use crate::uplink::{Uplink, UplinkError};
 
+use super::cashiers::Sessions;
 use super::clock::{Clock, SystemClock};
 use super::desk::{Desk, DeskHandle, STOP_PATIENCE};
 use super::exchanger::{Exchange, Exchanger};
@@ -48,6 +49,8 @@ pub struct DaemonSettings {
     pub schedule: Schedule,
     /// Where the region is; without it the terminal sells until its policy stops it.
     pub region: Option<RegionFile>,
+    /// After so long without a request a cashier has to sign in again.
+    pub session_idle: Duration,
 }
 
 /// Why the daemon did not run, or ended by itself.
@@ -152,6 +155,7 @@ async fn run_until(
         clock: Arc::clone(&clock),
         data,
         generation,
+        sessions: Sessions::new(settings.session_idle),
         pulses: [watcher.pulse().clone(), worker_pulse],
     });
     let (stop_serving, stop) = oneshot::channel::<()>();

@@ -228,6 +228,7 @@ fn daemon_settings(settings: &Settings) -> Result<DaemonSettings, Failure> {
         reader: settings.reader.clone().map_or(ReaderFilter::Any, ReaderFilter::Named),
         schedule: schedule(&settings.exchange),
         region: region_of(settings)?,
+        session_idle: settings.session_idle,
     })
 }
 

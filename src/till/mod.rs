@@ -8,6 +8,7 @@ pub mod client;
 pub mod json;
 pub mod server;
 
+mod cashiers;
 mod desk;
 
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
+pub use cashiers::{CashierAnswer, CashierDesk, CashierOrder, CashierRefused, SessionToken, SignedIn};
 pub use desk::{
     BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery,
     News, NotCarried, ReaderState, Status, SyncReport,

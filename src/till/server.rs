@@ -8,6 +8,7 @@
 //!
 //! What the answers look like is in [`super::json`].
 
+mod cashiers;
 mod handlers;
 mod input;
 mod socket;
@@ -72,6 +73,7 @@ fn router(desk: Arc<dyn Desk>) -> Router {
         .route("/v1/exchanges", post(handlers::exchange))
         .route("/v1/exports", post(handlers::export))
         .route("/v1/imports", post(handlers::import).layer(DefaultBodyLimit::max(input::IMPORT_BYTES_MAX)))
+        .merge(cashiers::routes())
         .fallback(handlers::not_found)
         .method_not_allowed_fallback(handlers::method_not_allowed)
         .with_state(Arc::new(Api { desk, quotes: Mutex::default() }))

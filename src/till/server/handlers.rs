@@ -6,11 +6,12 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 
+use super::cashiers::By;
 use super::input::{Asked, Failure, OrFailure, Posted, Speak};
 use super::{Api, OpenQuote};
 use crate::crypto;
-use crate::domain::RequestId;
 use crate::domain::refusal::Language;
+use crate::domain::{CashierId, RequestId};
 use crate::machine::sale::{ClientRequest, Command, Outcome, View};
 use crate::till::json::{
     self, AbandonmentRequest, Answered, Card, CardQuery, Confirmation, Export, Import, ImportRequest, Journal,
@@ -22,24 +23,26 @@ use crate::till::{Desk, DeskGone};
 /// less than a second.
 const READING_TIMEOUT: Duration = Duration::from_secs(5);
 
-type Answer<T> = Result<Json<T>, Failure>;
-type SharedApi = State<Arc<Api>>;
+pub(super) type Answer<T> = Result<Json<T>, Failure>;
+pub(super) type SharedApi = State<Arc<Api>>;
 
 pub(super) async fn redeem(
     State(api): SharedApi,
+    By(by): By,
     Posted(body, language): Posted<RedemptionRequest>,
 ) -> Answer<Answered> {
     let command = body.command().or_failure(language)?;
-    let request = request(body.id.as_deref(), command, body.wait_seconds, language)?;
+    let request = request(by, body.id.as_deref(), command, body.wait_seconds, language)?;
     answer(&api, request, language).await
 }
 
 pub(super) async fn quote(
     State(api): SharedApi,
+    By(by): By,
     Posted(body, language): Posted<RedemptionRequest>,
 ) -> Answer<Answered> {
     let asked = body.request().or_failure(language)?;
-    let request = request(body.id.as_deref(), Command::Quote(asked.clone()), body.wait_seconds, language)?;
+    let request = request(by, body.id.as_deref(), Command::Quote(asked.clone()), body.wait_seconds, language)?;
     let id = request.id;
     let outcome = api.desk.ask(request).await.or_failure(language)?;
     if let Outcome::Quoted(card, quote) = &outcome {
@@ -50,26 +53,35 @@ pub(super) async fn quote(
 
 /// The quote stays kept after it was sold: its repeat carries the same id to the desk, which gives the first answer
 /// again.
-pub(super) async fn confirm(State(api): SharedApi, Posted(body, language): Posted<Confirmation>) -> Answer<Answered> {
+pub(super) async fn confirm(
+    State(api): SharedApi,
+    By(by): By,
+    Posted(body, language): Posted<Confirmation>,
+) -> Answer<Answered> {
     let id = json::request_id(&body.id).or_failure(language)?;
     let tender = body.tender().or_failure(language)?;
     let wait = json::wait(body.wait_seconds).or_failure(language)?;
     let OpenQuote { request, card, quote } = api.kept(id).ok_or(Failure::new(ProblemKind::QuoteUnknown, language))?;
     let command = Command::Redeem { request, tender, confirmed: Some((card, quote)) };
-    answer(&api, ClientRequest { id, command, wait }, language).await
+    answer(&api, ClientRequest { id, command, wait, cashier: by }, language).await
 }
 
-pub(super) async fn undo(State(api): SharedApi, Posted(body, language): Posted<UndoRequest>) -> Answer<Answered> {
-    let request = request(body.id.as_deref(), body.command(), body.wait_seconds, language)?;
+pub(super) async fn undo(
+    State(api): SharedApi,
+    By(by): By,
+    Posted(body, language): Posted<UndoRequest>,
+) -> Answer<Answered> {
+    let request = request(by, body.id.as_deref(), body.command(), body.wait_seconds, language)?;
     answer(&api, request, language).await
 }
 
 pub(super) async fn abandon(
     State(api): SharedApi,
+    By(by): By,
     Posted(body, language): Posted<AbandonmentRequest>,
 ) -> Answer<Answered> {
     let command = body.command().or_failure(language)?;
-    let request = request(body.id.as_deref(), command, None, language)?;
+    let request = request(by, body.id.as_deref(), command, None, language)?;
     answer(&api, request, language).await
 }
 
@@ -119,6 +131,7 @@ pub(super) async fn method_not_allowed(Speak(language): Speak) -> Failure {
 
 /// A request under the client's id, or under one of its own.
 fn request(
+    cashier: Option<CashierId>,
     id: Option<&str>,
     command: Command,
     wait_seconds: Option<u32>,
@@ -129,7 +142,7 @@ fn request(
         None => crypto::random().map(RequestId::new).map_err(|_| Failure::new(ProblemKind::NoRandomness, language))?,
     };
     let wait = json::wait(wait_seconds).or_failure(language)?;
-    Ok(ClientRequest { id, command, wait })
+    Ok(ClientRequest { id, command, wait, cashier })
 }
 
 async fn answer(api: &Api, request: ClientRequest, language: Language) -> Answer<Answered> {
