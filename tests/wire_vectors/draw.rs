@@ -15,7 +15,7 @@ use pass::domain::purse::Slots;
 use pass::domain::refusal::{DenialReason, Refusal};
 use pass::domain::verdict::{Contest, Verdict};
 use pass::domain::{
-    Amounts, CardNumber, Cents, Counter, EntitlementSerial, EntryHash, KeySerial, PartnerId, RequestId, Season,
+    Amounts, CardNumber, CashierId, Cents, Counter, EntitlementSerial, EntryHash, KeySerial, PartnerId, RequestId, Season,
     Sequence, Slot, TerminalId, Timestamp, TransactionId,
 };
 use pass::wire::cbor::Opaque;
@@ -119,7 +119,7 @@ drawn! {
     PartnerId: |from| Self::new(Drawn::drawn(from));
     KeySerial: |from| Self::new(Drawn::drawn(from));
     EntitlementSerial: |from| Self::new(Drawn::drawn(from));
-    CashierId: |from| Self::new(u16::drawn(from).max(1));
+    CashierId: |from| Self::new((from.next() as u16).max(1));
     Counter: |from| Self::new(Drawn::drawn(from));
     Sequence: |from| Self::new(Drawn::drawn(from));
     Season: |from| Self::new(from.up_to(u16::MAX.into()) as u16);
