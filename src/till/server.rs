@@ -21,6 +21,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use super::Desk;
+pub use cashiers::SESSION_HEADER;
 use crate::domain::RequestId;
 use crate::domain::quote::{Quote, QuoteRequest, QuotedCard};
 pub use socket::{BindError, LocalServer};

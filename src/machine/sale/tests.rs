@@ -136,6 +136,31 @@ fn the_order_of_a_sale_is_intent_then_card_then_entry_then_granted() {
 }
 
 #[test]
+fn who_may_not_sell_is_told_so_and_the_card_is_asked_nothing() {
+    let forbidden = Facts { forbidden: Some(Refusal::SignInNeeded), ..facts() };
+    let (_, actions) = asked(forbidden.clone());
+    assert_eq!(refusal_in(&actions), Some(Refusal::SignInNeeded));
+    assert!(matches!(actions.last(), Some(Action::LookUp { client: None, .. })), "{actions:?}");
+    // What was done under the name is told to whoever asks.
+    let known = Known::Ended { outcome: Outcome::Abandoned { entry: Sequence::FIRST, card: card() }, untold: None };
+    let (_, actions) = asked(Facts { known: Some(known), ..forbidden });
+    assert!(matches!(actions.first(), Some(Action::Reply(Outcome::Abandoned { .. }))), "{actions:?}");
+}
+
+#[test]
+fn a_sale_is_its_cashiers() {
+    let Event::Client(request) = redemption() else { panic!("a client") };
+    let mut machine = SaleMachine::default();
+    machine.on_event(NOW, Event::CardPresent);
+    machine.on_event(NOW, Event::Opened(Box::new(presented())));
+    let cashier = Some(CashierId::new(2));
+    machine.on_event(NOW, Event::Client(ClientRequest { cashier, ..request }));
+    let actions = machine.on_event(NOW, Event::Facts(Box::new(facts())));
+    let [Action::StoreIntent(intent)] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!(intent.cashier, cashier);
+}
+
+#[test]
 fn an_intent_that_cannot_be_written_sells_nothing_and_asks_the_card_nothing() {
     let (mut machine, _) = asked(facts());
     let actions = machine.on_event(NOW, Event::NotStored);

@@ -18,7 +18,7 @@ use crate::till::json::{self, CashierChange, CashierList, NewCashier, NewPin, Si
 use crate::till::{CashierOrder, SessionToken};
 
 /// The header that a session travels in.
-pub(super) const SESSION_HEADER: &str = "pass-session";
+pub const SESSION_HEADER: &str = "pass-session";
 
 /// The addresses of this file.
 pub(super) fn routes() -> Router<Arc<Api>> {
