@@ -3,8 +3,11 @@
 //! What an entry says is here; its bytes, and why a chain of them cannot be altered, in [`crate::wire::entry`].
 
 use super::card::{CardState, Challenge, SignedRecord};
+use super::cashier::{Change, Role};
 use super::catalogue::Code;
-use super::ids::{CardNumber, Counter, EntitlementSerial, EntryHash, RequestId, Sequence, TerminalId, TransactionId};
+use super::ids::{
+    CardNumber, CashierId, Counter, EntitlementSerial, EntryHash, RequestId, Sequence, TerminalId, TransactionId,
+};
 use super::money::Cents;
 use super::purse::Slot;
 use super::refusal::Refusal;
@@ -72,6 +75,8 @@ pub struct Entry {
     pub context: Context,
     /// What happened.
     pub body: Body,
+    /// Who did it, where cashiers sign in; `None` for what the terminal does by itself.
+    pub cashier: Option<CashierId>,
 }
 
 /// What happened.
@@ -239,6 +244,8 @@ pub struct Intent {
     pub time: Timestamp,
     /// Debit or reversal, with all its data.
     pub purpose: Purpose,
+    /// Who asked for it, where cashiers sign in. The entry that ends the intent says the same, whoever is there when it ends.
+    pub cashier: Option<CashierId>,
 }
 
 impl Intent {
@@ -431,6 +438,22 @@ pub enum TechnicalEvent {
         other_sequence: Sequence,
         /// Its hash.
         other_hash: EntryHash,
+    },
+    /// Wrong PINs have locked a cashier out for a while.
+    CashierLocked {
+        /// Whose PIN was tried.
+        cashier: CashierId,
+        /// How many wrong PINs since the last right one.
+        failures: u32,
+    },
+    /// The list of cashiers was changed. Names and PINs are not in the chain.
+    CashierChanged {
+        /// Who.
+        cashier: CashierId,
+        /// What the cashier is now.
+        role: Role,
+        /// What was done.
+        change: Change,
     },
 }
 

@@ -106,6 +106,11 @@ integer_id! {
     Sequence(u64)
 }
 
+integer_id! {
+    /// A cashier of one terminal, from 1. Never given to another person, so that an entry of long ago still says whose it is.
+    CashierId(u16)
+}
+
 impl Counter {
     /// The counter of the next record, or `None` at the end of the card's life.
     pub const fn next(self) -> Option<Self> {

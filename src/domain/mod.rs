@@ -8,6 +8,7 @@
 //! Bytes are in [`crate::wire`], decisions over time in [`crate::machine`].
 
 pub mod card;
+pub mod cashier;
 pub mod catalogue;
 pub mod entry;
 pub mod ids;
@@ -20,8 +21,8 @@ pub mod time;
 pub mod verdict;
 
 pub use ids::{
-    CardNumber, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId, RequestId,
-    Sequence, TerminalId, TransactionId,
+    CardNumber, CashierId, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId,
+    RequestId, Sequence, TerminalId, TransactionId,
 };
 pub use money::Cents;
 pub use purse::{Amounts, SLOTS, Slot};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Seconds since 1970-01-01 00:00 UTC, as cards and certificates carry them (`u32`: until February 2106).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u32);
 
 impl Timestamp {

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::crypto::{Ed25519PublicKey, TrustedKeys};
 use crate::domain::card::{KeyCertificate, PublicKey, TerminalCertificate};
+use crate::domain::cashier::Cashiers;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::policy::Policy;
 use crate::domain::{EntryHash, KeySerial, PartnerId, Season, Sequence, TerminalId, Timestamp};
@@ -73,6 +74,7 @@ pub(super) struct Facts {
     pub(super) catalogues: BTreeMap<Season, Arc<Catalogue>>,
     pub(super) certificates: Vec<TerminalCertificate>,
     pub(super) keys: TrustedKeys,
+    pub(super) cashiers: Cashiers,
 }
 
 impl Facts {
@@ -89,6 +91,7 @@ impl Facts {
             catalogues: catalogues(connection)?,
             certificates: certificates(connection)?,
             keys: keys(connection, identity.root_key)?,
+            cashiers: super::cashiers::load(connection)?,
             identity,
             state,
         })

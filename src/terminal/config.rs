@@ -34,6 +34,8 @@ pub struct Settings {
     pub card_wait: Duration,
     /// When to exchange with the region.
     pub exchange: ExchangeTimes,
+    /// After so long without a request a cashier has to sign in again.
+    pub session_idle: Duration,
 }
 
 /// When to exchange with the region.
@@ -125,6 +127,7 @@ impl Settings {
             language: file.language,
             card_wait: file.card_wait_seconds,
             exchange: file.exchange.times(),
+            session_idle: file.cashiers.session_idle_seconds,
         })
     }
 
@@ -162,6 +165,20 @@ struct File {
     card_wait_seconds: Duration,
     #[serde(deserialize_with = "exchange")]
     exchange: FileExchange,
+    cashiers: FileCashiers,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct FileCashiers {
+    #[serde(deserialize_with = "seconds::<60, 86_400, _>")]
+    session_idle_seconds: Duration,
+}
+
+impl Default for FileCashiers {
+    fn default() -> Self {
+        Self { session_idle_seconds: Duration::from_secs(4 * 3600) }
+    }
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -186,6 +203,7 @@ impl Default for File {
             language: Language::French,
             card_wait_seconds: json::WAIT_DEFAULT,
             exchange: FileExchange::default(),
+            cashiers: FileCashiers::default(),
         }
     }
 }
@@ -311,11 +329,16 @@ mod tests {
     fn the_shipped_file_shows_every_key() {
         let shipped = include_str!("../../config/terminal.toml");
         // What serde expects, as it lists it in the message for a key that is unknown.
-        for (table, wrong) in [("", "unheard-of = 1"), ("exchange", "[exchange]\nunheard-of = 1")] {
+        for (table, wrong) in [
+            ("", "unheard-of = 1"),
+            ("exchange", "[exchange]\nunheard-of = 1"),
+            ("cashiers", "[cashiers]\nunheard-of = 1"),
+        ] {
             let message = resolve(wrong).unwrap_err().to_string();
             let (_, keys) = message.split_once("expected ").unwrap();
-            let keys: Vec<_> = keys.split('`').skip(1).step_by(2).filter(|key| *key != "exchange").collect();
-            assert!(keys.len() >= 3, "{table}: {message}");
+            let keys: Vec<_> =
+                keys.split('`').skip(1).step_by(2).filter(|key| !matches!(*key, "exchange" | "cashiers")).collect();
+            assert!(!keys.is_empty(), "{table}: {message}");
             for key in keys {
                 assert!(shipped.contains(&format!("{key} = ")), "{key}");
             }

@@ -24,6 +24,7 @@ use crate::till::server::{Api, BindError, ListenError, LocalServer, LoopbackServ
 use crate::till::web::{Access, AccessError};
 use crate::uplink::{Uplink, UplinkError};
 
+use super::cashiers::Sessions;
 use super::clock::{Clock, SystemClock};
 use super::desk::{Desk, DeskHandle, STOP_PATIENCE};
 use super::exchanger::{Exchange, Exchanger};
@@ -52,6 +53,8 @@ pub struct DaemonSettings {
     pub schedule: Schedule,
     /// Where the region is; without it the terminal sells until its policy stops it.
     pub region: Option<RegionFile>,
+    /// After so long without a request a cashier has to sign in again.
+    pub session_idle: Duration,
 }
 
 /// Why the daemon did not run, or ended by itself.
@@ -162,6 +165,7 @@ async fn run_until(
         clock: Arc::clone(&clock),
         data,
         generation,
+        sessions: Sessions::new(settings.session_idle),
         pulses: [watcher.pulse().clone(), worker_pulse],
     };
     let (stop_serving, stop) = watch::channel(());

@@ -57,6 +57,7 @@ fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerError> {
         tender: None,
         related: view.undone_by(sequence)?,
         signature: None,
+        cashier: stored.entry.cashier,
         acknowledged: sequence <= view.acknowledged().sequence,
         verdict: view.verdict(sequence)?.map(|verdict| verdict.verdict),
         detail: None,
@@ -114,6 +115,12 @@ fn event_detail(event: &TechnicalEvent) -> String {
         TechnicalEvent::Started { version } => format!("started, version {version}"),
         TechnicalEvent::Stopped => "stopped".to_owned(),
         TechnicalEvent::ClockStep { from, to } => format!("clock moved from {from} to {to}"),
+        TechnicalEvent::CashierLocked { cashier, failures } => {
+            format!("cashier {cashier} locked out after {failures} wrong PINs")
+        }
+        TechnicalEvent::CashierChanged { cashier, role, change } => {
+            format!("cashier {cashier} ({}): {}", role.code(), change.code())
+        }
         TechnicalEvent::Joined { other_sequence, .. } => {
             format!("restored copy joined to a branch of {other_sequence} entries")
         }

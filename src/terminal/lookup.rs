@@ -1,5 +1,6 @@
 //! What the ledger knows for the machine's next decision. Runs on the ledger's thread.
 
+use crate::domain::cashier::Deed;
 use crate::domain::entry::{Body, Debit, Purpose};
 use crate::domain::purse::{Amounts, Slots};
 use crate::domain::refusal::Refusal;
@@ -49,6 +50,7 @@ pub fn unavailable(season: Season, transaction: TransactionId) -> Facts {
         debited_today: Amounts::ZERO,
         known: None,
         undo: None,
+        forbidden: None,
         transaction,
     }
 }
@@ -85,7 +87,7 @@ pub fn look_up(
             of_card(view, &mut facts, card, now)?;
         }
         if let Some(client) = client {
-            of_client(view, &mut facts, client)?;
+            of_client(view, &mut facts, client, now)?;
         }
         Ok(())
     })?;
@@ -143,7 +145,7 @@ pub fn what_became_of(view: &View, clock: Timestamp, request: RequestId) -> Resu
     })
 }
 
-fn of_client(view: &View, facts: &mut Facts, client: &ClientRequest) -> Result<(), LedgerError> {
+fn of_client(view: &View, facts: &mut Facts, client: &ClientRequest, now: Timestamp) -> Result<(), LedgerError> {
     facts.known = match view.by_request(client.id)? {
         Some(ByRequest::Open(open)) => Some(Known::InDoubt(Box::new(open.intent))),
         Some(ByRequest::Ended(entry)) => {
@@ -165,7 +167,19 @@ fn of_client(view: &View, facts: &mut Facts, client: &ClientRequest) -> Result<(
         }
         Command::Quote(_) | Command::Redeem { .. } => (),
     }
+    facts.forbidden = view.cashiers().may(client.cashier, deed(view, facts, &client.command, now)?).err();
     Ok(())
+}
+
+/// What the client wants to do. Whoever takes back what there is not is told that, not to fetch a manager.
+fn deed(view: &View, facts: &Facts, command: &Command, now: Timestamp) -> Result<Deed, LedgerError> {
+    let target = match command {
+        Command::Undo { .. } => facts.undo,
+        Command::Quote(_) | Command::Redeem { .. } | Command::Abandon { .. } => None,
+    };
+    let Some(target) = target else { return Ok(Deed::Sell) };
+    let seller = view.entry(target.entry)?.and_then(|sale| sale.entry.cashier);
+    Ok(Deed::Undo { seller, age: now.seconds_since(target.record.time) })
 }
 
 /// The intent that `entry` ended, if nobody was told of that end yet.

@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod carrier;
+pub mod cashiers;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -12,6 +13,7 @@ pub mod enrol;
 pub mod exchanger;
 pub mod journal;
 pub mod lookup;
+pub mod pin;
 pub mod port;
 pub mod region_file;
 pub mod service;

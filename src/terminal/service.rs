@@ -16,6 +16,7 @@ use crate::till::{
 };
 
 use super::carrier;
+use super::cashiers::Sessions;
 use super::clock::Clock;
 use super::desk::{DeskHandle, Readers};
 use super::exchanger::{ExchangerHandle, ask_ledger};
@@ -39,6 +40,8 @@ pub struct Service {
     pub data: PathBuf,
     /// Grows with every answer of the region that was applied.
     pub generation: Arc<AtomicU64>,
+    /// Who has signed in.
+    pub sessions: Sessions,
     /// Signs of life of the watcher and of the card worker.
     pub pulses: [Pulse; 2],
 }

@@ -7,17 +7,25 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use crate::domain::CashierId;
+use crate::domain::cashier::Cashiers;
 use crate::domain::refusal::Language;
-use crate::ledger::{KeysError, Ledger, LedgerError, LedgerThread, OpenError, TerminalKeys, VerifyError, View, verify};
+use crate::ledger::{
+    By, KeysError, Ledger, LedgerError, LedgerThread, OpenError, TerminalKeys, VerifyError, View, verify,
+};
 use crate::machine::exchange::Schedule;
 use crate::machine::sale::View as Shown;
 use crate::reader::ReaderFilter;
-use crate::till::{ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, ReaderState, Status};
+use crate::till::{
+    CashierOrder, CashierRefused, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, ReaderState,
+    Status,
+};
 use crate::uplink::{Uplink, UplinkError};
 use crate::wire::code::{EnrolmentCode, NotACode};
 
 use super::backup;
 use super::carrier;
+use super::cashiers::carry_out;
 use super::cli::{DaemonVerbs, Exit, Failure, Setup};
 use super::clock::{Clock, SystemClock};
 use super::config::{ExchangeTimes, Settings};
@@ -25,6 +33,7 @@ use super::daemon::{DaemonSettings, RunError, run};
 use super::enrol::{EnrolError, enrol};
 use super::exchanger::{Exchange, ExchangeError};
 use super::journal::{Living, journal, status};
+use super::pin;
 use super::region_file::RegionFile;
 
 /// How many messages the exchange after an enrolment may take.
@@ -195,6 +204,25 @@ impl DaemonVerbs for Verbs {
     fn journal_without_daemon(&self, setup: &Setup, query: JournalQuery) -> Result<Option<Vec<JournalLine>>, Failure> {
         with_view(setup, |view| journal(view, query))
     }
+
+    fn cashiers_without_daemon(&self, setup: &Setup) -> Result<Option<Cashiers>, Failure> {
+        with_view(setup, |view| Ok(view.cashiers().clone()))
+    }
+
+    fn change_cashiers_without_daemon(
+        &self,
+        setup: &Setup,
+        order: &CashierOrder,
+    ) -> Result<Option<Result<CashierId, CashierRefused>>, Failure> {
+        with_ledger(setup, |ledger| {
+            let hash = match order {
+                CashierOrder::Add { pin, .. } | CashierOrder::SetPin { pin, .. } => pin::hash(pin)?,
+                CashierOrder::Disable(_) | CashierOrder::Enable(_) => String::new(),
+            };
+            let now = SystemClock::default().now().max(ledger.view().floor());
+            Ok(carry_out(ledger, By { cashier: None, now }, order, &hash)?)
+        })
+    }
 }
 
 pub(super) fn say(language: Language, french: &str, english: &str) -> String {
@@ -229,6 +257,7 @@ fn daemon_settings(settings: &Settings) -> Result<DaemonSettings, Failure> {
         reader: settings.reader.clone().map_or(ReaderFilter::Any, ReaderFilter::Named),
         schedule: schedule(&settings.exchange),
         region: region_of(settings)?,
+        session_idle: settings.session_idle,
     })
 }
 

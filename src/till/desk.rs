@@ -8,7 +8,7 @@ use crate::domain::catalogue::Unit;
 use crate::domain::policy::{Exposure, Policy, Standing};
 use crate::domain::refusal::{Language, Refusal};
 use crate::domain::verdict::Verdict;
-use crate::domain::{Cents, EntryHash, PartnerId, RequestId, Season, Sequence, TerminalId, Timestamp};
+use crate::domain::{CashierId, Cents, EntryHash, PartnerId, RequestId, Season, Sequence, TerminalId, Timestamp};
 use crate::machine::sale::{ClientRequest, Outcome, View};
 
 /// An answer that will come.
@@ -20,7 +20,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct DeskGone;
 
 /// What the terminal does for the local API.
-pub trait Desk: Send + Sync + 'static {
+pub trait Desk: super::CashierDesk {
     /// Does what a client asks. Answers [`Refusal::Busy`] while another client is served. Dropping the future tells the desk that the client went away: nothing
     /// that was begun is undone by that.
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>>;
@@ -153,6 +153,8 @@ pub struct JournalLine {
     pub related: Option<Sequence>,
     /// The card's signature of its record, for a debit or a reversal.
     pub signature: Option<Signature>,
+    /// Who did it, where cashiers sign in.
+    pub cashier: Option<CashierId>,
     /// Whether the region has acknowledged it.
     pub acknowledged: bool,
     /// What the region said of it, if it said.

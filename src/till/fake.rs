@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use super::{
-    BoxFuture, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery, News, NotCarried,
-    ReaderState, Status, SyncReport,
+    BoxFuture, CashierAnswer, CashierDesk, CashierOrder, CashierRefused, Desk, DeskGone, ExchangeState, ExportReport,
+    ImportReport, JournalLine, JournalQuery, News, NotCarried, ReaderState, SessionToken, SignedIn, Status, SyncReport,
 };
 use crate::domain::card::Signature;
+use crate::domain::cashier::{Cashier, CashierName, Cashiers, Lockout, Pin, Role};
 use crate::domain::catalogue::{Code, Unit};
 use crate::domain::entry::Tender;
 use crate::domain::policy::{Exposure, Limit, Policy};
@@ -17,8 +18,8 @@ use crate::domain::quote::{Quote, QuotedCard};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{
-    CardNumber, Cents, Counter, EntitlementSerial, EntryHash, PartnerId, RequestId, Season, Sequence, Slot, TerminalId,
-    Timestamp,
+    CardNumber, CashierId, Cents, Counter, EntitlementSerial, EntryHash, PartnerId, RequestId, Season, Sequence, Slot,
+    TerminalId, Timestamp,
 };
 use crate::machine::sale::{BalanceView, CardView, ClientRequest, Granted, Outcome, Refused, View};
 
@@ -72,6 +73,54 @@ struct Unanswered(Arc<AtomicUsize>);
 impl Drop for Unanswered {
     fn drop(&mut self) {
         self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl CashierDesk for FakeDesk {
+    fn sign_in(&self, cashier: CashierId, pin: Pin) -> CashierAnswer<'_, SignedIn> {
+        let right = pin.as_bytes() == b"4711";
+        let signed_in = move || SignedIn { session: SESSION, cashier: Cashier { id: cashier, ..manager() } };
+        Box::pin(async move {
+            Ok(if right { Ok(signed_in()) } else { Err(CashierRefused::WrongPin { locked_seconds: 30 }) })
+        })
+    }
+
+    fn vouch(&self, _: CashierId) -> CashierAnswer<'_, SignedIn> {
+        Box::pin(async { Err(DeskGone) })
+    }
+
+    fn sign_out(&self, _: SessionToken) {}
+
+    fn who(&self, session: SessionToken) -> Option<CashierId> {
+        (session == SESSION).then_some(manager().id)
+    }
+
+    fn cashiers(&self) -> BoxFuture<'_, Result<Cashiers, DeskGone>> {
+        Box::pin(async { Ok(Cashiers::new(vec![manager()])) })
+    }
+
+    fn change_cashiers(&self, by: Option<CashierId>, order: CashierOrder) -> CashierAnswer<'_, CashierId> {
+        let whom = match order {
+            CashierOrder::Add { .. } => CashierId::new(2),
+            CashierOrder::SetPin { cashier, .. } | CashierOrder::Disable(cashier) | CashierOrder::Enable(cashier) => {
+                cashier
+            }
+        };
+        let refused = CashierRefused::NotAllowed(Refusal::SignInNeeded);
+        Box::pin(async move { Ok(by.map(|_| whom).ok_or(refused)) })
+    }
+}
+
+/// The session of the one who knows that the PIN is 4711.
+pub(crate) const SESSION: SessionToken = SessionToken::new([7; 16]);
+
+pub(crate) fn manager() -> Cashier {
+    Cashier {
+        id: CashierId::new(1),
+        name: CashierName::new("Inès").unwrap(),
+        role: Role::Manager,
+        disabled: false,
+        lockout: Lockout::default(),
     }
 }
 
@@ -261,6 +310,7 @@ pub(crate) fn debit_line() -> JournalLine {
         tender: Some("cash".to_owned()),
         related: Some(Sequence::new(13)),
         signature: Some(Signature([0x5a; 64])),
+        cashier: None,
         acknowledged: true,
         verdict: Some(Verdict::Contested(Contest::TakenBack)),
         detail: None,

@@ -10,6 +10,7 @@
 
 mod answers;
 mod carried;
+mod cashiers;
 mod problem;
 mod requests;
 mod state;
@@ -17,6 +18,10 @@ mod tills;
 
 pub use answers::{Abandoned, Answer, Answered, FoundCard, Granted, Labels, Quoted, Refused, Served, Undone};
 pub use carried::{Export, Exported, Import, ImportRequest, Imported, Reason as NotCarriedReason, from_hexadecimal};
+pub use cashiers::{
+    CashierChange, CashierChanged, CashierLine, CashierList, NewCashier, NewPin, NotDone as CashierNotDone, Session,
+    SignIn, Signed, cashier_id,
+};
 pub use problem::{Problem, ProblemKind};
 pub use requests::{
     AbandonmentRequest, BadValue, CardQuery, Confirmation, JournalParameters, LanguageQuery, RedemptionRequest,

@@ -9,6 +9,7 @@ pub mod json;
 pub mod server;
 pub mod web;
 
+mod cashiers;
 mod desk;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 
+pub use cashiers::{CashierAnswer, CashierDesk, CashierOrder, CashierRefused, SessionToken, SignedIn};
 pub use desk::{
     BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery,
     News, NotCarried, ReaderState, Status, SyncReport,

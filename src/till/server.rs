@@ -9,6 +9,7 @@
 //!
 //! What the answers look like is in [`super::json`].
 
+mod cashiers;
 mod connections;
 mod events;
 mod handlers;
@@ -35,6 +36,7 @@ use super::web::{Access, assets};
 use crate::crypto;
 use crate::domain::RequestId;
 use crate::domain::quote::{Quote, QuoteRequest, QuotedCard};
+pub use cashiers::SESSION_HEADER;
 pub(super) use connections::Introduced;
 use events::Events;
 pub(super) use input::Failure;
@@ -109,6 +111,7 @@ fn described() -> (Router<Arc<Api>>, OpenApi) {
                 .layer(DefaultBodyLimit::max(input::IMPORT_BYTES_MAX)),
         )
         .routes(routes!(events::events))
+        .merge(cashiers::routes())
         .split_for_parts()
 }
 

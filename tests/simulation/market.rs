@@ -220,7 +220,7 @@ impl World {
         self.shared.say(|| format!("{} is asked [{number}] {}", self.terminals[t].name, self.describe(&command)));
         let wait = Duration::from_millis(self.shared.draw(|chance| chance.between(0, 20_000)));
         self.tills[t].waiting = Some(number);
-        self.terminals[t].begin(Event::Client(ClientRequest { id, command, wait }));
+        self.terminals[t].begin(Event::Client(ClientRequest { id, command, wait, cashier: None }));
     }
 
     pub(crate) fn insert(&mut self, t: usize, c: usize) {

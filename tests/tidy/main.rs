@@ -66,6 +66,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ring", &["crypto.rs"]),
     ("rusqlite", &["ledger/", "region/store/"]),
     ("refinery", &["ledger/", "region/store/"]),
+    ("argon2", &["terminal/pin.rs"]),
     ("minicbor", &["wire/cbor.rs"]),
     ("jiff", &["till/", "terminal/", "region/"]),
     ("tokio", &["uplink/", "till/", "card_tool/", "terminal/", "region/"]),

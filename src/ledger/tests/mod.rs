@@ -3,6 +3,7 @@
 mod answers;
 mod bad_days;
 mod carried;
+mod cashiers;
 mod checks;
 mod days;
 mod fixture;

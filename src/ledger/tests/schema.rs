@@ -22,9 +22,12 @@ fn a_ledger_has_the_objects_of_the_migrations_and_no_others() {
     let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'refinery%' ORDER BY rowid";
     let made: Vec<String> =
         connection.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
-    let text =
-        [include_str!("../../../sql/terminal/V1__ledger.sql"), include_str!("../../../sql/terminal/V2__export.sql")]
-            .concat();
+    let text = [
+        include_str!("../../../sql/terminal/V1__ledger.sql"),
+        include_str!("../../../sql/terminal/V2__export.sql"),
+        include_str!("../../../sql/terminal/V3__cashiers.sql"),
+    ]
+    .concat();
     let mut rest = text.as_str();
     for object in &made {
         let place = rest.find(object.as_str()).unwrap_or_else(|| panic!("not in the file, or out of order: {object}"));
@@ -74,7 +77,7 @@ fn a_ledger_of_the_first_schema_is_brought_up_and_loses_nothing() {
     let head = sell(&mut ledger, &mut world.card(), 1);
     drop(ledger);
     world
-        .sql("DROP TABLE export; DELETE FROM refinery_schema_history WHERE version > 1; PRAGMA user_version = 1")
+        .sql("DROP TABLE cashier; DROP TABLE export; DELETE FROM refinery_schema_history WHERE version > 1; PRAGMA user_version = 1")
         .unwrap();
     assert_eq!(View::open(world.dir.path()).unwrap().head(), head, "it is read as it is");
     let mut ledger = world.open();

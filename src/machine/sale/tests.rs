@@ -73,6 +73,7 @@ fn facts() -> Facts {
         debited_today: Amounts::ZERO,
         known: None,
         undo: None,
+        forbidden: None,
         transaction: TRANSACTION,
     }
 }
@@ -96,7 +97,7 @@ fn proof() -> Box<SignedRecord> {
 
 fn redemption() -> Event {
     let command = Command::Redeem { request: QuoteRequest::default(), tender: Tender::Cash, confirmed: None };
-    Event::Client(ClientRequest { id: RequestId::new([1; 16]), command, wait: Duration::from_secs(30) })
+    Event::Client(ClientRequest { id: RequestId::new([1; 16]), command, wait: Duration::from_secs(30), cashier: None })
 }
 
 /// A machine with a client that waits and a card that was opened; what it says to the facts is returned.
@@ -125,13 +126,38 @@ fn the_order_of_a_sale_is_intent_then_card_then_entry_then_granted() {
     let [Action::Change(same)] = actions.as_slice() else { panic!("{actions:?}") };
     assert_eq!(same, intent);
     let actions = machine.on_event(NOW, Event::Changed(Change::Done(proof())));
-    let [Action::Append { body, settles: Some(TRANSACTION) }] = actions.as_slice() else { panic!("{actions:?}") };
+    let [Action::Append { body, settles: Some(TRANSACTION), .. }] = actions.as_slice() else { panic!("{actions:?}") };
     assert!(matches!(**body, Body::Debit(_)));
     let actions = machine.on_event(NOW, Event::Stored(Some(Sequence::new(12))));
     let [Action::Reply(Outcome::Granted(granted)), Action::LookUp { .. }] = actions.as_slice() else {
         panic!("{actions:?}")
     };
     assert_eq!((granted.entry, granted.left), (Sequence::new(12), 1));
+}
+
+#[test]
+fn who_may_not_sell_is_told_so_and_the_card_is_asked_nothing() {
+    let forbidden = Facts { forbidden: Some(Refusal::SignInNeeded), ..facts() };
+    let (_, actions) = asked(forbidden.clone());
+    assert_eq!(refusal_in(&actions), Some(Refusal::SignInNeeded));
+    assert!(matches!(actions.last(), Some(Action::LookUp { client: None, .. })), "{actions:?}");
+    // What was done under the name is told to whoever asks.
+    let known = Known::Ended { outcome: Outcome::Abandoned { entry: Sequence::FIRST, card: card() }, untold: None };
+    let (_, actions) = asked(Facts { known: Some(known), ..forbidden });
+    assert!(matches!(actions.first(), Some(Action::Reply(Outcome::Abandoned { .. }))), "{actions:?}");
+}
+
+#[test]
+fn a_sale_is_its_cashiers() {
+    let Event::Client(request) = redemption() else { panic!("a client") };
+    let mut machine = SaleMachine::default();
+    machine.on_event(NOW, Event::CardPresent);
+    machine.on_event(NOW, Event::Opened(Box::new(presented())));
+    let cashier = Some(CashierId::new(2));
+    machine.on_event(NOW, Event::Client(ClientRequest { cashier, ..request }));
+    let actions = machine.on_event(NOW, Event::Facts(Box::new(facts())));
+    let [Action::StoreIntent(intent)] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!(intent.cashier, cashier);
 }
 
 #[test]
@@ -171,10 +197,13 @@ fn a_doubt_about_a_card_that_still_lies_there_is_not_settled_by_what_it_said_bef
     machine.on_event(NOW, Event::NotStored);
     // The cashier gives the sale up, and the card was never taken away.
     let (id, wait) = (RequestId::new([8; 16]), Duration::from_secs(30));
-    machine.on_event(NOW, Event::Client(ClientRequest { id, command: Command::Abandon { card: None }, wait }));
+    machine.on_event(
+        NOW,
+        Event::Client(ClientRequest { id, command: Command::Abandon { card: None }, wait, cashier: None }),
+    );
     let in_doubt = Facts { intent: Some(open.clone()), ..facts() };
     let actions = machine.on_event(NOW, Event::Facts(Box::new(in_doubt)));
-    assert_eq!(actions, [Action::Abandon(TRANSACTION)]);
+    assert_eq!(actions, [Action::Abandon { transaction: TRANSACTION, by: None }]);
     machine.on_event(NOW, Event::Stored(Some(Sequence::new(12))));
     let given_up = Facts { intent: Some(OpenIntent { abandoned: true, ..open }), ..facts() };
     let actions = machine.on_event(NOW, Event::Facts(Box::new(given_up)));

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::super::config::listen_address;
 use super::local_time;
+use crate::domain::cashier::{CashierName, Role};
 use crate::domain::catalogue::Code;
 use crate::domain::entry::Tender;
 use crate::domain::refusal::Language;
@@ -123,6 +124,16 @@ pub(super) enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Gère les caissiers et leurs codes / Manages the cashiers and their PINs
+    ///
+    /// Le premier responsable ajouté met les caissiers en service : vendre demande alors de s'identifier. Un code se tape sans s'afficher, ou vient
+    /// de l'entrée standard. /
+    /// The first manager who is added switches the cashiers on: from then on one signs in to sell. A PIN is typed without being shown, or
+    /// comes from standard input.
+    Cashier {
+        #[command(subcommand)]
+        verb: Cashier,
+    },
     /// Vérifie tout le journal : chaîne et signatures / Verifies the whole ledger: chain and signatures
     Verify,
     /// Vérifie la configuration / Checks the configuration
@@ -143,6 +154,55 @@ pub(super) enum TillVerb {
         /// Son nom, comme dans la liste / Its name, as in the list
         name: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Cashier {
+    /// Ajoute un caissier / Adds a cashier
+    Add {
+        /// Nom affiché / Name as it is shown
+        #[arg(long, value_parser = |text: &str| CashierName::new(text))]
+        name: CashierName,
+        /// Ce qu'il peut faire / What they may do
+        #[arg(long, default_value = "cashier", value_parser = role_parser())]
+        role: Role,
+    },
+    /// Montre les caissiers / Shows the cashiers
+    List,
+    /// Donne un nouveau code / Gives a new PIN
+    Pin {
+        /// Numéro du caissier / The cashier's number
+        #[arg(value_parser = cashier_parser())]
+        cashier: u16,
+    },
+    /// Désactive un caissier / Disables a cashier
+    Disable {
+        /// Numéro du caissier / The cashier's number
+        #[arg(value_parser = cashier_parser())]
+        cashier: u16,
+    },
+    /// Réactive un caissier / Enables a cashier again
+    Enable {
+        /// Numéro du caissier / The cashier's number
+        #[arg(value_parser = cashier_parser())]
+        cashier: u16,
+    },
+    /// Identifie un caissier pour les commandes suivantes / Signs a cashier in for the next commands
+    SignIn {
+        /// Numéro du caissier / The cashier's number
+        #[arg(value_parser = cashier_parser())]
+        cashier: u16,
+    },
+    /// Met fin à l'identification / Signs out
+    SignOut,
+}
+
+fn cashier_parser() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..)
+}
+
+fn role_parser() -> impl clap::builder::TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.map(Role::code)).map(|code| Role::from_code(&code).unwrap_or(Role::Cashier))
 }
 
 #[derive(Debug, Args)]

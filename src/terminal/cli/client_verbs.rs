@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::{self, Runtime};
 
 use super::args;
+use super::secret;
 use super::speak;
 use super::{DaemonVerbs, Exit, Failure, Setup};
 use crate::crypto;
@@ -35,7 +36,8 @@ impl<'a> Daemon<'a> {
     pub(super) fn of(setup: &'a Setup) -> Result<Self, Failure> {
         let no_runtime = |error: io::Error| Failure::new(Exit::Internal, error.to_string());
         let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(no_runtime)?;
-        Ok(Self { setup, client: Client::new(&setup.settings.socket()), runtime })
+        let client = Client::new(&setup.settings.socket()).with_session(secret::session());
+        Ok(Self { setup, client, runtime })
     }
 
     pub(super) fn get<A: DeserializeOwned>(

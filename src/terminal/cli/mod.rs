@@ -5,9 +5,11 @@
 //! in one sentence.
 
 mod args;
+mod cashier_verbs;
 mod client_verbs;
 mod file_verbs;
 mod local_time;
+mod secret;
 mod speak;
 mod till_verbs;
 
@@ -20,8 +22,12 @@ use clap::Parser as _;
 
 use self::args::{Cli, Verb};
 use super::config::{CommandLine, ConfigError, Settings};
+use crate::domain::CashierId;
+use crate::domain::cashier::Cashiers;
 use crate::domain::refusal::Language;
-use crate::till::{ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, Status};
+use crate::till::{
+    CashierOrder, CashierRefused, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, Status,
+};
 
 /// The exit status: sysexits.h where it has one, 3 and 4 for what a card or the terminal refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +168,23 @@ pub trait DaemonVerbs {
     /// # Errors
     /// [`Failure`], with its exit status.
     fn journal_without_daemon(&self, setup: &Setup, query: JournalQuery) -> Result<Option<Vec<JournalLine>>, Failure>;
+
+    /// `cashier list` when no daemon answers; nothing where there is no ledger.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn cashiers_without_daemon(&self, setup: &Setup) -> Result<Option<Cashiers>, Failure>;
+
+    /// A change of the list of cashiers when no daemon answers; nothing where there is no ledger. Whoever may write the ledger's files
+    /// may do this without a PIN: so a forgotten one is replaced.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn change_cashiers_without_daemon(
+        &self,
+        setup: &Setup,
+        order: &CashierOrder,
+    ) -> Result<Option<Result<CashierId, CashierRefused>>, Failure>;
 }
 
 /// Runs the command line `args`, whose first is the program's name.
@@ -216,6 +239,7 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
         Verb::Till { verb } => till_verbs::till(setup, verb, out),
         Verb::Status => client_verbs::status(setup, verbs, out),
         Verb::Journal(args) => client_verbs::journal(setup, verbs, args, out),
+        Verb::Cashier { verb } => cashier_verbs::cashier(setup, verbs, verb, out),
     }
 }
 

@@ -77,6 +77,19 @@ impl DaemonVerbs for FakeVerbs {
         self.note(format!("journal {}", query.limit))?;
         Ok(self.ledger.then(|| vec![fake::debit_line()]))
     }
+
+    fn cashiers_without_daemon(&self, _: &Setup) -> Result<Option<Cashiers>, Failure> {
+        Ok(self.ledger.then(|| Cashiers::new(vec![fake::manager()])))
+    }
+
+    fn change_cashiers_without_daemon(
+        &self,
+        _: &Setup,
+        order: &CashierOrder,
+    ) -> Result<Option<Result<CashierId, CashierRefused>>, Failure> {
+        self.note(format!("{order:?}"))?;
+        Ok(self.ledger.then_some(Err(CashierRefused::LastManager)))
+    }
 }
 
 /// What a command line came to.

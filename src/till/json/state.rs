@@ -339,6 +339,9 @@ pub struct JournalEntry {
     pub related: Option<u64>,
     /// The card's signature of its record, `r || s` in hexadecimal.
     pub signature: Option<String>,
+    /// The number of the cashier who did it, where cashiers sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cashier: Option<u16>,
     /// Whether the region has acknowledged it.
     pub acknowledged: bool,
     /// `payable`, `contested` or `recorded`, once the region has said so.
@@ -371,6 +374,7 @@ impl JournalEntry {
             tender: line.tender.clone(),
             related: line.related.map(|entry| entry.get()),
             signature: line.signature.map(|Signature(bytes)| bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+            cashier: line.cashier.map(|cashier| cashier.get()),
             acknowledged: line.acknowledged,
             verdict: line.verdict.map(|verdict| verdict.code().to_owned()),
             contest: line.verdict.and_then(|verdict| verdict.contest()).map(|reason| reason.code().to_owned()),

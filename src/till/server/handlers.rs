@@ -6,11 +6,12 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Path, State};
 
+use super::cashiers::{By, SessionHeader};
 use super::input::{Asked, Failure, OrFailure, Posted, Speak};
 use super::{Api, OpenQuote, Problems};
 use crate::crypto;
-use crate::domain::RequestId;
 use crate::domain::refusal::Language;
+use crate::domain::{CashierId, RequestId};
 use crate::machine::sale::{ClientRequest, Command, Outcome, View};
 use crate::till::json::{
     self, AbandonmentRequest, Answered, Card, CardQuery, Confirmation, Export, Import, ImportRequest, Journal,
@@ -22,34 +23,36 @@ use crate::till::{Desk, DeskGone};
 /// less than a second.
 const READING_TIMEOUT: Duration = Duration::from_secs(5);
 
-type Answer<T> = Result<Json<T>, Failure>;
-type SharedApi = State<Arc<Api>>;
+pub(super) type Answer<T> = Result<Json<T>, Failure>;
+pub(super) type SharedApi = State<Arc<Api>>;
 
 /// Take it: the money is collected
 ///
 /// Waits for a card, debits it, and answers when the entry is durable. The same `id` again is answered as the first time.
-#[utoipa::path(post, path = "/v1/redemptions", tag = "sale", params(LanguageQuery), request_body = RedemptionRequest,
+#[utoipa::path(post, path = "/v1/redemptions", tag = "sale", params(LanguageQuery, SessionHeader), request_body = RedemptionRequest,
     responses((status = 200, description = "What came of it", body = Answered), Problems))]
 pub(super) async fn redeem(
     State(api): SharedApi,
+    By(by): By,
     Posted(body, language): Posted<RedemptionRequest>,
 ) -> Answer<Answered> {
     let command = body.command().or_failure(language)?;
-    let request = request(body.id.as_deref(), command, body.wait_seconds, language)?;
+    let request = request(by, body.id.as_deref(), command, body.wait_seconds, language)?;
     answer(&api, request, language).await
 }
 
 /// What would it cost?
 ///
 /// The same request as a redemption; nothing is debited.
-#[utoipa::path(post, path = "/v1/quotes", tag = "sale", params(LanguageQuery), request_body = RedemptionRequest,
+#[utoipa::path(post, path = "/v1/quotes", tag = "sale", params(LanguageQuery, SessionHeader), request_body = RedemptionRequest,
     responses((status = 200, description = "What came of it", body = Answered), Problems))]
 pub(super) async fn quote(
     State(api): SharedApi,
+    By(by): By,
     Posted(body, language): Posted<RedemptionRequest>,
 ) -> Answer<Answered> {
     let asked = body.request().or_failure(language)?;
-    let request = request(body.id.as_deref(), Command::Quote(asked.clone()), body.wait_seconds, language)?;
+    let request = request(by, body.id.as_deref(), Command::Quote(asked.clone()), body.wait_seconds, language)?;
     let id = request.id;
     let outcome = api.desk.ask(request).await.or_failure(language)?;
     if let Outcome::Quoted(card, quote) = &outcome {
@@ -61,40 +64,49 @@ pub(super) async fn quote(
 /// Take what was quoted
 ///
 /// Debits what was quoted, from the card that was quoted and from no other. A quote can be confirmed once; its repeat is answered as the first time.
-#[utoipa::path(post, path = "/v1/quotes/confirm", tag = "sale", params(LanguageQuery), request_body = Confirmation,
+#[utoipa::path(post, path = "/v1/quotes/confirm", tag = "sale", params(LanguageQuery, SessionHeader), request_body = Confirmation,
     responses((status = 200, description = "What came of it", body = Answered), Problems,
         (status = 404, description = "Nothing is known under this id", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn confirm(State(api): SharedApi, Posted(body, language): Posted<Confirmation>) -> Answer<Answered> {
+pub(super) async fn confirm(
+    State(api): SharedApi,
+    By(by): By,
+    Posted(body, language): Posted<Confirmation>,
+) -> Answer<Answered> {
     let id = json::request_id(&body.id).or_failure(language)?;
     let tender = body.tender().or_failure(language)?;
     let wait = json::wait(body.wait_seconds).or_failure(language)?;
     // The quote stays kept after it was sold: its repeat carries the same id to the desk, which gives the first answer again.
     let OpenQuote { request, card, quote } = api.kept(id).ok_or(Failure::new(ProblemKind::QuoteUnknown, language))?;
     let command = Command::Redeem { request, tender, confirmed: Some((card, quote)) };
-    answer(&api, ClientRequest { id, command, wait }, language).await
+    answer(&api, ClientRequest { id, command, wait, cashier: by }, language).await
 }
 
 /// Take a debit back
 ///
 /// With its card in the reader, or without it: then the region gives the right back.
-#[utoipa::path(post, path = "/v1/undos", tag = "sale", params(LanguageQuery), request_body = UndoRequest,
+#[utoipa::path(post, path = "/v1/undos", tag = "sale", params(LanguageQuery, SessionHeader), request_body = UndoRequest,
     responses((status = 200, description = "What came of it", body = Answered), Problems))]
-pub(super) async fn undo(State(api): SharedApi, Posted(body, language): Posted<UndoRequest>) -> Answer<Answered> {
-    let request = request(body.id.as_deref(), body.command(), body.wait_seconds, language)?;
+pub(super) async fn undo(
+    State(api): SharedApi,
+    By(by): By,
+    Posted(body, language): Posted<UndoRequest>,
+) -> Answer<Answered> {
+    let request = request(by, body.id.as_deref(), body.command(), body.wait_seconds, language)?;
     answer(&api, request, language).await
 }
 
 /// Give up a sale in doubt
 ///
 /// The money was given back. A sale that turns out done is taken back at the card's return.
-#[utoipa::path(post, path = "/v1/abandonments", tag = "sale", params(LanguageQuery), request_body = AbandonmentRequest,
+#[utoipa::path(post, path = "/v1/abandonments", tag = "sale", params(LanguageQuery, SessionHeader), request_body = AbandonmentRequest,
     responses((status = 200, description = "What came of it", body = Answered), Problems))]
 pub(super) async fn abandon(
     State(api): SharedApi,
+    By(by): By,
     Posted(body, language): Posted<AbandonmentRequest>,
 ) -> Answer<Answered> {
     let command = body.command().or_failure(language)?;
-    let request = request(body.id.as_deref(), command, None, language)?;
+    let request = request(by, body.id.as_deref(), command, None, language)?;
     answer(&api, request, language).await
 }
 
@@ -192,6 +204,7 @@ pub(super) async fn method_not_allowed(Speak(language): Speak) -> Failure {
 
 /// A request under the client's id, or under one of its own.
 fn request(
+    cashier: Option<CashierId>,
     id: Option<&str>,
     command: Command,
     wait_seconds: Option<u32>,
@@ -202,7 +215,7 @@ fn request(
         None => crypto::random().map(RequestId::new).map_err(|_| Failure::new(ProblemKind::NoRandomness, language))?,
     };
     let wait = json::wait(wait_seconds).or_failure(language)?;
-    Ok(ClientRequest { id, command, wait })
+    Ok(ClientRequest { id, command, wait, cashier })
 }
 
 async fn answer(api: &Api, request: ClientRequest, language: Language) -> Answer<Answered> {

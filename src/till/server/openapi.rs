@@ -13,6 +13,7 @@ use crate::till::json::{Problem, ProblemKind};
     components(schemas(Problem)),
     tags(
         (name = "sale", description = "Quotes, redemptions, undos"),
+        (name = "cashiers", description = "Signing in and out, and who may"),
         (name = "terminal", description = "The card in the reader, the terminal, its journal, its exchange with the region"),
     ),
     security(("token" = []))

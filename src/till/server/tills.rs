@@ -11,7 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use super::Api;
 use super::input::{Failure, Posted, Speak};
 use crate::domain::refusal::Language;
-use crate::till::json::{Invitation, NewTill, OpenedPage, ProblemKind, PageCode, Till, Tills};
+use crate::till::json::{Invitation, NewTill, OpenedPage, PageCode, ProblemKind, Till, Tills};
 use crate::till::web::AccessError;
 use crate::till::web::guard::Guard;
 

@@ -13,15 +13,16 @@ use http_body_util::BodyExt as _;
 use hyper::service::Service as _;
 use hyper::{HeaderMap, Method};
 use hyper_util::service::TowerToHyperService;
-use pass::domain::{Cents, RequestId};
+use pass::domain::cashier::{Cashiers, Pin};
+use pass::domain::{CashierId, Cents, RequestId};
 use pass::machine::sale::{ClientRequest, Command, Outcome, View};
 use pass::region::Region;
 use pass::region::server::router;
 use pass::till::server::{Api, LocalServer};
 use pass::till::web::Access;
 use pass::till::{
-    BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried,
-    Status, SyncReport,
+    BoxFuture, CARRIED_BYTES_MAX, CashierAnswer, CashierDesk, CashierOrder, Desk, DeskGone, ExportReport, ImportReport,
+    JournalLine, JournalQuery, NotCarried, SessionToken, SignedIn, Status, SyncReport,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -32,6 +33,32 @@ use super::region_kit::{EVENING, World};
 
 /// A desk that looks closely at what it is asked, and has nothing to say.
 struct CloseDesk;
+
+impl CashierDesk for CloseDesk {
+    fn sign_in(&self, _: CashierId, pin: Pin) -> CashierAnswer<'_, SignedIn> {
+        assert!((4..=8).contains(&pin.as_bytes().len()) && pin.as_bytes().iter().all(u8::is_ascii_digit));
+        Box::pin(async { Err(DeskGone) })
+    }
+
+    fn vouch(&self, _: CashierId) -> CashierAnswer<'_, SignedIn> {
+        panic!("nobody is trusted to sign others in")
+    }
+
+    fn sign_out(&self, _: SessionToken) {}
+
+    fn who(&self, _: SessionToken) -> Option<CashierId> {
+        None
+    }
+
+    fn cashiers(&self) -> BoxFuture<'_, Result<Cashiers, DeskGone>> {
+        Box::pin(async { Err(DeskGone) })
+    }
+
+    fn change_cashiers(&self, by: Option<CashierId>, _: CashierOrder) -> CashierAnswer<'_, CashierId> {
+        assert_eq!(by, None);
+        Box::pin(async { Err(DeskGone) })
+    }
+}
 
 impl Desk for CloseDesk {
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>> {
@@ -100,7 +127,11 @@ static TILL: LazyLock<Till> = LazyLock::new(|| {
     Till { socket, _place: place, _runtime: runtime }
 });
 
-const TARGETS: [(&str, &str); 14] = [
+const TARGETS: [(&str, &str); 18] = [
+    ("POST", "/v1/sessions"),
+    ("POST", "/v1/cashiers"),
+    ("POST", "/v1/cashiers/1/pin"),
+    ("POST", "/v1/cashiers/1/disable"),
     ("POST", "/v1/redemptions"),
     ("POST", "/v1/quotes"),
     ("POST", "/v1/quotes/confirm"),

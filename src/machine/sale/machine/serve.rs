@@ -1,9 +1,9 @@
 //! What a client asks of a card that can be served: quote, redeem, undo, abandon.
 
-use crate::domain::RequestId;
 use crate::domain::entry::{Body, Intent, Purpose, Sale, Tender, UndoRequest};
 use crate::domain::quote::{Quote, QuoteRequest, QuotedCard};
 use crate::domain::refusal::Refusal;
+use crate::domain::{CashierId, RequestId};
 
 use super::super::types::*;
 use super::{AfterStore, Begun, Phase, SaleMachine, card_view};
@@ -14,7 +14,7 @@ impl SaleMachine {
             Some(open) if !open.abandoned && matches!(open.intent.purpose, Purpose::Sale { .. }) => {
                 let transaction = open.intent.transaction;
                 self.phase = Phase::Storing(presented, Box::new(AfterStore::Abandoned { card: open.intent.card }));
-                vec![Action::Abandon(transaction)]
+                vec![Action::Abandon { transaction, by: self.cashier() }]
             }
             Some(_) | None => {
                 let mut actions = self.reply(Outcome::Refused(Refused::because(Refusal::NothingToUndo)));
@@ -107,6 +107,7 @@ impl SaleMachine {
                         entitlement_serial: presented.state.entitlement_serial,
                         left: quote.left_after,
                     },
+                    cashier: self.cashier(),
                 };
                 self.begin(presented, facts, intent)
             }
@@ -126,7 +127,7 @@ impl SaleMachine {
             return self.answer_ready(presented, Outcome::Refused(Refused::because(Refusal::CardChanged)));
         }
         let Some(id) = self.client.as_ref().map(|waiting| waiting.request.id) else { return Vec::new() };
-        let intent = undo_intent(now, &presented, facts, &target, id);
+        let intent = undo_intent(now, &presented, facts, &target, (id, self.cashier()));
         self.begin(presented, facts, intent)
     }
 
@@ -184,7 +185,7 @@ pub(super) fn undo_intent(
     presented: &Presented,
     facts: &Facts,
     target: &UndoTarget,
-    request: RequestId,
+    (request, cashier): (RequestId, Option<CashierId>),
 ) -> Intent {
     Intent {
         card: presented.card,
@@ -199,5 +200,6 @@ pub(super) fn undo_intent(
             tender: target.tender,
             request,
         },
+        cashier,
     }
 }
