@@ -12,7 +12,7 @@ use crate::domain::purse::{Amounts, Slot, Slots};
 use crate::domain::quote::QuoteRequest;
 use crate::domain::refusal::{DenialReason, Refusal};
 use crate::domain::{
-    CardNumber, Counter, EntitlementSerial, KeySerial, RequestId, Season, Sequence, TerminalId, Timestamp,
+    CardNumber, CashierId, Counter, EntitlementSerial, KeySerial, RequestId, Season, Sequence, TerminalId, Timestamp,
     TransactionId,
 };
 

@@ -15,6 +15,11 @@ const JUST_SERVED_MS = 15 * 60 * 1000;
 /** The most cents that can be typed: the terminal's own limit. */
 const CENTS_MAX = 9_999_999;
 
+const [PIN_DIGITS_MIN, PIN_DIGITS_MAX] = [4, 8];
+
+/** Those who may sign in. */
+export const signers = (people) => people.cashiers.filter((person) => !person.disabled);
+
 /** Refusals after which the same is worth asking again at once. */
 const RETRIED = ['card-changed', 'card-removed', 'busy', 'several-cards', 'not-sold'];
 
@@ -22,6 +27,7 @@ export const TENDERS = ['cash', 'card', 'cheque', 'other'];
 
 export const beginning = () => ({
   line: 'connecting', status: null, card: { present: false }, place: 'counter', stage: { name: 'idle' }, turn: 0, training: false,
+  people: null, cashier: null, signing: null,
 });
 
 const fresh = (id, kept = {}) => ({
@@ -33,6 +39,9 @@ const ready = (card) => card.present && card.genuine === true && !card.refusal;
 
 export const justServed = (card, now) =>
   ready(card) && card.served && now - Date.parse(card.served.time) < JUST_SERVED_MS ? card.served : null;
+
+/** Whether somebody has to say who they are before anything is sold. */
+export const needsSignIn = (state) => !state.training && Boolean(state.people?.sign_in_needed) && !state.cashier;
 
 /** Cents out of what was typed: from the right as on a bank terminal, or with a comma. */
 export const cents = (typed) => {
@@ -91,6 +100,9 @@ function follow(state, card, id) {
   if (card.refusal) {
     return to(state, { name: 'refused', refusal: card.refusal, card: card.card }, [{ do: 'sound', sound: 'refused' }]);
   }
+  if (needsSignIn(state)) {
+    return to(state, { name: 'rest' });
+  }
   return ready(card) ? serve(state, id) : to(state, { ...state.stage, name: state.stage.name === 'price' ? 'price' : 'reading' });
 }
 
@@ -102,8 +114,31 @@ const steps = {
     if (line === state.line) {
       return [state, []];
     }
-    const back = line === 'up' && state.stage.lost;
-    return stay(state, { line }, back ? [{ do: 'recover', draft: state.stage.draft }] : []);
+    const back = line === 'up' && state.stage.lost ? [{ do: 'recover', draft: state.stage.draft }] : [];
+    return stay(state, { line }, line === 'up' ? [{ do: 'people' }, ...back] : back);
+  },
+
+  /** Who may sign in, and who has. */
+  people(state, { answer, id }) {
+    const cashier = answer.cashiers.find((person) => person.cashier === answer.signed_in) ?? null;
+    const now = { ...state, people: answer, cashier, signing: cashier ? null : state.signing };
+    const waits = ['idle', 'rest', 'refused'].includes(state.stage.name) && state.card.present && !needsSignIn(now);
+    return needsSignIn(state) && waits ? follow({ ...now, stage: { name: 'idle' } }, state.card, id) : [now, []];
+  },
+
+  /** Somebody says who they are. */
+  person(state, { person }) {
+    return stay(state, { signing: person ? { person, typed: '', message: '' } : null });
+  },
+
+  signed(state, { answer }) {
+    return answer.outcome === 'signed-in' ? stay(state, { signing: null }, [{ do: 'people' }])
+      : state.signing ? stay(state, { signing: { ...state.signing, typed: '', message: answer.message } }, [{ do: 'sound', sound: 'refused' }]) : [state, []];
+  },
+
+  signOut(state) {
+    const holds = ['selling', 'undoing', 'abandoning'].includes(state.stage.name);
+    return holds ? [state, []] : stay({ ...rest(state)[0], place: 'counter' }, { cashier: null, signing: null }, [{ do: 'signOut' }]);
   },
 
   snapshot(state, { data, id }) {
@@ -185,6 +220,15 @@ const steps = {
         return [state, [{ do: 'later', after: BUSY_MS, event: { type: 'requote', turn } }]];
       case 'card-removed':
         return state.card.present ? [state, [{ do: 'later', after: BUSY_MS, event: { type: 'requote', turn } }]] : rest(state);
+      case 'amount-refused':
+        if (draft.seats > 1) {
+          // One seat more than may be taken at once: back to what may.
+          return quoting(state, { ...draft, seats: draft.seats - 1, seatsMax: draft.seats - 1 });
+        }
+        return to(state, { name: 'refused', refusal: answer, draft }, [{ do: 'sound', sound: 'refused' }]);
+      case 'sign-in-needed':
+        // The session is over: who sells is asked first.
+        return stay(rest(state)[0], { cashier: null }, [{ do: 'people' }]);
       default:
         return to(state, { name: 'refused', refusal: answer, draft }, [{ do: 'sound', sound: 'refused' }]);
     }
@@ -263,6 +307,10 @@ const steps = {
   /** The one thing that is to be done on this screen. */
   primary(state, { id }) {
     const { stage } = state;
+    if (needsSignIn(state)) {
+      const { person, typed } = state.signing ?? {};
+      return typed?.length >= PIN_DIGITS_MIN ? [state, [{ do: 'signIn', cashier: person.cashier, pin: typed }]] : [state, []];
+    }
     if (state.place !== 'counter') {
       return steps.go(state, { place: 'counter' });
     }
@@ -301,6 +349,9 @@ const steps = {
   /** Back, or: done with this. */
   leave(state) {
     const { stage } = state;
+    if (needsSignIn(state)) {
+      return stay(state, { signing: null });
+    }
     if (state.place !== 'counter') {
       return steps.go(state, { place: 'counter' });
     }
@@ -329,6 +380,14 @@ const steps = {
 
   key(state, { key }) {
     const { stage } = state;
+    if (needsSignIn(state)) {
+      if (!state.signing) {
+        const person = signers(state.people)[Number(key) - 1];
+        return person ? steps.person(state, { person }) : [state, []];
+      }
+      const typed = key === 'back' ? state.signing.typed.slice(0, -1) : /^[0-9]+$/.test(key) ? `${state.signing.typed}${key}` : state.signing.typed;
+      return stay(state, { signing: { ...state.signing, typed: typed.slice(0, PIN_DIGITS_MAX), message: '' } });
+    }
     if (state.place !== 'counter') {
       return [state, []];
     }
@@ -357,7 +416,7 @@ const steps = {
       return [state, []];
     }
     const seats = stage.quote.amount + by;
-    return seats < 1 || seats > stage.quote.amount + stage.quote.left ? [state, []] : quoting(state, { ...stage.draft, seats });
+    return seats < 1 || seats > Math.min(stage.quote.amount + stage.quote.left, stage.draft.seatsMax ?? Infinity) ? [state, []] : quoting(state, { ...stage.draft, seats });
   },
 
   tender(state, { tender }) {
@@ -400,6 +459,6 @@ const steps = {
 
   training(state) {
     const training = !state.training;
-    return [{ ...beginning(), line: state.line, status: state.status, training, turn: state.turn + 1 }, [{ do: 'train', training }]];
+    return [{ ...beginning(), line: state.line, status: state.status, people: state.people, cashier: state.cashier, training, turn: state.turn + 1 }, [{ do: 'train', training }]];
   },
 };

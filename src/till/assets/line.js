@@ -5,6 +5,7 @@
 //   missed is told again.
 
 const PROOF = 'pass.proof';
+const SESSION = 'pass.session';
 const SILENCE_MS = 5000;
 const AGAIN_MS = 1000;
 
@@ -29,6 +30,11 @@ export class Line {
   constructor(language, hear) {
     this.#language = language;
     this.#hear = hear;
+  }
+
+  /** The session of the cashier who has signed in: kept as long as this tab. */
+  set session(session) {
+    sessionStorage.setItem(SESSION, session);
   }
 
   /** Opens the page if its address has a code, then listens for ever. */
@@ -78,6 +84,10 @@ export class Line {
 
   #request(method, body, signal) {
     const headers = { 'Accept-Language': this.#language, 'X-CSRF-Token': localStorage.getItem(PROOF) ?? '' };
+    const session = sessionStorage.getItem(SESSION);
+    if (session) {
+      headers['Pass-Session'] = session;
+    }
     if (body !== undefined) {
       headers['Content-Type'] = 'application/json';
     }

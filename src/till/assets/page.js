@@ -44,9 +44,8 @@ function hear(event) {
 
 const desk = () => (state.training ? practice : line);
 
-async function ask(id, method, path, body, done) {
-  pending = new AbortController();
-  const { signal } = pending;
+async function ask(id, method, path, body, done, mayBeCancelled = true) {
+  const { signal } = mayBeCancelled ? (pending = new AbortController()) : new AbortController();
   try {
     hear({ ...done, id, answer: await desk().ask(method, path, body, signal) });
   } catch (unanswered) {
@@ -79,6 +78,24 @@ const DO = {
 
   undo: ({ id, entry, withoutCard }) =>
     ask(id, 'POST', '/v1/undos', { id, entry, without_card: withoutCard, wait_seconds: CARD_WAIT }, { type: 'ended' }),
+
+  people: () => ask('', 'GET', '/v1/cashiers', undefined, { type: 'people' }, false),
+
+  async signIn({ cashier, pin }) {
+    try {
+      const answer = await line.ask('POST', '/v1/sessions', { cashier, pin });
+      line.session = answer.session ?? '';
+      hear({ type: 'signed', answer });
+    } catch {
+      // The line says so itself.
+    }
+  },
+
+  signOut() {
+    line.ask('DELETE', '/v1/sessions').catch(() => undefined).finally(() => {
+      line.session = '';
+    });
+  },
 
   abandon: ({ id }) => ask(id, 'POST', '/v1/abandonments', { id }, { type: 'ended' }),
 

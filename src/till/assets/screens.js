@@ -3,7 +3,7 @@
 // Every screen of the counter has the same places: what it is about above, the figure in the middle, what belongs to it below, keys and choices on the right,
 // the one action at the bottom right. Nothing moves from screen to screen.
 
-import { TENDERS, cents, justServed } from './flow.js';
+import { TENDERS, cents, justServed, needsSignIn, signers } from './flow.js';
 
 /** An element with attributes and children; a child that is nothing is left out. */
 export function h(tag, attributes = {}, ...children) {
@@ -44,6 +44,9 @@ const label = (state, code) => state.card.benefits?.find((line) => line.benefit 
 /** The screen of a state of the counter. */
 export function counter(state, speech) {
   const { stage } = state;
+  if (needsSignIn(state)) {
+    return signIn(state, speech.words, speech);
+  }
   const build = SCREENS[stage.name] ?? SCREENS.idle;
   return build(state, stage, speech, speech.words);
 }
@@ -101,7 +104,7 @@ const SCREENS = {
       ],
       warning: served ? words.servedBefore(speech.clock(served.time)) : null,
       side: h('div', { class: 'options' },
-        quote.unit === 'seat' ? seats(quote, words) : null,
+        quote.unit === 'seat' ? seats(quote, draft, words) : null,
         due ? tenders(draft, words) : null,
         due && draft.tender === 'cash' ? changeOf(due, received, stage.typed, speech, words) : null),
       acts: [
@@ -192,16 +195,34 @@ const SCREENS = {
   },
 };
 
+/** Who is at the till: a name, then its code. */
+function signIn(state, words, speech) {
+  const { signing } = state;
+  if (!signing) {
+    return {
+      tone: 'calm', figure: words.whoAreYou, below: [words.whoHint],
+      side: h('ol', { class: 'choices' }, signers(state.people).map((person, index) => h('li', {},
+        button({ type: 'person', person }, person.name, { id: `person-${person.cashier}`, key: String(index + 1), kind: 'choice' })))),
+    };
+  }
+  return {
+    tone: 'calm', above: signing.person.name, figure: words.pin, amount: '•'.repeat(signing.typed.length) || '–', typing: true,
+    below: [], warning: signing.message ? speech.set(signing.message) : null,
+    side: pad(words, { comma: false }), acts: [button({ type: 'leave' }, words.back, { key: 'Échap' })],
+    primary: { label: words.signIn, ready: signing.typed.length >= 4 },
+  };
+}
+
 const lower = (text) => text.charAt(0).toLowerCase() + text.slice(1);
 
 /** What the card has left that can be used here. */
 const holdings = (state, speech) => (state.card.benefits ?? []).filter((line) => line.here)
   .map((line) => `${line.label} ${speech.words.leftNow(speech.amount(line.left, line.unit))}`).join(', ') || null;
 
-const seats = (quote, words) => h('div', { class: 'stepper', role: 'group', 'aria-label': words.seats },
+const seats = (quote, draft, words) => h('div', { class: 'stepper', role: 'group', 'aria-label': words.seats },
   button({ type: 'seats', by: -1 }, '−', { id: 'fewer', name: words.less, kind: 'step', attributes: { disabled: quote.amount <= 1 } }),
   h('span', { class: 'count' }, h('strong', {}, String(quote.amount)), ` ${words.perSeat(quote.amount)}`),
-  button({ type: 'seats', by: 1 }, '+', { id: 'more', name: words.more, kind: 'step', attributes: { disabled: quote.left < 1 } }));
+  button({ type: 'seats', by: 1 }, '+', { id: 'more', name: words.more, kind: 'step', attributes: { disabled: quote.left < 1 || quote.amount >= (draft.seatsMax ?? Infinity) } }));
 
 const tenders = (draft, words) => h('div', { class: 'tenders', role: 'group', 'aria-label': words.tender },
   TENDERS.map((tender) => button({ type: 'tender', tender }, words[tender === 'other' ? 'otherTender' : tender], {
@@ -299,12 +320,13 @@ export function top(state, speech) {
   const pressed = (place) => ({ 'aria-pressed': String(state.place === place) });
   return [
     h('p', { class: 'who' }, state.status?.partner_name ?? words.app),
+    state.cashier && !state.training ? button({ type: 'signOut' }, state.cashier.name, { id: 'cashier', kind: 'tab', name: words.signOutOf(state.cashier.name) }) : null,
     h('nav', { 'aria-label': words.app },
       button({ type: 'go', place: 'journal' }, words.journal, { id: 'journal', key: 'F2', kind: 'tab', attributes: pressed('journal') }),
       button({ type: 'go', place: 'balance' }, words.balance, { id: 'balance', key: 'F3', kind: 'tab', attributes: pressed('balance') }),
       button({ type: 'training' }, state.training ? words.trainingEnd : words.training, { id: 'training', key: 'F9', kind: 'tab' }),
       button({ type: 'language' }, words.other, { id: 'language', key: 'F8', kind: 'tab', attributes: { lang: speech.language === 'fr' ? 'en' : 'fr' } })),
-  ];
+  ].filter(Boolean);
 }
 
 /** Exchange and exposure: always in sight, never in the way. */

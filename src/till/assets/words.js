@@ -56,6 +56,7 @@ const fr = {
   down: 'Terminal injoignable', downHint: 'La page se reconnecte toute seule. Ne servez pas de carte pour le moment.',
   connecting: 'Connexion au terminal…', locked: 'Cette page n’est pas reliée au terminal', lockedHint: 'Sur la machine du terminal, lancez « pass-terminal page » et ouvrez l’adresse donnée.',
   trainingBanner: 'FORMATION : aucune carte n’est débitée, rien n’est enregistré', trainingEnd: 'Quitter la formation', trainingCards: 'Cartes d’exercice', trainingTake: 'Retirer la carte',
+  whoAreYou: 'Qui est à la caisse ?', whoHint: 'Touchez votre nom, ou tapez son numéro.', pin: 'Votre code', signIn: "S'identifier", signOutOf: (name) => `${name} : se déconnecter`,
   perSeat: (count) => count > 1 ? 'places' : 'place', keypad: 'Pavé numérique', erase: 'Effacer', notes: 'Somme reçue',
   kinds: {
     debit: 'vente', reversal: 'annulation', 'undo-request': 'annulation, carte absente', abandoned: 'vente abandonnée', 'not-done': 'vente non faite',
@@ -111,6 +112,7 @@ const en = {
   down: 'The terminal cannot be reached', downHint: 'The page reconnects by itself. Serve no card for the moment.',
   connecting: 'Connecting to the terminal…', locked: 'This page is not connected to the terminal', lockedHint: 'On the terminal’s machine run “pass-terminal page” and open the address that it gives.',
   trainingBanner: 'TRAINING: no card is debited, nothing is recorded', trainingEnd: 'Leave training', trainingCards: 'Practice cards', trainingTake: 'Take the card away',
+  whoAreYou: 'Who is at the till?', whoHint: 'Touch your name, or type its number.', pin: 'Your PIN', signIn: 'Sign in', signOutOf: (name) => `${name}: sign out`,
   perSeat: (count) => count > 1 ? 'seats' : 'seat', keypad: 'Keypad', erase: 'Erase', notes: 'Money received',
   kinds: {
     debit: 'sale', reversal: 'undo', 'undo-request': 'undo, card missing', abandoned: 'sale given up', 'not-done': 'sale not made',

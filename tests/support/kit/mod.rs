@@ -166,6 +166,13 @@ impl World {
         counter
     }
 
+    /// The same, with its page.
+    pub(crate) fn counter_with_page(&self, region: &Region, name: &str, activity: &str, reader: usize) -> Counter {
+        let mut counter = Counter::enrolled(region, name, activity, &self.pcscd.reader_name(reader));
+        counter.start_with_page();
+        counter
+    }
+
     /// A card of the profile `lycee`, made from a blank one at the card bureau.
     pub(crate) fn card(&self, region: &Region) -> Card {
         let mut card = Card::blank();
