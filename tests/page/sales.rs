@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::browser::{Browser, SMALL};
-use crate::kit::{Books, Card, Counter, HERE, Region, World, agree, agree_over, many_seats};
+use crate::kit::{Books, Card, Counter, HERE, Region, World, agree_over, many_seats};
 
 /// A counter with its page open before a cashier.
 pub(crate) struct Till {
@@ -61,7 +61,7 @@ fn a_seat_by_keyboard_alone() {
         .says(".below", "Encaissé 1,00 €, reste 499 places");
     drop(lying);
     browser.enter().shows("idle");
-    assert_eq!(agree(&till.region, &till.counter, &card), Books { consumed: 1, cash: 100 });
+    assert_eq!(agree_over(&till.region, &till.counter, &[&card]), Books { consumed: 1, cash: 100 });
 
     let _again = card.lay(&till.world, HERE);
     browser.shows("quoted").says(".warning", "Déjà servie ici");
@@ -117,7 +117,7 @@ fn a_double_tap_and_a_key_held_down_sell_once() {
     assert_eq!(browser.screen(), "rest");
     assert_eq!(till.entries("debit").len(), 1);
     browser.touch("again").shows("quoted").enter().shows("granted");
-    assert_eq!(agree(&till.region, &till.counter, &card), Books { consumed: 2, cash: 200 });
+    assert_eq!(agree_over(&till.region, &till.counter, &[&card]), Books { consumed: 2, cash: 200 });
 }
 
 #[test]

@@ -23,7 +23,7 @@ const CUT_OFF: &str = "return [...document.querySelectorAll('header *, main *, f
     const box = element.getBoundingClientRect();
     if (element.closest('.scroll, svg, .unseen') || !box.width) return false;
     const cut = ['BUTTON', 'P', 'H1', 'SPAN', 'STRONG', 'SMALL'].includes(element.tagName) && getComputedStyle(element).display !== 'inline'
-        && (element.scrollWidth > element.clientWidth + 1 || element.scrollHeight > element.clientHeight + 6);
+        && (element.scrollWidth > element.clientWidth + 1 || element.scrollHeight > element.clientHeight * 1.25 + 6);
     return cut || box.right > innerWidth + 1 || box.bottom > innerHeight + 1 || box.left < -1 || box.top < -1;
 }).map((element) => `${element.className || element.tagName}: ${element.textContent}`)";
 

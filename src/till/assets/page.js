@@ -47,7 +47,7 @@ const desk = () => (state.training ? practice : line);
 async function ask(id, method, path, body, done, mayBeCancelled = true) {
   const { signal } = mayBeCancelled ? (pending = new AbortController()) : new AbortController();
   try {
-    hear({ ...done, id, answer: await desk().ask(method, path, body, signal) });
+    hear({ ...done, ...(id && { id }), answer: await desk().ask(method, path, body, signal) });
   } catch (unanswered) {
     if (!signal.aborted) {
       hear({ type: 'lost', id, problem: unanswered instanceof Unanswered ? unanswered.problem?.code : undefined });
