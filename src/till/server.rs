@@ -76,6 +76,11 @@ impl Api {
         api
     }
 
+    /// Who may use it over loopback.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
     fn keep(&self, id: RequestId, quote: OpenQuote) {
         let mut quotes = self.quotes.lock().unwrap_or_else(PoisonError::into_inner);
         quotes.retain(|(kept, _)| *kept != id);

@@ -103,9 +103,11 @@ fn the_page_asks_nobody_but_the_terminal_and_tells_nothing_in_its_addresses() {
     assert!(asked.len() > 8 && asked.iter().all(|address| address.starts_with(&own)), "{asked:?}");
     assert!(!asked.iter().any(|address| address.contains(&card.number) || address.contains("code=")), "{asked:?}");
     assert_eq!(till.browser.run("return location.href"), json!(own), "the code is gone from the address");
-    let inline = till.browser.run_async("addEventListener('securitypolicyviolation', (event) => done(event.effectiveDirective));
+    let inline = till.browser.run_async(
+        "addEventListener('securitypolicyviolation', (event) => done(event.effectiveDirective));
         const script = document.createElement('script');
-        try { script.textContent = 'window.inline = 1'; document.body.append(script); } catch { done('refused'); }");
+        try { script.textContent = 'window.inline = 1'; document.body.append(script); } catch { done('refused'); }",
+    );
     assert_ne!(inline, json!(null));
     assert_eq!(till.browser.run("return window.inline ?? null"), json!(null));
 }

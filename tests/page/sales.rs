@@ -66,7 +66,7 @@ fn a_seat_by_keyboard_alone() {
     let _again = card.lay(&till.world, HERE);
     browser.shows("quoted").says(".warning", "Déjà servie ici");
     // The journal finds the sale by the end of the card's number, and Escape leads back to it.
-    browser.keys("\u{e032}").shows("journal").keys(&card.number[12..]).says("tbody", "vente cinema 1 place");
+    browser.keys("\u{e032}").shows("journal").keys(&card.number[12..]).says("tbody", "vente Cinéma 1 place");
     browser.keys("zzz").says(".none", "Rien ne correspond");
     browser
         .keys("\u{e00c}")

@@ -20,7 +20,7 @@ fn a_card_that_is_pulled_out_and_comes_back_is_debited_once() {
             .enter()
             .says(".figure", "Représentez la carte")
             .says(".below", &card.masked())
-            .says(".below", "1,00 € encaissés");
+            .says(".below", "Encaissé : 1,00 €");
         torn.left();
         let back = card.lay(&till.world, HERE);
         browser.shows("granted").says(".figure", "ccordé");
@@ -46,7 +46,7 @@ fn money_goes_back_for_a_sale_in_doubt_that_is_given_up() {
     let till = Till::cinema();
     let (browser, card) = (&till.browser, till.card());
     let torn = card.lay_faulty(&till.world, HERE, vec![Fault::next(Instruction::Debit, Effect::LeaveBefore)]);
-    browser.shows("quoted").enter().says(".below", "1,00 € encaissés");
+    browser.shows("quoted").enter().says(".below", "Encaissé : 1,00 €");
     torn.left();
     browser
         .touch("abandon")

@@ -45,7 +45,8 @@ impl Browser {
         let profile = stage.place(&format!("browser-{}x{}-{}", screen.size.0, screen.size.1, std::process::id()));
         let mut driver =
             Running::start(stage, Command::new("chromedriver").arg("--port=0").env("HOME", stage.place("")));
-        let port: u16 = driver.await_line(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok());
+        let port: u16 =
+            driver.await_line(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok());
         let options = [
             "--headless=new".to_owned(),
             // Tests are run by root in a container too, where Chromium has no sandbox to make.

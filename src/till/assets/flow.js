@@ -27,7 +27,7 @@ export const TENDERS = ['cash', 'card', 'cheque', 'other'];
 
 export const beginning = () => ({
   line: 'connecting', status: null, card: { present: false }, place: 'counter', stage: { name: 'idle' }, turn: 0, training: false,
-  people: null, cashier: null, signing: null,
+  people: null, cashier: null, signing: null, names: {},
 });
 
 const fresh = (id, kept = {}) => ({
@@ -166,7 +166,8 @@ const steps = {
 
   card(state, { data: card, id }) {
     const before = state.card;
-    const now = { ...state, card, nextId: id };
+    const names = { ...state.names, ...Object.fromEntries((card.benefits ?? []).map((line) => [line.benefit, line.label])) };
+    const now = { ...state, card, names };
     const { stage } = state;
     switch (stage.name) {
       // What was confirmed ends first; the card that is asked for is shown meanwhile.

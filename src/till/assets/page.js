@@ -190,13 +190,13 @@ function paint() {
   if (there !== 'up') {
     screen = cut(there, state.stage, words);
   } else if (state.place === 'journal') {
-    screen = journal(entries, search, say);
+    screen = journal(entries, search, say, state.names);
   } else if (state.place === 'balance') {
     screen = balance(state.card, say);
   } else {
     screen = assemble(counter(state, say), words);
   }
-  const key = `${there} ${state.place} ${state.stage.name} ${state.turn}`;
+  const key = there !== 'up' ? there : state.place === 'counter' ? `${state.stage.name} ${state.turn}` : state.place;
   const changed = fill(main, screen);
   if (key !== shown.key) {
     shown = { key, since: performance.now() };

@@ -261,11 +261,12 @@ export function assemble(screen, words) {
 }
 
 /** The journal of the day. */
-export function journal(entries, search, speech) {
+/** `names` are those of the benefits that were seen on cards; the others have their codes. */
+export function journal(entries, search, speech, names) {
   const { words } = speech;
   const sales = entries.filter((entry) => entry.kind === 'debit' && !entry.related);
   const needle = search.trim().toLowerCase();
-  const lines = entries.map((entry) => ({ entry, cells: cells(entry, speech) }));
+  const lines = entries.map((entry) => ({ entry, cells: cells(entry, speech, names) }));
   const found = needle ? lines.filter(({ cells: texts }) => texts.join(' ').toLowerCase().replace(/[\s\u00a0\u202f]/g, ' ').includes(needle)) : lines;
   const total = sales.reduce((sum, entry) => sum + entry.collected_cents, 0);
   return h('section', { class: 'place' },
@@ -283,13 +284,13 @@ export function journal(entries, search, speech) {
     h('div', { class: 'acts' }, button({ type: 'leave' }, words.back, { key: 'Échap' })));
 }
 
-function cells(entry, speech) {
+function cells(entry, speech, names) {
   const { words } = speech;
   const what = words.kinds[entry.kind] ?? entry.kind;
   const amount = entry.amount !== null && entry.unit ? ` ${speech.amount(entry.amount, entry.unit)}` : '';
   const money = entry.kind === 'debit' ? speech.money(entry.collected_cents) : entry.returned_cents ? `−${speech.money(entry.returned_cents)}` : '';
   const state = entry.related && entry.kind === 'debit' ? words.undoneRow : entry.verdict ? words[entry.verdict] : entry.acknowledged ? words.sent : words.waits;
-  return [String(entry.entry), speech.clock(entry.time), `${what} ${entry.benefit ?? entry.detail ?? ''}${amount}`, entry.card ?? '', money, state];
+  return [String(entry.entry), speech.clock(entry.time), `${what} ${names[entry.benefit] ?? entry.benefit ?? entry.detail ?? ''}${amount}`, entry.card ?? '', money, state];
 }
 
 /** What is left on the card, for its holder to see. */
@@ -337,8 +338,10 @@ export function bottom(state, speech, practice) {
       h('div', { class: 'practice', role: 'group', 'aria-label': words.trainingCards }, practice.map(({ id, name }) =>
         button({ type: 'practice', card: id }, name, { id: `practice-${id}`, kind: 'tab' })))];
   }
-  if (!state.status) {
-    return [];
+  const item = (level, text) => h('p', { class: `item ${level}` }, h('i', { 'aria-hidden': 'true' }), text);
+  if (state.line !== 'up' || !state.status) {
+    // What was known before is not shown as if it were so still.
+    return state.line === 'down' ? [item('hard', words.down)] : [h('p', { class: 'item' }, '')];
   }
   const { exchange, reader, in_doubt: inDoubt, refusal, time } = state.status;
   const levels = ['offline_hours', 'waiting_entries', 'waiting_cents', 'deny_list_hours'].map((name) => exchange[name].level);
@@ -346,9 +349,8 @@ export function bottom(state, speech, practice) {
   const listAge = new Date(Date.parse(time) - exchange.deny_list_hours.value * 3600000).toISOString();
   const readerWord = { ready: words.readerReady, unavailable: words.readerNone, frozen: words.readerFrozen }[reader.state];
   const readerGood = reader.state === 'ready' && reader.names.length > 0;
-  const item = (level, text) => h('p', { class: `item ${level}` }, h('i', { 'aria-hidden': 'true' }), text);
   return [
-    item(worst, `${words.region} ${words[worst]} : ${words.lastExchange(speech.age(exchange.last, time))}, ${words.waiting(exchange.waiting_entries.value, speech.money(exchange.waiting_cents.value))}, ${words.list(speech.age(listAge, time))}`),
+    item(worst, speech.set(`${words[worst]} : `) + `${words.lastExchange(speech.age(exchange.last, time))}, ${words.waiting(exchange.waiting_entries.value, speech.money(exchange.waiting_cents.value))}, ${words.list(speech.age(listAge, time))}`),
     item(readerGood ? 'within' : 'hard', `${words.reader} ${readerGood ? readerWord : words.readerNone}`),
     inDoubt ? item('soft', words.inDoubt(inDoubt)) : null,
     refusal ? item('hard', speech.set(refusal.message)) : null,

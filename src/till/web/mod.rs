@@ -8,3 +8,6 @@ pub(super) mod assets;
 pub(super) mod guard;
 
 pub use access::{Access, AccessError, KnownTill, TillKind};
+
+#[cfg(test)]
+mod tests;
