@@ -138,16 +138,7 @@ fn the_bookshop_s_states_are_accessible_and_fit() {
     gallery.look(browser, "price");
     browser.enter().shows("quoted");
     gallery.look(browser, "quoted-book");
-    browser
-        .enter()
-        .shows("granted")
-        .enter()
-        .shows("rest")
-        .touch("again")
-        .shows("price")
-        .keys("999,90")
-        .enter()
-        .shows("refused");
+    browser.enter().shows("granted").enter().shows("rest").touch("again").shows("refused");
     gallery.look(browser, "refused");
     drop(lying);
     till.region.desk("card deny", &[&card.number, "--reason", "lost"]).exits(0);
