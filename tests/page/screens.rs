@@ -23,9 +23,10 @@ const CUT_OFF: &str = "return [...document.querySelectorAll('header *, main *, f
     const box = element.getBoundingClientRect();
     // A long name of a partner ends in an ellipsis.
     if (element.closest('.scroll, svg, .unseen, .who') || !box.width) return false;
-    const cut = (['BUTTON', 'P', 'H1', 'SPAN', 'STRONG', 'SMALL'].includes(element.tagName) || element.matches('.centre, .options')) && getComputedStyle(element).display !== 'inline'
+    const cut = (['BUTTON', 'P', 'H1', 'SPAN', 'STRONG', 'SMALL'].includes(element.tagName)) && getComputedStyle(element).display !== 'inline'
         && (element.scrollWidth > element.clientWidth + 1 || element.scrollHeight > element.clientHeight * 1.25 + 6);
-    return cut || box.right > innerWidth + 1 || box.bottom > innerHeight + 1 || box.left < -1 || box.top < -1;
+    const full = element.matches('.centre, .options, .below') && element.scrollHeight > element.clientHeight + 2;
+    return cut || full || box.right > innerWidth + 1 || box.bottom > innerHeight + 1 || box.left < -1 || box.top < -1;
 }).map((element) => `${element.className || element.tagName}: ${element.textContent}`)";
 
 /// Where scripts/setup puts axe.

@@ -242,10 +242,13 @@ function changeOf(due, received, typed, speech, words) {
       h('strong', {}, `${change < 0 ? words.missing : words.change} ${speech.money(Math.abs(change))}`)] : ''));
 }
 
+/** A sentence of more characters than this takes more than two lines. */
+const LONG = 44;
+
 /** Puts a screen of the counter together. */
 export function assemble(screen, words) {
   const primary = screen.primary;
-  return h('section', { class: `counter ${screen.tone} ${screen.side ? 'sided' : 'whole'} ${screen.amount ? 'amounted' : ''}` },
+  return h('section', { class: `counter ${screen.tone} ${screen.side ? 'sided' : 'whole'} ${screen.amount ? 'amounted' : ''} ${screen.figure?.length > LONG ? 'long' : ''}` },
     h('div', { class: 'tell' },
       h('p', { class: 'above' }, screen.above ?? ''),
       h('div', { class: 'centre' },

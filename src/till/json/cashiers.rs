@@ -18,8 +18,10 @@ use super::requests::BadValue;
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
     /// The cashier's number.
+    #[schema(minimum = 1)]
     pub cashier: u16,
     /// 4 to 8 digits.
+    #[schema(pattern = "^[0-9]{4,8}$")]
     pub pin: String,
 }
 
@@ -30,8 +32,10 @@ pub struct NewCashier {
     /// As screens and receipts show it: 1 to 40 characters.
     pub name: String,
     /// `cashier` or `manager`.
+    #[schema(pattern = "^(cashier|manager)$")]
     pub role: String,
     /// 4 to 8 digits.
+    #[schema(pattern = "^[0-9]{4,8}$")]
     pub pin: String,
 }
 
@@ -40,6 +44,7 @@ pub struct NewCashier {
 #[serde(deny_unknown_fields)]
 pub struct NewPin {
     /// 4 to 8 digits.
+    #[schema(pattern = "^[0-9]{4,8}$")]
     pub pin: String,
 }
 

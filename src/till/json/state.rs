@@ -18,6 +18,7 @@ pub struct Card {
     pub present: bool,
     /// What it says, when one is there.
     #[serde(flatten)]
+    #[schema(value_type = Presented)]
     pub presented: Option<Presented>,
     /// The sale that waits for its card to come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -42,6 +43,7 @@ pub struct Presented {
     /// The serial of its entitlement; 0 without one.
     pub entitlement: Option<u32>,
     /// What it has.
+    #[schema(required = false)]
     pub benefits: Vec<Benefit>,
     /// When this terminal last served it.
     pub served: Option<Served>,

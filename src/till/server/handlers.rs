@@ -180,7 +180,8 @@ pub(super) async fn import(State(api): SharedApi, Posted(body, language): Posted
 ///
 /// For a client that lost its answer: nothing is begun by asking. 404 means that nothing was debited under this id. An answer that says `sale-in-doubt` is ended
 /// by the card: repeat the redemption with the same id.
-#[utoipa::path(get, path = "/v1/requests/{id}", tag = "sale", params(LanguageQuery, ("id" = String, Path, description = "The request's id")),
+#[utoipa::path(get, path = "/v1/requests/{id}", tag = "sale", params(LanguageQuery, ("id" = String, Path, description = "The request's id",
+        pattern = "^([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$")),
     responses((status = 200, description = "What it came to", body = Answered), Problems,
         (status = 404, description = "Nothing was begun under this id, or it came to nothing", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn request_of(
