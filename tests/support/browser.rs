@@ -3,6 +3,8 @@
 //! What is waited for is waited for with a deadline. A person's hand is slower than the page's guard against double taps, so a key or a touch waits until the
 //! screen is old enough; what is faster on purpose says so.
 
+#![allow(dead_code, reason = "every program uses another part of it")]
+
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;

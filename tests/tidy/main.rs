@@ -30,7 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("uplink", &["domain", "wire"]),
     ("virtual_card", &["domain", "wire", "crypto", "file_lock"]),
     // Ring 3: what a person or another program meets.
-    ("till", &["domain", "machine", "crypto"]),
+    ("till", &["domain", "machine", "crypto", "whole_file"]),
     ("card_tool", &["domain", "wire", "crypto", "card", "reader", "virtual_card", "ledger"]),
     (
         "terminal",
@@ -72,6 +72,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokio", &["uplink/", "till/", "card_tool/", "terminal/", "region/"]),
     ("axum", &["till/", "region/"]),
     ("axum_server", &["till/", "region/"]),
+    ("utoipa", &["till/"]),
+    ("utoipa_axum", &["till/"]),
     ("hyper", &["till/", "region/"]),
     ("hyper_util", &["till/", "region/"]),
     ("http_body_util", &["till/", "region/"]),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pass::domain::Season;
-use pass::region::config::{CatalogueFile, CommandLine, parse_policy};
+use pass::region::config::{CatalogueFile, parse_policy};
 use pass::terminal::config::{CommandLine, ConfigError, Settings};
 use pass::terminal::region_file::RegionFile;
 use pass::virtual_card::{CardMemory, FileStorage, Storage as _};
