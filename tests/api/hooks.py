@@ -1,6 +1,10 @@
 """What schemathesis must not do here: wait for cards. No card comes, and each request would wait its thirty seconds."""
 
 import schemathesis
+from hypothesis.internal import reflection
+
+# CPython 3.11 miscounts its recursion where sources are parsed deep inside generators (python/cpython#106905): how a filter is called in messages is not worth it.
+reflection.lambda_description = lambda function: "lambda"
 
 
 @schemathesis.hook

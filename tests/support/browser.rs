@@ -56,6 +56,8 @@ impl Browser {
             "--disable-dev-shm-usage".to_owned(),
             "--disable-gpu".to_owned(),
             "--no-first-run".to_owned(),
+            "--disable-breakpad".to_owned(),
+            "--disable-crash-reporter".to_owned(),
             "--disable-background-networking".to_owned(),
             "--hide-scrollbars".to_owned(),
             format!("--blink-settings=preferredColorScheme={}", u8::from(!screen.dark)),
