@@ -10,6 +10,7 @@
 pub mod card;
 pub mod cashier;
 pub mod catalogue;
+pub mod closing;
 pub mod entry;
 pub mod ids;
 pub mod money;
@@ -26,4 +27,4 @@ pub use ids::{
 };
 pub use money::Cents;
 pub use purse::{Amounts, SLOTS, Slot};
-pub use time::{Season, Timestamp};
+pub use time::{Date, Season, Timestamp};

@@ -10,11 +10,16 @@ use serde_json::json;
 use crate::domain::CashierId;
 use crate::domain::cashier::Cashiers;
 use crate::domain::refusal::Language;
-use crate::ledger::{By, KeysError, Ledger, LedgerError, LedgerThread, OpenError, TerminalKeys, VerifyError, View, verify};
+use crate::ledger::{
+    By, KeysError, Ledger, LedgerError, LedgerThread, OpenError, TerminalKeys, VerifyError, View, verify,
+};
 use crate::machine::exchange::Schedule;
 use crate::machine::sale::View as Shown;
 use crate::reader::ReaderFilter;
-use crate::till::{CashierOrder, CashierRefused, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, ReaderState, Status};
+use crate::till::{
+    CashierOrder, CashierRefused, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, ReaderState,
+    Status,
+};
 use crate::uplink::{Uplink, UplinkError};
 use crate::wire::code::{EnrolmentCode, NotACode};
 

@@ -106,7 +106,8 @@ impl Client {
         timeout: Duration,
     ) -> Result<A, ClientError> {
         let session = self.session.as_deref().map(|session| (SESSION_HEADER, session));
-        let request = session.into_iter().fold(Request::builder(), |request, (name, value)| request.header(name, value));
+        let request =
+            session.into_iter().fold(Request::builder(), |request, (name, value)| request.header(name, value));
         let request = request
             .method(method)
             .uri(target)

@@ -21,9 +21,9 @@ use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post};
 
 use super::Desk;
-pub use cashiers::SESSION_HEADER;
 use crate::domain::RequestId;
 use crate::domain::quote::{Quote, QuoteRequest, QuotedCard};
+pub use cashiers::SESSION_HEADER;
 pub use socket::{BindError, LocalServer};
 
 /// How many quotes are kept for their confirmation: far more than one counter has open at a time.

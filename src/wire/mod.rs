@@ -6,6 +6,7 @@
 pub mod apdu;
 pub mod card;
 pub mod cbor;
+mod closing;
 pub mod code;
 pub mod cose;
 pub mod entry;

@@ -15,8 +15,8 @@ use pass::domain::purse::Slots;
 use pass::domain::refusal::{DenialReason, Refusal};
 use pass::domain::verdict::{Contest, Verdict};
 use pass::domain::{
-    Amounts, CardNumber, CashierId, Cents, Counter, EntitlementSerial, EntryHash, KeySerial, PartnerId, RequestId, Season,
-    Sequence, Slot, TerminalId, Timestamp, TransactionId,
+    Amounts, CardNumber, CashierId, Cents, Counter, EntitlementSerial, EntryHash, KeySerial, PartnerId, RequestId,
+    Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
 };
 use pass::wire::cbor::Opaque;
 use pass::wire::exchange::{

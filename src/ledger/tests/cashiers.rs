@@ -45,11 +45,10 @@ fn the_list_is_there_after_a_restart_and_its_changes_are_on_record() {
 
     let ledger = world.open();
     assert_eq!(ledger.view().cashiers(), &list);
-    assert_eq!(list.iter().map(|cashier| (cashier.id.get(), cashier.disabled)).collect::<Vec<_>>(), [
-        (1, false),
-        (2, true),
-        (3, false)
-    ]);
+    assert_eq!(
+        list.iter().map(|cashier| (cashier.id.get(), cashier.disabled)).collect::<Vec<_>>(),
+        [(1, false), (2, true), (3, false)]
+    );
     assert!(world.sql("DELETE FROM cashier").is_err());
     assert!(verify(world.dir.path(), None, |_, _| ()).is_ok());
 }

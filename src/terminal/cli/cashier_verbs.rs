@@ -91,12 +91,7 @@ fn sign_out(setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn change(
-    setup: &Setup,
-    verbs: &dyn DaemonVerbs,
-    order: &CashierOrder,
-    out: &mut dyn Write,
-) -> Result<Exit, Failure> {
+fn change(setup: &Setup, verbs: &dyn DaemonVerbs, order: &CashierOrder, out: &mut dyn Write) -> Result<Exit, Failure> {
     let daemon = Daemon::of(setup)?;
     let digits = |pin: &crate::domain::cashier::Pin| String::from_utf8_lossy(pin.as_bytes()).into_owned();
     let asked = match order {
@@ -107,9 +102,7 @@ fn change(
         CashierOrder::SetPin { cashier, pin } => {
             daemon.post(&format!("/v1/cashiers/{cashier}/pin"), &NewPin { pin: digits(pin) }, ANSWER_TIMEOUT)
         }
-        CashierOrder::Disable(cashier) => {
-            daemon.post(&format!("/v1/cashiers/{cashier}/disable"), &(), ANSWER_TIMEOUT)
-        }
+        CashierOrder::Disable(cashier) => daemon.post(&format!("/v1/cashiers/{cashier}/disable"), &(), ANSWER_TIMEOUT),
         CashierOrder::Enable(cashier) => daemon.post(&format!("/v1/cashiers/{cashier}/enable"), &(), ANSWER_TIMEOUT),
     };
     let changed = match asked {

@@ -24,7 +24,9 @@ use super::config::{ConfigError, Settings};
 use crate::domain::CashierId;
 use crate::domain::cashier::Cashiers;
 use crate::domain::refusal::Language;
-use crate::till::{CashierOrder, CashierRefused, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, Status};
+use crate::till::{
+    CashierOrder, CashierRefused, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, Status,
+};
 
 /// The exit status: sysexits.h where it has one, 3 and 4 for what a card or the terminal refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
