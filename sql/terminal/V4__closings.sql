@@ -77,4 +77,10 @@ BEGIN
     SELECT RAISE(ABORT, 'an entry is never deleted');
 END;
 
+-- What was handed out on paper, and how many duplicates of it; each of those is an entry.
+CREATE TABLE printed (
+    entry      INTEGER PRIMARY KEY REFERENCES entry (sequence),
+    duplicates INTEGER NOT NULL CHECK (duplicates BETWEEN 0 AND 4294967295)
+) STRICT;
+
 PRAGMA user_version = 4;

@@ -19,11 +19,13 @@ use crate::ledger::{
 };
 use crate::machine::exchange::{ExchangeMachine, Schedule};
 use crate::reader::{CardWorker, ReaderFilter, Watcher};
+use crate::till::Desk as LocalDesk;
 use crate::till::server::{BindError, LocalServer};
 use crate::uplink::{Uplink, UplinkError};
 
 use super::cashiers::Sessions;
 use super::clock::{Clock, SystemClock};
+use super::closings::ClosingSettings;
 use super::desk::{Desk, DeskHandle, STOP_PATIENCE};
 use super::exchanger::{Exchange, Exchanger};
 use super::region_file::RegionFile;
@@ -51,6 +53,8 @@ pub struct DaemonSettings {
     pub region: Option<RegionFile>,
     /// After so long without a request a cashier has to sign in again.
     pub session_idle: Duration,
+    /// How the terminal closes.
+    pub closing: ClosingSettings,
 }
 
 /// Why the daemon did not run, or ended by itself.
@@ -156,11 +160,13 @@ async fn run_until(
         data,
         generation,
         sessions: Sessions::new(settings.session_idle),
+        closing: settings.closing,
         pulses: [watcher.pulse().clone(), worker_pulse],
     });
     let (stop_serving, stop) = oneshot::channel::<()>();
     let server = LocalServer::bind(&settings.socket)?;
-    let mut serving = pin!(server.serve(service, async {
+    let mut closing = pin!(service.close_at_the_set_hour());
+    let mut serving = pin!(server.serve(Arc::clone(&service) as Arc<dyn LocalDesk>, async {
         // Told to stop, or left alone: both are the end.
         let _told = stop.await;
     }));
@@ -173,6 +179,7 @@ async fn run_until(
         () = until => Ok(()),
         _ = &mut desk_ended => Err(RunError::ThreadEnded("desk's thread")),
         () = &mut serving => Err(RunError::ThreadEnded("local API")),
+        () = &mut closing => Err(RunError::ThreadEnded("ledger's thread")),
     };
 
     notify(&[sd_notify::NotifyState::Stopping]);

@@ -257,6 +257,7 @@ fn daemon_settings(settings: &Settings) -> Result<DaemonSettings, Failure> {
         schedule: schedule(&settings.exchange),
         region: region_of(settings)?,
         session_idle: settings.session_idle,
+        closing: settings.closing,
     })
 }
 

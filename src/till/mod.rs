@@ -9,6 +9,7 @@ pub mod json;
 pub mod server;
 
 mod cashiers;
+mod closings;
 mod desk;
 
 #[cfg(test)]
@@ -17,6 +18,7 @@ pub(crate) mod fake;
 mod tests;
 
 pub use cashiers::{CashierAnswer, CashierDesk, CashierOrder, CashierRefused, SessionToken, SignedIn};
+pub use closings::{CloseOrder, Closed, ClosingAnswer, ClosingDesk, ClosingQuery, NotClosed};
 pub use desk::{
     BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery,
     News, NotCarried, ReaderState, Status, SyncReport,

@@ -9,6 +9,7 @@
 //! What the answers look like is in [`super::json`].
 
 mod cashiers;
+mod closings;
 mod handlers;
 mod input;
 mod socket;
@@ -75,6 +76,7 @@ fn router(desk: Arc<dyn Desk>) -> Router {
         .route("/v1/exports", post(handlers::export))
         .route("/v1/imports", post(handlers::import).layer(DefaultBodyLimit::max(input::IMPORT_BYTES_MAX)))
         .merge(cashiers::routes())
+        .merge(closings::routes())
         .fallback(handlers::not_found)
         .method_not_allowed_fallback(handlers::method_not_allowed)
         .with_state(Arc::new(Api { desk, quotes: Mutex::default() }))
