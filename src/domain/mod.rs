@@ -17,6 +17,7 @@ pub mod money;
 pub mod policy;
 pub mod purse;
 pub mod quote;
+pub mod receipt;
 pub mod refusal;
 pub mod time;
 pub mod verdict;

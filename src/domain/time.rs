@@ -129,11 +129,18 @@ impl Date {
     /// The date in Paris at `now`: an hour ahead of UTC, and two from the last Sunday of March to the last Sunday of October, each time from
     /// 01:00 UTC (directive 2000/84/EC). A test holds it against the time zone database.
     pub fn at(now: Timestamp) -> Self {
+        Self::and_clock(now).0
+    }
+
+    /// The date in Paris at `now`, and hour and minute of the clock on the wall.
+    pub fn and_clock(now: Timestamp) -> (Self, u8, u8) {
         let (year, _, _) = civil_from_days(i64::from(now.0) / 86_400);
         let change = |month| (last_sunday(year, month) * 86_400) + 3600;
         let second = i64::from(now.0);
         let hours = if (change(3)..change(10)).contains(&second) { 2 } else { 1 };
-        Self::of_day((second + hours * 3600) / 86_400)
+        let local = second + hours * 3600;
+        let small = |number: i64| u8::try_from(number).unwrap_or(0);
+        (Self::of_day(local / 86_400), small(local % 86_400 / 3600), small(local % 3600 / 60))
     }
 
     fn of_day(days: i64) -> Self {
@@ -222,7 +229,9 @@ mod tests {
         // Since 1996 summer time ends in October. Every 6 h 7 min, so that the changes are met from both sides.
         for second in (820_454_400..3_500_000_000_u32).step_by(22_020) {
             let zoned = jiff::Timestamp::from_second(i64::from(second)).unwrap().to_zoned(zone.clone());
-            assert_eq!(Date::at(Timestamp::new(second)).to_string(), zoned.date().to_string(), "{second}");
+            let (date, hour, minute) = Date::and_clock(Timestamp::new(second));
+            let clock = zoned.strftime("%Y-%m-%d %H:%M").to_string();
+            assert_eq!(format!("{date} {hour:02}:{minute:02}"), clock, "{second}");
         }
         for (wrong, good) in [
             ((2026, 11, 31), (2026, 11, 30)),

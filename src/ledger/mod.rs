@@ -55,7 +55,6 @@ pub use facts::Identity;
 pub use head_file::Behind;
 pub use intent::Misfit;
 pub use keys::{KeysError, TerminalKeys};
-pub use prints::Copy;
 pub use thread::{LedgerGone, LedgerHandle, LedgerThread, Pulse};
 pub use verify::{Fault, Verified, VerifyError, Wrong, verify};
 pub use view::{ByRequest, EndedIntent, OpenIntent, StoredEntry, View};

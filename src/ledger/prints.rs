@@ -5,20 +5,12 @@ use rusqlite::OptionalExtension as _;
 
 use crate::domain::Sequence;
 use crate::domain::entry::{Body, TechnicalEvent};
+use crate::domain::receipt::Copy;
 
 use super::append::Ledger;
 use super::cashiers::By;
 use super::error::LedgerError;
 use super::view::View;
-
-/// Which one is handed out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Copy {
-    /// The first.
-    Original,
-    /// So many after it.
-    Duplicate(u32),
-}
 
 impl View {
     /// How many duplicates of `entry` were handed out; `None` before the original was.

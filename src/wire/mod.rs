@@ -12,4 +12,5 @@ pub mod cose;
 pub mod entry;
 pub mod exchange;
 pub mod feed;
+pub mod receipt;
 mod values;
