@@ -5,6 +5,7 @@
 use super::card::{CardState, Challenge, SignedRecord};
 use super::cashier::{Change, Role};
 use super::catalogue::Code;
+use super::closing::Closing;
 use super::ids::{
     CardNumber, CashierId, Counter, EntitlementSerial, EntryHash, RequestId, Sequence, TerminalId, TransactionId,
 };
@@ -96,6 +97,8 @@ pub enum Body {
     Refused(RefusedCard),
     /// Records and state, read off a card.
     CardRead(CardRead),
+    /// A period was closed.
+    Closing(Closing),
     /// Something technical.
     Event(TechnicalEvent),
 }
@@ -111,6 +114,7 @@ impl Body {
             Self::UndoRequest(_) => "undo-request",
             Self::Refused(_) => "refused",
             Self::CardRead(_) => "card-read",
+            Self::Closing(_) => "closing",
             Self::Event(_) => "event",
         }
     }
@@ -125,7 +129,7 @@ impl Body {
             Self::UndoRequest(request) => Some(request.card),
             Self::Refused(refused) => refused.card,
             Self::CardRead(read) => Some(read.card),
-            Self::Event(_) => None,
+            Self::Closing(_) | Self::Event(_) => None,
         }
     }
 }
@@ -454,6 +458,13 @@ pub enum TechnicalEvent {
         role: Role,
         /// What was done.
         change: Change,
+    },
+    /// A receipt, or a closing's, was printed or shown once more (*duplicata*).
+    Duplicate {
+        /// The entry that it is of.
+        entry: Sequence,
+        /// How many duplicates of it there are now.
+        count: u32,
     },
 }
 

@@ -10,12 +10,14 @@
 pub mod card;
 pub mod cashier;
 pub mod catalogue;
+pub mod closing;
 pub mod entry;
 pub mod ids;
 pub mod money;
 pub mod policy;
 pub mod purse;
 pub mod quote;
+pub mod receipt;
 pub mod refusal;
 pub mod time;
 pub mod verdict;
@@ -26,4 +28,4 @@ pub use ids::{
 };
 pub use money::Cents;
 pub use purse::{Amounts, SLOTS, Slot};
-pub use time::{Season, Timestamp};
+pub use time::{Date, Season, Timestamp};

@@ -84,6 +84,7 @@ impl Ledger {
             Body::Debit(_) | Body::Reversal(_) | Body::NotDone(_) | Body::Abandoned(_) => {
                 return Err(LedgerError::NeedsIntent(body.kind()));
             }
+            Body::Closing(_) => return Err(LedgerError::NeedsSums),
         }
         if let Body::UndoRequest(undo) = &body {
             self.not_being_undone(undo.card, undo.debit)?;
@@ -268,6 +269,7 @@ fn told_at_once(body: &Body) -> bool {
         | Body::UndoRequest(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => false,
     }
 }
@@ -345,7 +347,8 @@ impl Draft<'_> {
         let head = Head { sequence, hash: entry_hash(&cose) };
         let worth_total = self.tip.worth.saturating_add(worth);
         insert(self.connection, &entry, head, &cose, [worth, worth_total])?;
-        self.tip = Tip { head, floor: time, worth: worth_total };
+        let day = self.tip.day.after(sequence, time, &entry.body);
+        self.tip = Tip { head, floor: time, worth: worth_total, day };
         Ok(head)
     }
 

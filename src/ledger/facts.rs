@@ -16,6 +16,7 @@ use crate::wire::cbor::{self, Cbor};
 use crate::wire::exchange::{Head, TerminalStanding};
 use crate::wire::feed::{Partner, Position};
 
+use super::closings::Day;
 use super::error::LedgerError;
 
 /// Who the terminal is. Never changes.
@@ -44,6 +45,7 @@ pub(super) struct Tip {
     pub(super) floor: Timestamp,
     /// The newest entry's `worth_total`.
     pub(super) worth: i64,
+    pub(super) day: Day,
 }
 
 /// The row of `state`, but for what [`Tip`] and [`Acknowledged`] have of it.
@@ -171,9 +173,9 @@ fn tip(
     Ok(match newest.optional()? {
         Some((head, time, worth)) => {
             let floor = if head.sequence > floor_sequence { floor.max(time) } else { floor };
-            Tip { head, floor, worth }
+            Tip { head, floor, worth, day: Day::load(connection)? }
         }
-        None => Tip { head: beginning(identity), floor, worth: 0 },
+        None => Tip { head: beginning(identity), floor, worth: 0, day: Day::default() },
     })
 }
 

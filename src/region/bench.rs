@@ -379,6 +379,7 @@ fn record_of(body: &Body) -> Option<&Record> {
         | Body::UndoRequest(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => None,
     }
 }
@@ -393,6 +394,7 @@ fn debited(body: &Body) -> Option<TransactionId> {
         | Body::UndoRequest(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => None,
     }
 }
@@ -403,6 +405,11 @@ fn ended(body: &Body) -> Option<TransactionId> {
         Body::Debit(debit) => Some(debit.proof.record.transaction),
         Body::Reversal(reversal) => Some(reversal.proof.record.transaction),
         Body::NotDone(not_done) => Some(not_done.transaction),
-        Body::Abandoned(_) | Body::UndoRequest(_) | Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => None,
+        Body::Abandoned(_)
+        | Body::UndoRequest(_)
+        | Body::Refused(_)
+        | Body::CardRead(_)
+        | Body::Closing(_)
+        | Body::Event(_) => None,
     }
 }

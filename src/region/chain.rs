@@ -173,7 +173,8 @@ pub fn joined_head(event: &TechnicalEvent) -> Option<Head> {
         | TechnicalEvent::Stopped
         | TechnicalEvent::ClockStep { .. }
         | TechnicalEvent::CashierLocked { .. }
-        | TechnicalEvent::CashierChanged { .. } => None,
+        | TechnicalEvent::CashierChanged { .. }
+        | TechnicalEvent::Duplicate { .. } => None,
     }
 }
 

@@ -335,7 +335,7 @@ impl<'a> Intake<'a> {
                     self.join(place.branch, other)?;
                 }
             }
-            Body::NotDone(_) | Body::Refused(_) => (),
+            Body::NotDone(_) | Body::Refused(_) | Body::Closing(_) => (),
         }
         match entry.body.card() {
             Some(card) => self.touch(card)?,

@@ -11,9 +11,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::domain::Cents;
 use crate::domain::refusal::Language;
 use crate::till::json;
 use crate::till::server::LoopbackServer;
+
+use super::closings::ClosingSettings;
 
 /// What the program works with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub struct Settings {
     pub exchange: ExchangeTimes,
     /// After so long without a request a cashier has to sign in again.
     pub session_idle: Duration,
+    /// How the terminal closes.
+    pub closing: ClosingSettings,
 }
 
 /// When to exchange with the region.
@@ -128,6 +133,7 @@ impl Settings {
             card_wait: file.card_wait_seconds,
             exchange: file.exchange.times(),
             session_idle: file.cashiers.session_idle_seconds,
+            closing: ClosingSettings { automatic: file.closing.automatic, float: file.closing.float },
         })
     }
 
@@ -166,6 +172,7 @@ struct File {
     #[serde(deserialize_with = "exchange")]
     exchange: FileExchange,
     cashiers: FileCashiers,
+    closing: FileClosing,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -173,6 +180,21 @@ struct File {
 struct FileCashiers {
     #[serde(deserialize_with = "seconds::<60, 86_400, _>")]
     session_idle_seconds: Duration,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct FileClosing {
+    #[serde(deserialize_with = "hour_or_never")]
+    automatic: Option<TimeOfDay>,
+    #[serde(deserialize_with = "euros")]
+    float: Cents,
+}
+
+impl Default for FileClosing {
+    fn default() -> Self {
+        Self { automatic: Some(TimeOfDay(5 * 60)), float: Cents::ZERO }
+    }
 }
 
 impl Default for FileCashiers {
@@ -204,6 +226,7 @@ impl Default for File {
             card_wait_seconds: json::WAIT_DEFAULT,
             exchange: FileExchange::default(),
             cashiers: FileCashiers::default(),
+            closing: FileClosing::default(),
         }
     }
 }
@@ -291,6 +314,20 @@ fn time_of_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeOfDay, 
     TimeOfDay::parse(&text).ok_or_else(|| de::Error::custom("a time of the day is written \"02:00\""))
 }
 
+fn hour_or_never<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TimeOfDay>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text == "never" {
+        return Ok(None);
+    }
+    TimeOfDay::parse(&text)
+        .map(Some)
+        .ok_or_else(|| de::Error::custom("a time of the day is written \"05:00\", or \"never\""))
+}
+
+fn euros<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cents, D::Error> {
+    Cents::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+}
+
 fn exchange<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FileExchange, D::Error> {
     let exchange = FileExchange::deserialize(deserializer)?;
     if exchange.window_from == exchange.window_to {
@@ -333,11 +370,16 @@ mod tests {
             ("", "unheard-of = 1"),
             ("exchange", "[exchange]\nunheard-of = 1"),
             ("cashiers", "[cashiers]\nunheard-of = 1"),
+            ("closing", "[closing]\nunheard-of = 1"),
         ] {
             let message = resolve(wrong).unwrap_err().to_string();
             let (_, keys) = message.split_once("expected ").unwrap();
-            let keys: Vec<_> =
-                keys.split('`').skip(1).step_by(2).filter(|key| !matches!(*key, "exchange" | "cashiers")).collect();
+            let keys: Vec<_> = keys
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .filter(|key| !matches!(*key, "exchange" | "cashiers" | "closing"))
+                .collect();
             assert!(!keys.is_empty(), "{table}: {message}");
             for key in keys {
                 assert!(shipped.contains(&format!("{key} = ")), "{key}");

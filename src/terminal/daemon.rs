@@ -26,6 +26,7 @@ use crate::uplink::{Uplink, UplinkError};
 
 use super::cashiers::Sessions;
 use super::clock::{Clock, SystemClock};
+use super::closings::ClosingSettings;
 use super::desk::{Desk, DeskHandle, STOP_PATIENCE};
 use super::exchanger::{Exchange, Exchanger};
 use super::region_file::RegionFile;
@@ -55,6 +56,8 @@ pub struct DaemonSettings {
     pub region: Option<RegionFile>,
     /// After so long without a request a cashier has to sign in again.
     pub session_idle: Duration,
+    /// How the terminal closes.
+    pub closing: ClosingSettings,
 }
 
 /// Why the daemon did not run, or ended by itself.
@@ -158,7 +161,7 @@ async fn run_until(
     let to_desk = desk_handle.clone();
     let watcher = Watcher::start(settings.reader, move |event| to_desk.reader_event(event))?;
 
-    let service = Service {
+    let service = Arc::new(Service {
         desk: desk_handle.clone(),
         ledger: thread.handle(),
         exchanger: exchanger_handle,
@@ -166,11 +169,13 @@ async fn run_until(
         data,
         generation,
         sessions: Sessions::new(settings.session_idle),
+        closing: settings.closing,
         pulses: [watcher.pulse().clone(), worker_pulse],
-    };
+    });
     let (stop_serving, stop) = watch::channel(());
     let servers = Servers::bind(&settings.socket, settings.listen, &settings.data).await?;
-    let mut serving = pin!(servers.serve(service, stop));
+    let mut closing = pin!(service.close_at_the_set_hour());
+    let mut serving = pin!(servers.serve(Arc::clone(&service), stop));
     notify(&[sd_notify::NotifyState::Ready]);
     tracing::info!(%terminal, "ready");
     let watchdog = tokio::spawn(feed_watchdog(thread.handle(), desk_handle.clone()));
@@ -180,6 +185,7 @@ async fn run_until(
         () = until => Ok(()),
         _ = &mut desk_ended => Err(RunError::ThreadEnded("desk's thread")),
         () = &mut serving => Err(RunError::ThreadEnded("local API")),
+        () = &mut closing => Err(RunError::ThreadEnded("ledger's thread")),
     };
 
     notify(&[sd_notify::NotifyState::Stopping]);
@@ -220,12 +226,12 @@ impl Servers {
     }
 
     /// Answers until `stop` is dropped.
-    async fn serve(self, service: Service, stop: watch::Receiver<()>) {
+    async fn serve(self, service: Arc<Service>, stop: watch::Receiver<()>) {
         let until = |mut stop: watch::Receiver<()>| async move {
             // Told to stop, or left alone: both are the end.
             let _told = stop.changed().await;
         };
-        let api = Api::new(Arc::new(service), self.access);
+        let api = Api::new(service, self.access);
         let local = self.local.serve(Arc::clone(&api), until(stop.clone()));
         match self.loopback {
             Some(loopback) => {

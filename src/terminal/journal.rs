@@ -91,6 +91,11 @@ fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerError> {
         }
         Body::Refused(refused) => line.detail = Some(refused.refusal.code().to_owned()),
         Body::CardRead(read) => line.detail = Some(format!("{} records", read.records.len())),
+        Body::Closing(closing) => {
+            let (collected, returned) = closing.totals.money();
+            (line.collected, line.returned) = (collected, returned);
+            line.detail = Some(format!("{} {}", closing.period.kind().code(), closing.period));
+        }
         Body::Event(event) => line.detail = Some(event_detail(event)),
     }
     Ok(line)
@@ -115,6 +120,7 @@ fn event_detail(event: &TechnicalEvent) -> String {
         TechnicalEvent::Started { version } => format!("started, version {version}"),
         TechnicalEvent::Stopped => "stopped".to_owned(),
         TechnicalEvent::ClockStep { from, to } => format!("clock moved from {from} to {to}"),
+        TechnicalEvent::Duplicate { entry, count } => format!("duplicate {count} of entry {entry}"),
         TechnicalEvent::CashierLocked { cashier, failures } => {
             format!("cashier {cashier} locked out after {failures} wrong PINs")
         }

@@ -27,6 +27,7 @@ pub fn gate_now(view: &View, clock: Timestamp) -> Option<Refusal> {
         behind: view.behind().is_some(),
         suspended: view.standing() != TerminalStanding::Active,
         certified,
+        overdue: view.open_day().is_some_and(|day| day.is_overdue(now)),
         clock,
         floor: view.floor(),
     })
@@ -205,6 +206,7 @@ fn as_debit(stored: StoredEntry) -> Option<(StoredEntry, Debit)> {
         | Body::UndoRequest(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => None,
     }
 }
@@ -278,6 +280,6 @@ fn outcome_of(facts: &Facts, stored: &StoredEntry) -> Option<Outcome> {
         Body::Abandoned(abandoned) => Outcome::Abandoned { entry, card: abandoned.card },
         Body::NotDone(_) => return None,
         // No client's request ends in these.
-        Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => return None,
+        Body::Refused(_) | Body::CardRead(_) | Body::Closing(_) | Body::Event(_) => return None,
     })
 }

@@ -5,6 +5,7 @@ pub mod carrier;
 pub mod cashiers;
 pub mod cli;
 pub mod clock;
+pub mod closings;
 pub mod config;
 pub mod counter;
 pub mod daemon;

@@ -18,6 +18,7 @@ use crate::till::{
 use super::carrier;
 use super::cashiers::Sessions;
 use super::clock::Clock;
+use super::closings::ClosingSettings;
 use super::desk::{DeskHandle, Readers};
 use super::exchanger::{ExchangerHandle, ask_ledger};
 use super::journal::{Living, journal, status};
@@ -42,6 +43,8 @@ pub struct Service {
     pub generation: Arc<AtomicU64>,
     /// Who has signed in.
     pub sessions: Sessions,
+    /// How it closes.
+    pub closing: ClosingSettings,
     /// Signs of life of the watcher and of the card worker.
     pub pulses: [Pulse; 2],
 }
@@ -133,7 +136,7 @@ impl Desk for Service {
 }
 
 /// A ledger that cannot be read is told in the log; the client is told that it has no answer.
-fn logged<T, E: std::fmt::Display, G>(outcome: Result<Result<T, E>, G>) -> Result<T, DeskGone> {
+pub(super) fn logged<T, E: std::fmt::Display, G>(outcome: Result<Result<T, E>, G>) -> Result<T, DeskGone> {
     match outcome {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => {

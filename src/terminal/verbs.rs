@@ -17,8 +17,8 @@ use crate::machine::exchange::Schedule;
 use crate::machine::sale::View as Shown;
 use crate::reader::ReaderFilter;
 use crate::till::{
-    CashierOrder, CashierRefused, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, ReaderState,
-    Status,
+    CashierOrder, CashierRefused, CloseOrder, Closed, ClosingQuery, ExportReport, ImportReport, JournalLine,
+    JournalQuery, NotCarried, NotClosed, ReaderState, Status,
 };
 use crate::uplink::{Uplink, UplinkError};
 use crate::wire::code::{EnrolmentCode, NotACode};
@@ -28,6 +28,7 @@ use super::carrier;
 use super::cashiers::carry_out;
 use super::cli::{DaemonVerbs, Exit, Failure, Setup};
 use super::clock::{Clock, SystemClock};
+use super::closings::{close, closings, verify_since_closing};
 use super::config::{ExchangeTimes, Settings};
 use super::daemon::{DaemonSettings, RunError, run};
 use super::enrol::{EnrolError, enrol};
@@ -205,6 +206,23 @@ impl DaemonVerbs for Verbs {
         with_view(setup, |view| journal(view, query))
     }
 
+    fn close_without_daemon(
+        &self,
+        setup: &Setup,
+        order: CloseOrder,
+    ) -> Result<Option<Result<Closed, NotClosed>>, Failure> {
+        let Settings { data, closing, .. } = &setup.settings;
+        with_ledger(setup, |ledger| {
+            verify_since_closing(data, ledger.view())?;
+            let now = SystemClock::default().now().max(ledger.view().floor());
+            close(ledger, By { cashier: None, now }, order, closing.float)
+        })
+    }
+
+    fn closings_without_daemon(&self, setup: &Setup, query: ClosingQuery) -> Result<Option<Vec<Closed>>, Failure> {
+        with_view(setup, |view| closings(view, query))
+    }
+
     fn cashiers_without_daemon(&self, setup: &Setup) -> Result<Option<Cashiers>, Failure> {
         with_view(setup, |view| Ok(view.cashiers().clone()))
     }
@@ -258,6 +276,7 @@ fn daemon_settings(settings: &Settings) -> Result<DaemonSettings, Failure> {
         schedule: schedule(&settings.exchange),
         region: region_of(settings)?,
         session_idle: settings.session_idle,
+        closing: settings.closing,
     })
 }
 

@@ -20,7 +20,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct DeskGone;
 
 /// What the terminal does for the local API.
-pub trait Desk: super::CashierDesk {
+pub trait Desk: super::CashierDesk + super::ClosingDesk {
     /// Does what a client asks. Answers [`Refusal::Busy`] while another client is served. Dropping the future tells the desk that the client went away: nothing
     /// that was begun is undone by that.
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>>;

@@ -6,20 +6,22 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use super::{
-    BoxFuture, CashierAnswer, CashierDesk, CashierOrder, CashierRefused, Desk, DeskGone, ExchangeState, ExportReport,
-    ImportReport, JournalLine, JournalQuery, News, NotCarried, ReaderState, SessionToken, SignedIn, Status, SyncReport,
+    BoxFuture, CashierAnswer, CashierDesk, CashierOrder, CashierRefused, CloseOrder, Closed, ClosingAnswer,
+    ClosingDesk, ClosingQuery, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery,
+    News, NotCarried, NotClosed, ReaderState, SessionToken, SignedIn, Status, SyncReport,
 };
 use crate::domain::card::Signature;
 use crate::domain::cashier::{Cashier, CashierName, Cashiers, Lockout, Pin, Role};
 use crate::domain::catalogue::{Code, Unit};
+use crate::domain::closing::{BenefitTotal, Cash, Closing, Doubts, Period, PeriodKind, Perpetual, TenderTotal, Totals};
 use crate::domain::entry::Tender;
 use crate::domain::policy::{Exposure, Limit, Policy};
 use crate::domain::quote::{Quote, QuotedCard};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{
-    CardNumber, CashierId, Cents, Counter, EntitlementSerial, EntryHash, PartnerId, RequestId, Season, Sequence, Slot,
-    TerminalId, Timestamp,
+    CardNumber, CashierId, Cents, Counter, Date, EntitlementSerial, EntryHash, PartnerId, RequestId, Season, Sequence,
+    Slot, TerminalId, Timestamp,
 };
 use crate::machine::sale::{BalanceView, CardView, ClientRequest, Granted, Outcome, Refused, View};
 
@@ -109,6 +111,50 @@ impl CashierDesk for FakeDesk {
         let refused = CashierRefused::NotAllowed(Refusal::SignInNeeded);
         Box::pin(async move { Ok(by.map(|_| whom).ok_or(refused)) })
     }
+}
+
+impl ClosingDesk for FakeDesk {
+    fn close(&self, by: Option<CashierId>, order: CloseOrder) -> ClosingAnswer<'_, Closed> {
+        let cash = Cash { counted: order.counted, ..closed().closing.cash };
+        let closed = Closed { cashier: by, closing: Closing { cash, ..closed().closing }, ..closed() };
+        Box::pin(async move { Ok(if order.kind == PeriodKind::Day { Ok(closed) } else { Err(NotClosed::Nothing) }) })
+    }
+
+    fn closings(&self, _: ClosingQuery) -> BoxFuture<'_, Result<Vec<Closed>, DeskGone>> {
+        Box::pin(async { Ok(vec![closed()]) })
+    }
+
+    fn duplicate_closing(&self, by: Option<CashierId>, entry: Sequence) -> ClosingAnswer<'_, Option<Closed>> {
+        let found = (entry == closed().entry).then(|| Closed { duplicate: 1, ..closed() });
+        let refused = NotClosed::NotAllowed(Refusal::SignInNeeded);
+        Box::pin(async move { Ok(if by.is_some() { Ok(found) } else { Err(refused) }) })
+    }
+}
+
+pub(crate) fn closed() -> Closed {
+    let cash = Cash { float: Cents::from_u32(5000), taken: Cents::from_u32(300), ..Cash::default() };
+    let tender = TenderTotal {
+        tender: Tender::Cash,
+        sales: 3,
+        collected: Cents::from_u32(300),
+        undone: 0,
+        returned: Cents::ZERO,
+        given_up: Cents::ZERO,
+    };
+    let benefit =
+        BenefitTotal { benefit: Code::new("cinema").unwrap(), debits: 3, debited: 3, undone: 0, given_back: 0 };
+    let closing = Closing {
+        period: Period::Day(Date::at(EVENING)),
+        number: 7,
+        from: Sequence::new(21),
+        to: Sequence::new(29),
+        opened: EVENING,
+        totals: Totals { benefits: vec![benefit], tenders: vec![tender] },
+        perpetual: Perpetual { absolute: Cents::from_u32(12_300), net: Cents::from_u32(11_300) },
+        cash,
+        doubts: Doubts::default(),
+    };
+    Closed { entry: Sequence::new(30), time: EVENING.plus(7200), cashier: None, closing, duplicate: 0 }
 }
 
 /// The session of the one who knows that the PIN is 4711.

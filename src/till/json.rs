@@ -11,6 +11,7 @@
 mod answers;
 mod carried;
 mod cashiers;
+mod closings;
 mod problem;
 mod requests;
 mod state;
@@ -22,6 +23,7 @@ pub use cashiers::{
     CashierChange, CashierChanged, CashierLine, CashierList, NewCashier, NewPin, NotDone as CashierNotDone, Session,
     SignIn, Signed, cashier_id,
 };
+pub use closings::{Closing, ClosingOutcome, ClosingParameters, ClosingRequest, Closings};
 pub use problem::{Problem, ProblemKind};
 pub use requests::{
     AbandonmentRequest, BadValue, CardQuery, Confirmation, JournalParameters, LanguageQuery, RedemptionRequest,

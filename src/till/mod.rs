@@ -10,6 +10,7 @@ pub mod server;
 pub mod web;
 
 mod cashiers;
+mod closings;
 mod desk;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub(crate) mod fake;
 mod tests;
 
 pub use cashiers::{CashierAnswer, CashierDesk, CashierOrder, CashierRefused, SessionToken, SignedIn};
+pub use closings::{CloseOrder, Closed, ClosingAnswer, ClosingDesk, ClosingQuery, NotClosed};
 pub use desk::{
     BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery,
     News, NotCarried, ReaderState, Status, SyncReport,

@@ -10,6 +10,7 @@
 //! What the answers look like is in [`super::json`].
 
 mod cashiers;
+mod closings;
 mod connections;
 mod events;
 mod handlers;
@@ -117,6 +118,7 @@ fn described() -> (Router<Arc<Api>>, OpenApi) {
         )
         .routes(routes!(events::events))
         .merge(cashiers::routes())
+        .merge(closings::routes())
         .split_for_parts()
 }
 

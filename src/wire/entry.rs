@@ -7,6 +7,7 @@
 //! tomorrow's entries still checks today's chain. The first entry's `previous` is SHA-256 over `"PASS1-CHAIN"`, the terminal id (4 bytes, big-endian) and
 //! its public key, so a chain belongs to one key.
 
+use crate::domain::closing::Closing;
 use crate::domain::entry::{
     Abandoned, Body, CardRead, Context, Debit, Entry, Intent, NotDone, Purpose, RefusedCard, Reversal, Sale,
     TechnicalEvent, UndoRequest,
@@ -17,7 +18,7 @@ use super::cbor::{Cbor, CborError, Opaque, Reader, Writer, cbor_array, cbor_choi
 
 /// The first version of the payload.
 const VERSION_1: u8 = 1;
-/// The version that has a cashier, and more kinds of events.
+/// The version that has a cashier, closings, and more kinds of events.
 const VERSION_2: u8 = 2;
 
 /// The largest entry, in bytes: sixteen records with all their signatures fit twice.
@@ -75,8 +76,11 @@ const fn version(entry: &Entry) -> u8 {
             | TechnicalEvent::Stopped
             | TechnicalEvent::ClockStep { .. }
             | TechnicalEvent::Joined { .. } => VERSION_1,
-            TechnicalEvent::CashierLocked { .. } | TechnicalEvent::CashierChanged { .. } => VERSION_2,
+            TechnicalEvent::CashierLocked { .. }
+            | TechnicalEvent::CashierChanged { .. }
+            | TechnicalEvent::Duplicate { .. } => VERSION_2,
         },
+        Body::Closing(_) => VERSION_2,
         Body::Debit(_)
         | Body::Reversal(_)
         | Body::NotDone(_)
@@ -130,6 +134,7 @@ cbor_choice! {
         5 => UndoRequest(UndoRequest),
         6 => Refused(RefusedCard),
         7 => CardRead(CardRead),
+        8 => Closing(Closing),
         9 => Event(TechnicalEvent),
     }
 }
@@ -192,7 +197,8 @@ impl Cbor for RefusedCard {
 }
 
 /// `[1, replaces]` enrolled, `[2, version]` started, `[3]` stopped, `[4, from, to]` clock step, `[5, sequence, hash]` joined,
-/// `[6, cashier, failures]` a cashier locked out, `[7, cashier, role, change]` the list of cashiers changed.
+/// `[6, cashier, failures]` a cashier locked out, `[7, cashier, role, change]` the list of cashiers changed,
+/// `[8, entry, count]` a duplicate.
 impl Cbor for TechnicalEvent {
     fn write(&self, to: &mut Writer) {
         match self {
@@ -228,6 +234,12 @@ impl Cbor for TechnicalEvent {
                 cashier.write(to);
                 failures.write(to);
             }
+            Self::Duplicate { entry, count } => {
+                to.array(3);
+                to.uint(8);
+                entry.write(to);
+                count.write(to);
+            }
             Self::CashierChanged { cashier, role, change } => {
                 to.array(4);
                 to.uint(7);
@@ -244,6 +256,7 @@ impl Cbor for TechnicalEvent {
             (2, 2) => Ok(Self::Started { version: Cbor::read(from)? }),
             (1, 3) => Ok(Self::Stopped),
             (3, 4) => Ok(Self::ClockStep { from: Cbor::read(from)?, to: Cbor::read(from)? }),
+            (3, 8) => Ok(Self::Duplicate { entry: Cbor::read(from)?, count: Cbor::read(from)? }),
             (3, 6) => Ok(Self::CashierLocked { cashier: Cbor::read(from)?, failures: Cbor::read(from)? }),
             (4, 7) => Ok(Self::CashierChanged {
                 cashier: Cbor::read(from)?,

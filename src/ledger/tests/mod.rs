@@ -5,6 +5,7 @@ mod bad_days;
 mod carried;
 mod cashiers;
 mod checks;
+mod closings;
 mod days;
 mod fixture;
 mod histories;

@@ -242,7 +242,12 @@ impl<'a> Checker<'a> {
                     && verify_p256(&certificate.public_key, &state, &read.state.signature)
                     && read.records.iter().all(signed)
             }
-            Body::NotDone(_) | Body::Abandoned(_) | Body::UndoRequest(_) | Body::Refused(_) | Body::Event(_) => true,
+            Body::NotDone(_)
+            | Body::Abandoned(_)
+            | Body::UndoRequest(_)
+            | Body::Refused(_)
+            | Body::Closing(_)
+            | Body::Event(_) => true,
         };
         holds(good, Wrong::Card)
     }
@@ -305,6 +310,7 @@ fn check_taking_back(row: &Row, body: &Body) -> Result<(), Wrong> {
         | Body::Abandoned(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => true,
     };
     holds(named && amount, Wrong::TakesBack)
@@ -321,6 +327,7 @@ fn check_card_history(row: &Row, body: &Body) -> Result<(), Wrong> {
         | Body::UndoRequest(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => return Ok(()),
     };
     let before = match record.operation {

@@ -311,7 +311,14 @@ fn a_card_of_last_season_gives_its_last_state_before_it_is_renewed() {
 
 #[test]
 fn what_keeps_a_terminal_from_selling_is_said_in_order() {
-    let good = TerminalFacts { behind: false, suspended: false, certified: true, clock: EVENING, floor: EVENING };
+    let good = TerminalFacts {
+        behind: false,
+        suspended: false,
+        certified: true,
+        overdue: false,
+        clock: EVENING,
+        floor: EVENING,
+    };
     let late = EVENING.plus(121);
     let table = [
         (good, None),
@@ -319,6 +326,8 @@ fn what_keeps_a_terminal_from_selling_is_said_in_order() {
         (TerminalFacts { floor: late, ..good }, Some(Refusal::ClockUntrusted)),
         (TerminalFacts { floor: late, certified: false, ..good }, Some(Refusal::ClockUntrusted)),
         (TerminalFacts { certified: false, ..good }, Some(Refusal::TerminalExpired)),
+        (TerminalFacts { overdue: true, ..good }, Some(Refusal::ClosingNeeded)),
+        (TerminalFacts { overdue: true, floor: late, ..good }, Some(Refusal::ClockUntrusted)),
         (TerminalFacts { suspended: true, certified: false, ..good }, Some(Refusal::TerminalSuspended)),
         (TerminalFacts { behind: true, suspended: true, floor: late, ..good }, Some(Refusal::LedgerBehind)),
     ];

@@ -11,6 +11,7 @@ use super::super::config::listen_address;
 use super::local_time;
 use crate::domain::cashier::{CashierName, Role};
 use crate::domain::catalogue::Code;
+use crate::domain::closing::PeriodKind;
 use crate::domain::entry::Tender;
 use crate::domain::refusal::Language;
 use crate::domain::{CardNumber, Cents, RequestId, Timestamp};
@@ -134,10 +135,59 @@ pub(super) enum Verb {
         #[command(subcommand)]
         verb: Cashier,
     },
+    /// Clôture la journée, le mois ou l'année / Closes the day, the month or the year
+    ///
+    /// Le mois et l'année clôturés sont les plus anciens qui ne le sont pas encore. / The month or year that is closed is the oldest that is
+    /// not closed yet.
+    Close(Close),
+    /// Montre les clôtures / Shows the closings
+    Closings {
+        #[command(subcommand)]
+        verb: Closings,
+    },
     /// Vérifie tout le journal : chaîne et signatures / Verifies the whole ledger: chain and signatures
     Verify,
     /// Vérifie la configuration / Checks the configuration
     Validate,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Close {
+    /// Période / Period
+    #[arg(long, default_value = "day", value_parser = period_parser())]
+    pub(super) period: PeriodKind,
+    /// Espèces comptées dans le tiroir, fonds de caisse compris / Cash counted in the drawer, float and all
+    #[arg(long, value_name = "EUROS", value_parser = Cents::parse)]
+    pub(super) cash_counted: Option<Cents>,
+    /// Fonds de caisse au début de la journée / What was in the drawer when the day began
+    #[arg(long, value_name = "EUROS", value_parser = Cents::parse)]
+    pub(super) float: Option<Cents>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Closings {
+    /// Les plus récentes d'abord / The newest first
+    List {
+        /// Seulement cette période / Only this period
+        #[arg(long, value_parser = period_parser())]
+        period: Option<PeriodKind>,
+        /// Nombre de clôtures au plus / How many closings at most
+        #[arg(long, value_name = "N", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=400))]
+        limit: u32,
+    },
+    /// Une clôture en entier / One closing as a whole
+    Show {
+        /// Écriture de la clôture ; sans elle, la dernière / The closing's entry; the newest without it
+        entry: Option<u64>,
+        /// Remet un duplicata, qui est noté au journal / Hands out a duplicate, which goes on record
+        #[arg(long)]
+        duplicate: bool,
+    },
+}
+
+fn period_parser() -> impl clap::builder::TypedValueParser<Value = PeriodKind> {
+    let codes = PossibleValuesParser::new(PeriodKind::ALL.map(PeriodKind::code));
+    codes.map(|code| PeriodKind::from_code(&code).unwrap_or(PeriodKind::Day))
 }
 
 #[derive(Debug, Subcommand)]

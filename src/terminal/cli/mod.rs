@@ -7,6 +7,7 @@
 mod args;
 mod cashier_verbs;
 mod client_verbs;
+mod closing_verbs;
 mod file_verbs;
 mod local_time;
 mod secret;
@@ -26,7 +27,8 @@ use crate::domain::CashierId;
 use crate::domain::cashier::Cashiers;
 use crate::domain::refusal::Language;
 use crate::till::{
-    CashierOrder, CashierRefused, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, Status,
+    CashierOrder, CashierRefused, CloseOrder, Closed, ClosingQuery, ExportReport, ImportReport, JournalLine,
+    JournalQuery, NotCarried, NotClosed, Status,
 };
 
 /// The exit status: sysexits.h where it has one, 3 and 4 for what a card or the terminal refuses.
@@ -169,6 +171,22 @@ pub trait DaemonVerbs {
     /// [`Failure`], with its exit status.
     fn journal_without_daemon(&self, setup: &Setup, query: JournalQuery) -> Result<Option<Vec<JournalLine>>, Failure>;
 
+    /// `close` when no daemon answers; nothing where there is no ledger. Whoever may write the ledger's files may do this.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn close_without_daemon(
+        &self,
+        setup: &Setup,
+        order: CloseOrder,
+    ) -> Result<Option<Result<Closed, NotClosed>>, Failure>;
+
+    /// `closings` when no daemon answers; nothing where there is no ledger.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn closings_without_daemon(&self, setup: &Setup, query: ClosingQuery) -> Result<Option<Vec<Closed>>, Failure>;
+
     /// `cashier list` when no daemon answers; nothing where there is no ledger.
     ///
     /// # Errors
@@ -239,6 +257,8 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
         Verb::Till { verb } => till_verbs::till(setup, verb, out),
         Verb::Status => client_verbs::status(setup, verbs, out),
         Verb::Journal(args) => client_verbs::journal(setup, verbs, args, out),
+        Verb::Close(args) => closing_verbs::close(setup, verbs, args, out),
+        Verb::Closings { verb } => closing_verbs::closings(setup, verbs, verb, out),
         Verb::Cashier { verb } => cashier_verbs::cashier(setup, verbs, verb, out),
     }
 }

@@ -78,6 +78,16 @@ impl DaemonVerbs for FakeVerbs {
         Ok(self.ledger.then(|| vec![fake::debit_line()]))
     }
 
+    fn close_without_daemon(&self, _: &Setup, order: CloseOrder) -> Result<Option<Result<Closed, NotClosed>>, Failure> {
+        self.note(format!("close {order:?}"))?;
+        Ok(self.ledger.then_some(Err(NotClosed::Nothing)))
+    }
+
+    fn closings_without_daemon(&self, _: &Setup, query: ClosingQuery) -> Result<Option<Vec<Closed>>, Failure> {
+        self.note(format!("closings {}", query.limit))?;
+        Ok(self.ledger.then(|| vec![fake::closed()]))
+    }
+
     fn cashiers_without_daemon(&self, _: &Setup) -> Result<Option<Cashiers>, Failure> {
         Ok(self.ledger.then(|| Cashiers::new(vec![fake::manager()])))
     }

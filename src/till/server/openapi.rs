@@ -14,6 +14,7 @@ use crate::till::json::{Problem, ProblemKind};
     tags(
         (name = "sale", description = "Quotes, redemptions, undos"),
         (name = "cashiers", description = "Signing in and out, and who may"),
+        (name = "closings", description = "Days, months and years that are closed"),
         (name = "terminal", description = "The card in the reader, the terminal, its journal, its exchange with the region"),
     ),
     security(("token" = []))

@@ -14,15 +14,16 @@ use hyper::service::Service as _;
 use hyper::{HeaderMap, Method};
 use hyper_util::service::TowerToHyperService;
 use pass::domain::cashier::{Cashiers, Pin};
-use pass::domain::{CashierId, Cents, RequestId};
+use pass::domain::{CashierId, Cents, RequestId, Sequence};
 use pass::machine::sale::{ClientRequest, Command, Outcome, View};
 use pass::region::Region;
 use pass::region::server::router;
 use pass::till::server::{Api, LocalServer};
 use pass::till::web::Access;
 use pass::till::{
-    BoxFuture, CARRIED_BYTES_MAX, CashierAnswer, CashierDesk, CashierOrder, Desk, DeskGone, ExportReport, ImportReport,
-    JournalLine, JournalQuery, NotCarried, SessionToken, SignedIn, Status, SyncReport,
+    BoxFuture, CARRIED_BYTES_MAX, CashierAnswer, CashierDesk, CashierOrder, CloseOrder, Closed, ClosingAnswer,
+    ClosingDesk, ClosingQuery, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried,
+    SessionToken, SignedIn, Status, SyncReport,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -56,6 +57,23 @@ impl CashierDesk for CloseDesk {
 
     fn change_cashiers(&self, by: Option<CashierId>, _: CashierOrder) -> CashierAnswer<'_, CashierId> {
         assert_eq!(by, None);
+        Box::pin(async { Err(DeskGone) })
+    }
+}
+
+impl ClosingDesk for CloseDesk {
+    fn close(&self, by: Option<CashierId>, order: CloseOrder) -> ClosingAnswer<'_, Closed> {
+        assert_eq!(by, None);
+        assert!(order.counted.into_iter().chain(order.float).all(|cents| cents <= Cents::PRICE_MAX));
+        Box::pin(async { Err(DeskGone) })
+    }
+
+    fn closings(&self, query: ClosingQuery) -> BoxFuture<'_, Result<Vec<Closed>, DeskGone>> {
+        assert!((1..=400).contains(&query.limit));
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn duplicate_closing(&self, _: Option<CashierId>, _: Sequence) -> ClosingAnswer<'_, Option<Closed>> {
         Box::pin(async { Err(DeskGone) })
     }
 }
@@ -127,7 +145,10 @@ static TILL: LazyLock<Till> = LazyLock::new(|| {
     Till { socket, _place: place, _runtime: runtime }
 });
 
-const TARGETS: [(&str, &str); 18] = [
+const TARGETS: [(&str, &str); 21] = [
+    ("POST", "/v1/closings"),
+    ("GET", "/v1/closings"),
+    ("POST", "/v1/closings/1/duplicate"),
     ("POST", "/v1/sessions"),
     ("POST", "/v1/cashiers"),
     ("POST", "/v1/cashiers/1/pin"),

@@ -22,7 +22,7 @@ impl World {
                     Body::UndoRequest(request) => returned += request.returned.get(),
                     Body::NotDone(end) => given_up += end.returned.get(),
                     Body::Abandoned(end) => given_up += end.returned.get(),
-                    Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => (),
+                    Body::Refused(_) | Body::CardRead(_) | Body::Closing(_) | Body::Event(_) => (),
                 }
             }
             let totals = self.terminals[t].know(|view| view.totals(Timestamp::EPOCH, Timestamp::new(u32::MAX)));
