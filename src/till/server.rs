@@ -12,6 +12,7 @@ mod cashiers;
 mod closings;
 mod handlers;
 mod input;
+mod receipts;
 mod socket;
 
 use std::collections::VecDeque;
@@ -77,6 +78,7 @@ fn router(desk: Arc<dyn Desk>) -> Router {
         .route("/v1/imports", post(handlers::import).layer(DefaultBodyLimit::max(input::IMPORT_BYTES_MAX)))
         .merge(cashiers::routes())
         .merge(closings::routes())
+        .merge(receipts::routes())
         .fallback(handlers::not_found)
         .method_not_allowed_fallback(handlers::method_not_allowed)
         .with_state(Arc::new(Api { desk, quotes: Mutex::default() }))

@@ -21,8 +21,8 @@ use pass::region::server::router;
 use pass::till::server::LocalServer;
 use pass::till::{
     BoxFuture, CARRIED_BYTES_MAX, CashierAnswer, CashierDesk, CashierOrder, CloseOrder, Closed, ClosingAnswer,
-    ClosingDesk, ClosingQuery, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried,
-    SessionToken, SignedIn, Status, SyncReport,
+    ClosingDesk, ClosingQuery, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NoReceipt,
+    NotCarried, Paper, ReceiptAnswer, ReceiptDesk, ReceiptView, SessionToken, SignedIn, Status, SyncReport,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -74,6 +74,17 @@ impl ClosingDesk for CloseDesk {
 
     fn duplicate_closing(&self, _: Option<CashierId>, _: Sequence) -> ClosingAnswer<'_, Option<Closed>> {
         Box::pin(async { Err(DeskGone) })
+    }
+}
+
+impl ReceiptDesk for CloseDesk {
+    fn receipt(&self, _: Sequence) -> ReceiptAnswer<'_, ReceiptView> {
+        Box::pin(async { Ok(Err(NoReceipt::NotThere)) })
+    }
+
+    fn hand_out(&self, by: Option<CashierId>, _: Sequence, _: Paper) -> ReceiptAnswer<'_, ReceiptView> {
+        assert_eq!(by, None);
+        Box::pin(async { Ok(Err(NoReceipt::NoPrinter)) })
     }
 }
 
@@ -138,7 +149,9 @@ static TILL: LazyLock<Till> = LazyLock::new(|| {
     Till { socket, _place: place, _runtime: runtime }
 });
 
-const TARGETS: [(&str, &str); 17] = [
+const TARGETS: [(&str, &str); 19] = [
+    ("GET", "/v1/receipts/12"),
+    ("POST", "/v1/receipts/12/print"),
     ("POST", "/v1/closings"),
     ("GET", "/v1/closings"),
     ("POST", "/v1/closings/1/duplicate"),
