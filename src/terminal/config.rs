@@ -13,10 +13,12 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::domain::Cents;
 use crate::domain::refusal::Language;
+use crate::printer::{Connection, Width};
 use crate::till::json;
 use crate::till::server::LoopbackServer;
 
 use super::closings::ClosingSettings;
+use super::receipts::PrinterSettings;
 
 /// What the program works with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub struct Settings {
     pub session_idle: Duration,
     /// How the terminal closes.
     pub closing: ClosingSettings,
+    /// The printer.
+    pub printer: PrinterSettings,
 }
 
 /// When to exchange with the region.
@@ -133,6 +137,7 @@ impl Settings {
             card_wait: file.card_wait_seconds,
             exchange: file.exchange.times(),
             session_idle: file.cashiers.session_idle_seconds,
+            printer: file.printer.settings(),
             closing: ClosingSettings { automatic: file.closing.automatic, float: file.closing.float },
         })
     }
@@ -173,6 +178,7 @@ struct File {
     exchange: FileExchange,
     cashiers: FileCashiers,
     closing: FileClosing,
+    printer: FilePrinter,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -194,6 +200,30 @@ struct FileClosing {
 impl Default for FileClosing {
     fn default() -> Self {
         Self { automatic: Some(TimeOfDay(5 * 60)), float: Cents::ZERO }
+    }
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct FilePrinter {
+    #[serde(deserialize_with = "connection")]
+    connection: Option<Connection>,
+    #[serde(deserialize_with = "paper_width")]
+    width: Width,
+    automatic: bool,
+    drawer: bool,
+}
+
+impl Default for FilePrinter {
+    fn default() -> Self {
+        Self { connection: None, width: Width::ALL[1], automatic: true, drawer: true }
+    }
+}
+
+impl FilePrinter {
+    fn settings(self) -> PrinterSettings {
+        let Self { connection, width, automatic, drawer } = self;
+        PrinterSettings { connection, width, automatic, drawer }
     }
 }
 
@@ -227,6 +257,7 @@ impl Default for File {
             exchange: FileExchange::default(),
             cashiers: FileCashiers::default(),
             closing: FileClosing::default(),
+            printer: FilePrinter::default(),
         }
     }
 }
@@ -324,6 +355,16 @@ fn hour_or_never<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ti
         .ok_or_else(|| de::Error::custom("a time of the day is written \"05:00\", or \"never\""))
 }
 
+fn connection<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Connection>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = || de::Error::custom("a printer is \"tcp:HOST:9100\" or a device such as \"/dev/usb/lp0\"");
+    Connection::parse(&text).map(Some).ok_or_else(wrong)
+}
+
+fn paper_width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Width, D::Error> {
+    Width::new(u8::deserialize(deserializer)?).ok_or_else(|| de::Error::custom("a line has 32, 42 or 48 characters"))
+}
+
 fn euros<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cents, D::Error> {
     Cents::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
 }
@@ -371,6 +412,7 @@ mod tests {
             ("exchange", "[exchange]\nunheard-of = 1"),
             ("cashiers", "[cashiers]\nunheard-of = 1"),
             ("closing", "[closing]\nunheard-of = 1"),
+            ("printer", "[printer]\nunheard-of = 1"),
         ] {
             let message = resolve(wrong).unwrap_err().to_string();
             let (_, keys) = message.split_once("expected ").unwrap();
@@ -378,7 +420,7 @@ mod tests {
                 .split('`')
                 .skip(1)
                 .step_by(2)
-                .filter(|key| !matches!(*key, "exchange" | "cashiers" | "closing"))
+                .filter(|key| !matches!(*key, "exchange" | "cashiers" | "closing" | "printer"))
                 .collect();
             assert!(!keys.is_empty(), "{table}: {message}");
             for key in keys {

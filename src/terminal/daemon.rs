@@ -29,6 +29,7 @@ use super::clock::{Clock, SystemClock};
 use super::closings::ClosingSettings;
 use super::desk::{Desk, DeskHandle, STOP_PATIENCE};
 use super::exchanger::{Exchange, Exchanger};
+use super::receipts::{PrinterSettings, Receipts};
 use super::region_file::RegionFile;
 use super::service::Service;
 
@@ -58,6 +59,8 @@ pub struct DaemonSettings {
     pub session_idle: Duration,
     /// How the terminal closes.
     pub closing: ClosingSettings,
+    /// The printer.
+    pub printer: PrinterSettings,
 }
 
 /// Why the daemon did not run, or ended by itself.
@@ -170,6 +173,7 @@ async fn run_until(
         generation,
         sessions: Sessions::new(settings.session_idle),
         closing: settings.closing,
+        receipts: Arc::new(Receipts::start(settings.printer)?),
         pulses: [watcher.pulse().clone(), worker_pulse],
     });
     let (stop_serving, stop) = watch::channel(());

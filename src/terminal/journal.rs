@@ -7,7 +7,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::{Cents, Season, Sequence, Slot, Timestamp};
 use crate::ledger::{LedgerError, StoredEntry, View};
 use crate::machine::sale::View as Shown;
-use crate::till::{ExchangeState, JournalLine, JournalQuery, ReaderState, Status};
+use crate::till::{ExchangeState, JournalLine, JournalQuery, PrinterState, ReaderState, Status};
 
 use super::lookup::gate_now;
 
@@ -140,6 +140,8 @@ pub struct Living {
     pub reader: ReaderState,
     /// What the cashier sees.
     pub view: Shown,
+    /// The printer, where one is set up.
+    pub printer: Option<PrinterState>,
     /// What keeps the daemon from selling that no reader of the ledger sees.
     pub refusal: Option<Refusal>,
     /// What the last exchange failed on.
@@ -171,6 +173,8 @@ pub fn status(view: &View, clock: Timestamp, living: Living) -> Result<Status, L
         certificate_not_after: certificate.map(|certificate| certificate.not_after).max(),
         in_doubt: view.open_intents()?.len() as u64,
         reader: living.reader,
+        printer: living.printer,
+        day_opened: view.open_day().map(|day| day.since),
         exchange: ExchangeState {
             acknowledged: view.acknowledged().sequence,
             exposure,

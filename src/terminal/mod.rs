@@ -16,6 +16,7 @@ pub mod journal;
 pub mod lookup;
 pub mod pin;
 pub mod port;
+pub mod receipts;
 pub mod region_file;
 pub mod service;
 pub mod verbs;

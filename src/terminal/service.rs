@@ -11,8 +11,8 @@ use crate::ledger::{LedgerGone, LedgerHandle};
 use crate::machine::sale::{ClientRequest, Outcome, View};
 use crate::reader::Pulse;
 use crate::till::{
-    BoxFuture, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, ReaderState, Status,
-    SyncReport,
+    BoxFuture, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, PrinterState,
+    ReaderState, Status, SyncReport,
 };
 
 use super::carrier;
@@ -23,6 +23,7 @@ use super::desk::{DeskHandle, Readers};
 use super::exchanger::{ExchangerHandle, ask_ledger};
 use super::journal::{Living, journal, status};
 use super::lookup::what_became_of;
+use super::receipts::Receipts;
 
 /// After so long without an answer of pcscd or the driver, the reader counts as frozen.
 const FROZEN_AFTER: Duration = Duration::from_secs(10);
@@ -43,6 +44,8 @@ pub struct Service {
     pub generation: Arc<AtomicU64>,
     /// Who has signed in.
     pub sessions: Sessions,
+    /// Its receipts.
+    pub receipts: Arc<Receipts>,
     /// How it closes.
     pub closing: ClosingSettings,
     /// Signs of life of the watcher and of the card worker.
@@ -67,7 +70,11 @@ impl Service {
 
 impl Desk for Service {
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>> {
-        Box::pin(async move { self.desk.ask(request).await.ok_or(DeskGone) })
+        Box::pin(async move {
+            let outcome = self.desk.ask(request).await.ok_or(DeskGone)?;
+            self.print_outcome(&outcome);
+            Ok(outcome)
+        })
     }
 
     fn known(&self, request: RequestId) -> BoxFuture<'_, Result<Option<Outcome>, DeskGone>> {
@@ -94,6 +101,7 @@ impl Desk for Service {
             let mut living = Living {
                 reader: self.reader(),
                 view: self.view(),
+                printer: self.receipts.state().map(printer_state),
                 refusal: None,
                 last_error: self.exchanger.last_error(),
                 next_attempt: self.exchanger.next_attempt(),
@@ -133,6 +141,11 @@ impl Desk for Service {
             imported.map_err(|LedgerGone| DeskGone)
         })
     }
+}
+
+fn printer_state(state: crate::printer::PrinterState) -> PrinterState {
+    let crate::printer::PrinterState { waiting, printed, lost, error } = state;
+    PrinterState { waiting: waiting as u64, printed, lost, error }
 }
 
 /// A ledger that cannot be read is told in the log; the client is told that it has no answer.

@@ -194,6 +194,7 @@ impl DaemonVerbs for Verbs {
             let living = Living {
                 reader: ReaderState::Unavailable("the daemon does not run".to_owned()),
                 view: Shown::Idle,
+                printer: None,
                 refusal: None,
                 last_error: None,
                 next_attempt: None,
@@ -277,6 +278,7 @@ fn daemon_settings(settings: &Settings) -> Result<DaemonSettings, Failure> {
         region: region_of(settings)?,
         session_idle: settings.session_idle,
         closing: settings.closing,
+        printer: settings.printer.clone(),
     })
 }
 

@@ -20,7 +20,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct DeskGone;
 
 /// What the terminal does for the local API.
-pub trait Desk: super::CashierDesk + super::ClosingDesk {
+pub trait Desk: super::CashierDesk + super::ClosingDesk + super::ReceiptDesk {
     /// Does what a client asks. Answers [`Refusal::Busy`] while another client is served. Dropping the future tells the desk that the client went away: nothing
     /// that was begun is undone by that.
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>>;
@@ -67,6 +67,19 @@ pub enum ReaderState {
     },
 }
 
+/// How the printer is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrinterState {
+    /// How many receipts wait.
+    pub waiting: u64,
+    /// How many were printed since the start.
+    pub printed: u64,
+    /// How many were given up since the start.
+    pub lost: u64,
+    /// What the newest failed on (one sentence, in English), until one is printed again.
+    pub error: Option<String>,
+}
+
 /// How the exchange is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExchangeState {
@@ -107,6 +120,10 @@ pub struct Status {
     pub in_doubt: u64,
     /// The readers.
     pub reader: ReaderState,
+    /// The printer, where one is set up.
+    pub printer: Option<PrinterState>,
+    /// Since when the day is open, if it is.
+    pub day_opened: Option<Timestamp>,
     /// The exchange.
     pub exchange: ExchangeState,
     /// What the cashier sees.

@@ -8,7 +8,8 @@ use tokio::sync::watch;
 use super::{
     BoxFuture, CashierAnswer, CashierDesk, CashierOrder, CashierRefused, CloseOrder, Closed, ClosingAnswer,
     ClosingDesk, ClosingQuery, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery,
-    News, NotCarried, NotClosed, ReaderState, SessionToken, SignedIn, Status, SyncReport,
+    News, NoReceipt, NotCarried, NotClosed, Paper, ReaderState, ReceiptAnswer, ReceiptDesk, ReceiptView, SessionToken,
+    SignedIn, Status, SyncReport,
 };
 use crate::domain::card::Signature;
 use crate::domain::cashier::{Cashier, CashierName, Cashiers, Lockout, Pin, Role};
@@ -17,6 +18,7 @@ use crate::domain::closing::{BenefitTotal, Cash, Closing, Doubts, Period, Period
 use crate::domain::entry::Tender;
 use crate::domain::policy::{Exposure, Limit, Policy};
 use crate::domain::quote::{Quote, QuotedCard};
+use crate::domain::receipt::{Copy, Debited, Deed, Receipt, Worth};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{
@@ -129,6 +131,49 @@ impl ClosingDesk for FakeDesk {
         let refused = NotClosed::NotAllowed(Refusal::SignInNeeded);
         Box::pin(async move { Ok(if by.is_some() { Ok(found) } else { Err(refused) }) })
     }
+}
+
+impl ReceiptDesk for FakeDesk {
+    fn receipt(&self, entry: Sequence) -> ReceiptAnswer<'_, ReceiptView> {
+        let found = (entry == Sequence::new(12)).then(receipt_view).ok_or(NoReceipt::NotThere);
+        Box::pin(async move { Ok(found) })
+    }
+
+    fn hand_out(&self, _: Option<CashierId>, _: Sequence, paper: Paper) -> ReceiptAnswer<'_, ReceiptView> {
+        let view = receipt_view();
+        let receipt = Receipt { copy: Copy::Duplicate(1), ..view.receipt.clone() };
+        let duplicate = ReceiptView { receipt, duplicates: Some(1), ..view };
+        Box::pin(async move { Ok(if paper == Paper::Client { Ok(duplicate) } else { Err(NoReceipt::NoPrinter) }) })
+    }
+}
+
+fn receipt_view() -> ReceiptView {
+    let receipt = Receipt {
+        deed: Deed::Sale,
+        copy: Copy::Original,
+        worth: Worth::Real,
+        entry: Sequence::new(12),
+        time: EVENING,
+        partner: "Cinéma Le Navire".to_owned(),
+        terminal: TerminalId::new(17),
+        cashier: None,
+        card: card().masked(),
+        debited: Some(Debited {
+            benefit: Code::new("cinema").unwrap(),
+            label: Some(("Cinéma".to_owned(), "Cinema".to_owned())),
+            amount: 1,
+            unit: Some(SEAT),
+            left: Some(4),
+        }),
+        price: None,
+        supplement: Cents::ZERO,
+        money: Cents::from_u32(100),
+        tender: Tender::Cash,
+        related: None,
+        hash: EntryHash::new([0xab; 32]),
+        code: "PASS1:AE".to_owned(),
+    };
+    ReceiptView { receipt, duplicates: None, text: "VENTE".to_owned() }
 }
 
 pub(crate) fn closed() -> Closed {
@@ -329,6 +374,8 @@ pub(crate) fn status() -> Status {
         certificate_not_after: Some(EVENING.plus(20 * 86_400)),
         in_doubt: 0,
         reader: ReaderState::Ready(vec!["Virtual PCD 00 00".to_owned()]),
+        printer: None,
+        day_opened: None,
         exchange: ExchangeState {
             acknowledged: Sequence::new(9),
             exposure,

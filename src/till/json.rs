@@ -13,6 +13,7 @@ mod carried;
 mod cashiers;
 mod closings;
 mod problem;
+mod receipts;
 mod requests;
 mod state;
 mod tills;
@@ -25,6 +26,7 @@ pub use cashiers::{
 };
 pub use closings::{Closing, ClosingOutcome, ClosingParameters, ClosingRequest, Closings};
 pub use problem::{Problem, ProblemKind};
+pub use receipts::{NoReceiptReason, PrintRequest, Receipt, ReceiptOutcome};
 pub use requests::{
     AbandonmentRequest, BadValue, CardQuery, Confirmation, JournalParameters, LanguageQuery, RedemptionRequest,
     UndoRequest, WAIT_DEFAULT, request_id, wait,

@@ -12,6 +12,7 @@ pub mod web;
 mod cashiers;
 mod closings;
 mod desk;
+mod receipts;
 
 #[cfg(test)]
 pub(crate) mod fake;
@@ -22,5 +23,6 @@ pub use cashiers::{CashierAnswer, CashierDesk, CashierOrder, CashierRefused, Ses
 pub use closings::{CloseOrder, Closed, ClosingAnswer, ClosingDesk, ClosingQuery, NotClosed};
 pub use desk::{
     BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery,
-    News, NotCarried, ReaderState, Status, SyncReport,
+    News, NotCarried, PrinterState, ReaderState, Status, SyncReport,
 };
+pub use receipts::{NoReceipt, Paper, ReceiptAnswer, ReceiptDesk, ReceiptView};

@@ -17,6 +17,7 @@ mod handlers;
 mod input;
 mod loopback;
 mod openapi;
+mod receipts;
 mod socket;
 mod tills;
 
@@ -119,6 +120,7 @@ fn described() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(events::events))
         .merge(cashiers::routes())
         .merge(closings::routes())
+        .merge(receipts::routes())
         .split_for_parts()
 }
 

@@ -164,3 +164,30 @@ fn where_cashiers_sign_in_the_page_asks_who_it_is_first() {
     browser.keys("\u{e007}");
     assert_eq!(till.entries("debit").len(), 1);
 }
+
+#[test]
+fn a_receipt_without_a_printer_is_shown_and_a_day_is_closed_with_what_was_counted() {
+    let till = Till::cinema();
+    let (browser, card) = (&till.browser, till.card());
+    let lying = card.lay(&till.world, HERE);
+    browser
+        .shows("quoted")
+        .enter()
+        .shows("granted")
+        .keys("\u{e035}")
+        .shows("receipt")
+        .says(".paper", "Cinéma Le Phare");
+    browser.says(".paper", &card.masked());
+    browser.keys("\u{e00c}").shows("granted").enter().shows("rest");
+    drop(lying);
+    // Once more from the journal, which is a duplicate and says so.
+    browser.touch("journal").shows("journal").touch(&format!("receipt-{}", till.entries("debit")[0]["entry"]));
+    browser.shows("receipt").says(".paper", "DUPLICATA").keys("\u{e00c}").shows("idle");
+    browser.touch("journal").shows("journal").touch("closing").shows("closing");
+    browser.keys("150").enter().says(".figure", "Journée clôturée").says(".amount", "1,00 €");
+    browser
+        .says(".below", "Attendu dans le tiroir : 1,00 €. Écart : 0,50 €.")
+        .says(".below", "Total perpétuel : 1,00 €");
+    browser.enter().shows("idle");
+    assert_eq!(till.entries("closing").len(), 1);
+}

@@ -27,7 +27,7 @@ export const TENDERS = ['cash', 'card', 'cheque', 'other'];
 
 export const beginning = () => ({
   line: 'connecting', status: null, card: { present: false }, place: 'counter', stage: { name: 'idle' }, turn: 0, training: false,
-  people: null, cashier: null, signing: null, names: {},
+  people: null, cashier: null, signing: null, names: {}, receipt: null, closing: null,
 });
 
 const fresh = (id, kept = {}) => ({
@@ -305,12 +305,37 @@ const steps = {
 
   // --- What the cashier does. ---
 
+  /** A receipt is wanted: on paper from the terminal's printer, where it has one; else the page shows it, to be printed from here. */
+  receipt(state, { entry }) {
+    return [state, [{ do: 'receipt', entry }]];
+  },
+
+  printed(state, { answer }) {
+    return answer.outcome === 'receipt' ? stay(state, { receipt: answer, place: answer.onPaper ? state.place : 'receipt' })
+      : stay(state, { receipt: { text: answer.message }, place: 'receipt' });
+  },
+
+  /** The day is to be closed: first the drawer is counted. */
+  closing(state) {
+    return stay(state, { place: 'closing', closing: { typed: '', counted: false, answer: null } });
+  },
+
+  closed(state, { answer }) {
+    return state.closing ? stay(state, { closing: { ...state.closing, answer } }) : [state, []];
+  },
+
   /** The one thing that is to be done on this screen. */
   primary(state, { id }) {
     const { stage } = state;
     if (needsSignIn(state)) {
       const { person, typed } = state.signing ?? {};
       return typed?.length >= PIN_DIGITS_MIN ? [state, [{ do: 'signIn', cashier: person.cashier, pin: typed }]] : [state, []];
+    }
+    if (state.place === 'closing' && !state.closing.answer) {
+      return [state, [{ do: 'close', counted: state.closing.typed ? cents(state.closing.typed) : undefined }]];
+    }
+    if (state.place === 'receipt') {
+      return [state, [{ do: 'print' }]];
     }
     if (state.place !== 'counter') {
       return steps.go(state, { place: 'counter' });
@@ -388,6 +413,9 @@ const steps = {
       }
       const typed = key === 'back' ? state.signing.typed.slice(0, -1) : /^[0-9]+$/.test(key) ? `${state.signing.typed}${key}` : state.signing.typed;
       return stay(state, { signing: { ...state.signing, typed: typed.slice(0, PIN_DIGITS_MAX), message: '' } });
+    }
+    if (state.place === 'closing' && !state.closing.answer) {
+      return stay(state, { closing: { ...state.closing, typed: type(state.closing.typed, key) } });
     }
     if (state.place !== 'counter') {
       return [state, []];

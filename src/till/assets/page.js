@@ -2,7 +2,7 @@
 
 import { beginning, next } from './flow.js';
 import { Line, Unanswered } from './line.js';
-import { assemble, balance, bottom, counter, cut, journal, top } from './screens.js';
+import { assemble, balance, bottom, closing, counter, cut, journal, receipt, top } from './screens.js';
 import { Practice } from './training.js';
 import { speech } from './words.js';
 
@@ -97,6 +97,24 @@ const DO = {
     });
   },
 
+  async receipt({ entry }) {
+    const print = (to) => line.ask('POST', `/v1/receipts/${entry}/print`, { to });
+    try {
+      let answer = await print('printer');
+      const onPaper = answer.outcome === 'receipt';
+      if (answer.refusal === 'no-printer') {
+        answer = await print('client');
+      }
+      hear({ type: 'printed', answer: { ...answer, onPaper } });
+    } catch {
+      // The line says so itself.
+    }
+  },
+
+  print: () => window.print(),
+
+  close: ({ counted }) => ask('', 'POST', '/v1/closings', { period: 'day', cash_counted_cents: counted }, { type: 'closed' }, false),
+
   abandon: ({ id }) => ask(id, 'POST', '/v1/abandonments', { id }, { type: 'ended' }),
 
   cancel,
@@ -190,13 +208,18 @@ function paint() {
   if (there !== 'up') {
     screen = cut(there, state.stage, words);
   } else if (state.place === 'journal') {
-    screen = journal(entries, search, say, state.names);
+    screen = journal(entries, search, say, state);
+  } else if (state.place === 'receipt') {
+    screen = receipt(state.receipt, say);
+  } else if (state.place === 'closing') {
+    screen = closing(state.closing, say);
   } else if (state.place === 'balance') {
     screen = balance(state.card, say);
   } else {
     screen = assemble(counter(state, say), words);
   }
-  const key = there !== 'up' ? there : state.place === 'counter' ? `${state.stage.name} ${state.turn}` : state.place;
+  const key = there !== 'up' ? there : state.place === 'counter' ? `${state.stage.name} ${state.turn}`
+    : `${state.place} ${Boolean(state.closing?.answer)}`;
   const changed = fill(main, screen);
   if (key !== shown.key) {
     shown = { key, since: performance.now() };
@@ -278,6 +301,8 @@ document.addEventListener('keydown', (event) => {
   if (event.key === 'F4' && state.stage.name === 'granted') {
     const { entry, collected_cents: collected, card } = state.stage.answer;
     did = { type: 'undo', line: { entry, collected_cents: collected, card } };
+  } else if (event.key === 'F5' && ['granted', 'undone'].includes(state.stage.name) && !state.training) {
+    did = { type: 'receipt', entry: state.stage.answer.entry };
   } else if (event.key === 'Enter' && !event.target.matches('button')) {
     did = { type: 'primary' };
   } else if (!inField && !event.repeat) {

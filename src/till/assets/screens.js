@@ -143,7 +143,10 @@ const SCREENS = {
         [words.collected(speech.money(answer.collected_cents)), words.leftNow(speech.amount(answer.left, answer.unit))].join(', '),
         `${words.entry(answer.entry)}, ${answer.card}`,
       ],
-      acts: [button({ type: 'undo', line: { entry: answer.entry, collected_cents: answer.collected_cents, card: answer.card } }, words.undoLast, { key: 'F4' })],
+      acts: [
+        button({ type: 'undo', line: { entry: answer.entry, collected_cents: answer.collected_cents, card: answer.card } }, words.undoLast, { key: 'F4' }),
+        state.training ? null : receiptOf(answer.entry, state, words, { key: 'F5' }),
+      ].filter(Boolean),
       primary: { label: words.next, ready: true },
     };
   },
@@ -191,9 +194,14 @@ const SCREENS = {
     return {
       tone: 'granted', mark: 'granted', figure: back ? words.undone(speech.money(back)) : words.undoneFree,
       below: [hint, `${words.entry(stage.answer.entry)}, ${stage.answer.card}`], primary: { label: words.next, ready: true },
+      acts: state.training || stage.answer.outcome === 'abandoned' ? [] : [receiptOf(stage.answer.entry, state, words, { key: 'F5' })],
     };
   },
 };
+
+/** Asks for a receipt; says so once it is on paper. */
+const receiptOf = (entry, state, words, { key } = {}) =>
+  button({ type: 'receipt', entry }, state.receipt?.onPaper && state.receipt.entry === entry ? words.receiptPrinted : words.receipt, { id: `receipt-${entry}`, key });
 
 /** Who is at the till: a name, then its code. */
 function signIn(state, words, speech) {
@@ -265,7 +273,8 @@ export function assemble(screen, words) {
 
 /** The journal of the day. */
 /** `names` are those of the benefits that were seen on cards; the others have their codes. */
-export function journal(entries, search, speech, names) {
+export function journal(entries, search, speech, state) {
+  const { names } = state;
   const { words } = speech;
   const sales = entries.filter((entry) => entry.kind === 'debit' && !entry.related);
   const needle = search.trim().toLowerCase();
@@ -281,10 +290,11 @@ export function journal(entries, search, speech, names) {
           title ? h('th', { scope: 'col' }, title) : h('td')))),
         h('tbody', {}, found.map(({ entry, cells: texts }) => h('tr', { class: entry.related && entry.kind === 'debit' ? 'struck' : '' },
           texts.map((text) => h('td', {}, text)),
-          h('td', {}, entry.kind === 'debit' && !entry.related
+          h('td', {}, state.training || !['debit', 'reversal', 'undo-request'].includes(entry.kind) ? null : receiptOf(entry.entry, state, words),
+            entry.kind === 'debit' && !entry.related
             ? button({ type: 'undo', line: { entry: entry.entry, collected_cents: entry.collected_cents, card: entry.card } }, words.cancel, { id: `undo-${entry.entry}` }) : null)))))
         : h('p', { class: 'none' }, needle ? words.noMatch : words.nothing)),
-    h('div', { class: 'acts' }, button({ type: 'leave' }, words.back, { key: 'Échap' })));
+    h('div', { class: 'acts' }, button({ type: 'leave' }, words.back, { key: 'Échap' }), state.training ? null : button({ type: 'closing' }, words.closeDay)));
 }
 
 function cells(entry, speech, names) {
@@ -294,6 +304,41 @@ function cells(entry, speech, names) {
   const money = entry.kind === 'debit' ? speech.money(entry.collected_cents) : entry.returned_cents ? `−${speech.money(entry.returned_cents)}` : '';
   const state = entry.related && entry.kind === 'debit' ? words.undoneRow : entry.verdict ? words[entry.verdict] : entry.acknowledged ? words.sent : words.waits;
   return [String(entry.entry), speech.clock(entry.time), `${what} ${names[entry.benefit] ?? entry.benefit ?? entry.detail ?? ''}${amount}`, entry.card ?? '', money, state];
+}
+
+/** A receipt to be printed from here, or why there is none. */
+export function receipt(shown, speech) {
+  const { words } = speech;
+  return h('section', { class: 'place' },
+    h('div', { class: 'heading' }, h('h1', {}, words.receipt)),
+    h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': words.receipt }, h('pre', { class: 'paper' }, speech.set(shown.text))),
+    h('div', { class: 'acts' }, button({ type: 'leave' }, words.back, { key: 'Échap' }),
+      shown.entry ? button({ type: 'primary' }, words.print, { key: '⏎', kind: 'primary' }) : null));
+}
+
+/** The day is closed: the drawer is counted, and what should be in it is said. */
+export function closing({ typed, answer }, speech) {
+  const { words } = speech;
+  if (!answer) {
+    return assemble({
+      tone: 'calm', above: words.closeDay, over: words.counted, amount: typed ? speech.money(cents(typed)) : '–', typing: true, below: [words.countedHint],
+      side: pad(words), acts: [button({ type: 'leave' }, words.cancel, { key: 'Échap' })], primary: { label: words.closeDay, ready: true },
+    }, words);
+  }
+  if (answer.outcome !== 'closed') {
+    return assemble({ tone: 'refused', mark: 'refused', above: words.closeDay, figure: speech.set(answer.message), below: [], primary: { label: words.understood, ready: true } }, words);
+  }
+  const { cash } = answer;
+  const difference = cash.difference_cents;
+  return assemble({
+    tone: 'granted', mark: 'granted', above: words.closedDay(answer.of, answer.number), figure: words.closed,
+    over: words.collectedDay, amount: speech.money(answer.collected_cents - answer.returned_cents),
+    below: [
+      words.drawer(speech.money(cash.expected_cents)) + (difference === null ? '' : ` ${words.difference(speech.money(difference))}`),
+      words.perpetual(speech.money(answer.perpetual_net_cents)), answer.in_doubt ? words.inDoubt(answer.in_doubt) : null,
+    ],
+    primary: { label: words.next, ready: true },
+  }, words);
 }
 
 /** What is left on the card, for its holder to see. */

@@ -56,6 +56,10 @@ const fr = {
   down: 'Terminal injoignable', downHint: 'La page se reconnecte toute seule. Ne servez pas de carte pour le moment.',
   connecting: 'Connexion au terminal…', locked: 'Cette page n’est pas reliée au terminal', lockedHint: 'Sur la machine du terminal, lancez « pass-terminal page » et ouvrez l’adresse donnée.',
   trainingBanner: 'FORMATION : aucune carte n’est débitée, rien n’est enregistré', trainingEnd: 'Quitter la formation', trainingCards: 'Cartes d’exercice', trainingTake: 'Retirer la carte',
+  receipt: 'Reçu', receiptPrinted: 'Reçu imprimé', print: 'Imprimer', closeDay: 'Clôturer la journée', counted: 'Compté dans le tiroir',
+  countedHint: 'Fond de caisse compris. Rien de compté ? Validez tel quel.', closed: 'Journée clôturée', closedDay: (of, number) => `${of}, clôture ${number}`,
+  collectedDay: 'Encaissé, rendus déduits', drawer: (amount) => `Attendu dans le tiroir : ${amount}.`, difference: (amount) => `Écart : ${amount}.`,
+  perpetual: (amount) => `Total perpétuel : ${amount}`,
   whoAreYou: 'Qui est à la caisse ?', whoHint: 'Touchez votre nom, ou tapez son numéro.', pin: 'Votre code', signIn: "S'identifier", signOutOf: (name) => `${name} : se déconnecter`,
   perSeat: (count) => count > 1 ? 'places' : 'place', keypad: 'Pavé numérique', erase: 'Effacer', notes: 'Somme reçue',
   kinds: {
@@ -112,6 +116,10 @@ const en = {
   down: 'The terminal cannot be reached', downHint: 'The page reconnects by itself. Serve no card for the moment.',
   connecting: 'Connecting to the terminal…', locked: 'This page is not connected to the terminal', lockedHint: 'On the terminal’s machine run “pass-terminal page” and open the address that it gives.',
   trainingBanner: 'TRAINING: no card is debited, nothing is recorded', trainingEnd: 'Leave training', trainingCards: 'Practice cards', trainingTake: 'Take the card away',
+  receipt: 'Receipt', receiptPrinted: 'Receipt printed', print: 'Print', closeDay: 'Close the day', counted: 'Counted in the drawer',
+  countedHint: 'With the float. Nothing counted? Confirm as it is.', closed: 'Day closed', closedDay: (of, number) => `${of}, closing ${number}`,
+  collectedDay: 'Collected, less given back', drawer: (amount) => `Expected in the drawer: ${amount}.`, difference: (amount) => `Difference: ${amount}.`,
+  perpetual: (amount) => `Perpetual total: ${amount}`,
   whoAreYou: 'Who is at the till?', whoHint: 'Touch your name, or type its number.', pin: 'Your PIN', signIn: 'Sign in', signOutOf: (name) => `${name}: sign out`,
   perSeat: (count) => count > 1 ? 'seats' : 'seat', keypad: 'Keypad', erase: 'Erase', notes: 'Money received',
   kinds: {

@@ -158,6 +158,11 @@ pub struct Status {
     pub in_doubt: u64,
     /// The reader.
     pub reader: Reader,
+    /// The printer, where one is set up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub printer: Option<Printer>,
+    /// Since when the day is open: after 24 hours nothing is sold before it is closed.
+    pub day_opened: Option<String>,
     /// The exchange with the region.
     pub exchange: Exchange,
     /// The card in the reader.
@@ -196,6 +201,26 @@ pub enum Reader {
         /// For how long.
         seconds: u64,
     },
+}
+
+/// How the printer is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Printer {
+    /// How many receipts wait.
+    pub waiting: u64,
+    /// How many were printed since the start.
+    pub printed: u64,
+    /// How many were given up since the start: print them again by hand.
+    pub lost: u64,
+    /// What the newest failed on, in English, until one is printed again.
+    pub error: Option<String>,
+}
+
+impl Printer {
+    fn new(state: &till::PrinterState) -> Self {
+        let till::PrinterState { waiting, printed, lost, error } = state.clone();
+        Self { waiting, printed, lost, error }
+    }
 }
 
 /// How the exchange with the region is.
@@ -249,6 +274,8 @@ impl Status {
             certificate_not_after: status.certificate_not_after.map(|until| until.to_string()),
             in_doubt: status.in_doubt,
             reader: Reader::new(&status.reader),
+            printer: status.printer.as_ref().map(Printer::new),
+            day_opened: status.day_opened.map(|opened| opened.to_string()),
             exchange: Exchange::new(status),
             card: Card::new(&status.view, language),
             time: status.time.to_string(),

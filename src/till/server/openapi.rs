@@ -15,6 +15,7 @@ use crate::till::json::{Problem, ProblemKind};
         (name = "sale", description = "Quotes, redemptions, undos"),
         (name = "cashiers", description = "Signing in and out, and who may"),
         (name = "closings", description = "Days, months and years that are closed"),
+        (name = "receipts", description = "Receipts and their duplicates"),
         (name = "terminal", description = "The card in the reader, the terminal, its journal, its exchange with the region"),
     ),
     security(("token" = []))

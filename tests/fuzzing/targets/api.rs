@@ -22,8 +22,8 @@ use pass::till::server::{Api, LocalServer};
 use pass::till::web::Access;
 use pass::till::{
     BoxFuture, CARRIED_BYTES_MAX, CashierAnswer, CashierDesk, CashierOrder, CloseOrder, Closed, ClosingAnswer,
-    ClosingDesk, ClosingQuery, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried,
-    SessionToken, SignedIn, Status, SyncReport,
+    ClosingDesk, ClosingQuery, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NoReceipt,
+    NotCarried, Paper, ReceiptAnswer, ReceiptDesk, ReceiptView, SessionToken, SignedIn, Status, SyncReport,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -75,6 +75,17 @@ impl ClosingDesk for CloseDesk {
 
     fn duplicate_closing(&self, _: Option<CashierId>, _: Sequence) -> ClosingAnswer<'_, Option<Closed>> {
         Box::pin(async { Err(DeskGone) })
+    }
+}
+
+impl ReceiptDesk for CloseDesk {
+    fn receipt(&self, _: Sequence) -> ReceiptAnswer<'_, ReceiptView> {
+        Box::pin(async { Ok(Err(NoReceipt::NotThere)) })
+    }
+
+    fn hand_out(&self, by: Option<CashierId>, _: Sequence, _: Paper) -> ReceiptAnswer<'_, ReceiptView> {
+        assert_eq!(by, None);
+        Box::pin(async { Ok(Err(NoReceipt::NoPrinter)) })
     }
 }
 
@@ -145,7 +156,9 @@ static TILL: LazyLock<Till> = LazyLock::new(|| {
     Till { socket, _place: place, _runtime: runtime }
 });
 
-const TARGETS: [(&str, &str); 21] = [
+const TARGETS: [(&str, &str); 23] = [
+    ("GET", "/v1/receipts/12"),
+    ("POST", "/v1/receipts/12/print"),
     ("POST", "/v1/closings"),
     ("GET", "/v1/closings"),
     ("POST", "/v1/closings/1/duplicate"),
