@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::browser::{Browser, SMALL};
 use crate::kit::{Books, Card, Counter, HERE, Region, World, agree_over, many_seats};
+use crate::support::{DEADLINE, poll};
 
 /// A counter with its page open before a cashier.
 pub(crate) struct Till {
@@ -109,11 +110,15 @@ fn a_double_tap_and_a_key_held_down_sell_once() {
     let _lying = card.lay(&till.world, HERE);
     browser.shows("quoted");
     thread::sleep(Duration::from_millis(500));
-    browser.touch_times("primary", 4).shows("granted");
+    browser.touch_times("primary", 4);
+    poll(DEADLINE, || ["granted", "rest"].contains(&browser.screen().as_str()).then_some(()))
+        .expect("one of the taps sells");
     // Whoever goes on tapping leads to no second sale: the card was served and is to be taken away.
     thread::sleep(Duration::from_millis(500));
-    browser.touch_times("primary", 3).shows("rest");
-    browser.keys("\u{e007}\u{e007}\u{e007}");
+    if browser.screen() == "granted" {
+        browser.touch_times("primary", 3);
+    }
+    browser.shows("rest").keys("\u{e007}\u{e007}\u{e007}");
     assert_eq!(browser.screen(), "rest");
     assert_eq!(till.entries("debit").len(), 1);
     browser.touch("again").shows("quoted").enter().shows("granted");
@@ -130,10 +135,8 @@ fn a_supplement_is_added_and_one_seat_too_many_is_not() {
     // The catalogue gives one seat a time.
     browser.touch("more").says(".count", "1 place");
     let fewer_or_more = "return [...document.querySelectorAll('.step')].map((step) => step.disabled)";
-    crate::support::poll(crate::support::DEADLINE, || {
-        (browser.run(fewer_or_more) == serde_json::json!([true, true])).then_some(())
-    })
-    .expect("one seat is neither more nor less");
+    poll(DEADLINE, || (browser.run(fewer_or_more) == serde_json::json!([true, true])).then_some(()))
+        .expect("one seat is neither more nor less");
     browser.touch("note-500").says(".given", "À rendre 2,00 €");
     browser.touch("primary").shows("granted").says(".amount", "2,00 €");
     drop(lying);

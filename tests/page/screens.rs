@@ -94,11 +94,6 @@ fn the_cinema_s_states_are_accessible_and_fit() {
     till.browser.touch("journal").shows("journal").says("tbody", "vente");
     look(&till, "journal");
     drop(lying);
-    till.browser.touch("closing").shows("closing").keys("150");
-    look(&till, "closing");
-    till.browser.enter().says(".figure", "Journée clôturée");
-    look(&till, "closed");
-    till.browser.enter().shows("idle").touch("journal").shows("journal");
     let debit = till.entries("debit").remove(0)["entry"].to_string();
     till.browser.touch(&format!("undo-{debit}")).shows("undo");
     look(&till, "undo");
@@ -120,6 +115,13 @@ fn the_cinema_s_states_are_accessible_and_fit() {
     till.browser.touch("language").says(".figure", "Present the card");
     look(&till, "english");
     till.browser.touch("language").says(".figure", "Présentez la carte");
+
+    till.browser.touch("journal").shows("journal");
+    till.browser.touch("closing").shows("closing").keys("150");
+    look(&till, "closing");
+    till.browser.enter().says(".figure", "Journée clôturée");
+    look(&till, "closed");
+    till.browser.enter().shows("idle");
 
     let stopped = card.lay_to_stop(&till.world, HERE, Instruction::Debit, Moment::Arrived);
     till.browser.shows("quoted").enter().shows("selling");

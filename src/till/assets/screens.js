@@ -391,7 +391,7 @@ export function bottom(state, speech, practice) {
     // What was known before is not shown as if it were so still.
     return state.line === 'down' ? [item('hard', words.down)] : [h('p', { class: 'item' }, '')];
   }
-  const { exchange, reader, in_doubt: inDoubt, refusal, time } = state.status;
+  const { exchange, reader, printer, in_doubt: inDoubt, refusal, time } = state.status;
   const levels = ['offline_hours', 'waiting_entries', 'waiting_cents', 'deny_list_hours'].map((name) => exchange[name].level);
   const worst = levels.includes('hard') ? 'hard' : levels.includes('soft') ? 'soft' : 'within';
   const listAge = new Date(Date.parse(time) - exchange.deny_list_hours.value * 3600000).toISOString();
@@ -400,6 +400,7 @@ export function bottom(state, speech, practice) {
   return [
     item(worst, speech.set(`${words[worst]} : `) + `${words.lastExchange(speech.age(exchange.last, time))}, ${words.waiting(exchange.waiting_entries.value, speech.money(exchange.waiting_cents.value))}, ${words.list(speech.age(listAge, time))}`),
     item(readerGood ? 'within' : 'hard', `${words.reader} ${readerGood ? readerWord : words.readerNone}`),
+    printer?.error ? item('soft', words.printerFails(printer.waiting)) : null,
     inDoubt ? item('soft', words.inDoubt(inDoubt)) : null,
     refusal ? item('hard', speech.set(refusal.message)) : null,
     button({ type: 'exchange' }, words.exchangeNow, { id: 'exchange', kind: 'tab' }),
