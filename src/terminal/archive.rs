@@ -330,7 +330,7 @@ fn check_entries(manifest: &Manifest, key: &Ed25519PublicKey, mut bytes: &[u8]) 
     if manifest.from == 1 && previous != chain_beginning_hash(terminal, key) {
         return Err(Damage::Entry(Sequence::FIRST));
     }
-    let mut books = Books::default();
+    let mut books = Books::new(Sequence::new(manifest.from));
     for sequence in (manifest.from..=manifest.to).map(Sequence::new) {
         let wrong = || Damage::Entry(sequence);
         let length = item_length(bytes).map_err(|_| wrong())?;
