@@ -111,8 +111,10 @@ fn by_page(world: &World, browser: &Browser, card: &Card) -> [f64; 2] {
     browser.run("painted = {}");
     let (mut events, _lying) = lay(world, card);
     let known = events.card();
-    let painted =
-        |screen: &str| poll(DEADLINE, || browser.run(&format!("return painted.{screen} ?? null")).as_f64()).unwrap();
+    let painted = |screen: &str| {
+        let when = poll(DEADLINE, || browser.run(&format!("return painted.{screen} ?? null")).as_f64());
+        when.unwrap_or_else(|| panic!("{screen} is painted; what is shown: {}", browser.text("#main")))
+    };
     let quoted = painted("quoted");
     // Past the guard against double taps, as a person is.
     std::thread::sleep(Duration::from_millis(600));

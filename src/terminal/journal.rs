@@ -41,7 +41,11 @@ fn unit(view: &View, season: Season, slot: Slot) -> Option<Unit> {
     view.catalogue(season)?.benefit(slot).map(|benefit| benefit.unit)
 }
 
-fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerError> {
+/// The journal's line of one entry.
+///
+/// # Errors
+/// [`LedgerError`].
+pub fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerError> {
     let sequence = stored.head.sequence;
     let body = &stored.entry.body;
     let mut line = JournalLine {

@@ -1,6 +1,8 @@
 //! The program `pass-terminal`: wires reader, card, ledger, machines and line into a daemon, and gives the command line its verbs.
 
+pub mod archive;
 pub mod backup;
+pub mod books;
 pub mod carrier;
 pub mod cashiers;
 pub mod cli;
@@ -16,6 +18,7 @@ pub mod journal;
 pub mod lookup;
 pub mod pin;
 pub mod port;
+pub mod proof;
 pub mod receipts;
 pub mod region_file;
 pub mod service;

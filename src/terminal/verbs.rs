@@ -7,6 +7,7 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use crate::crypto::Ed25519PublicKey;
 use crate::domain::CashierId;
 use crate::domain::cashier::Cashiers;
 use crate::domain::refusal::Language;
@@ -23,6 +24,7 @@ use crate::till::{
 use crate::uplink::{Uplink, UplinkError};
 use crate::wire::code::{EnrolmentCode, NotACode};
 
+use super::archive;
 use super::backup;
 use super::carrier;
 use super::cashiers::carry_out;
@@ -35,6 +37,7 @@ use super::enrol::{EnrolError, enrol};
 use super::exchanger::{Exchange, ExchangeError};
 use super::journal::{Living, journal, status};
 use super::pin;
+use super::proof;
 use super::region_file::RegionFile;
 
 /// How many messages the exchange after an enrolment may take.
@@ -136,6 +139,37 @@ impl DaemonVerbs for Verbs {
             }
             Err(error) => not_verified(setup, &error, out),
         }
+    }
+
+    fn verify_receipt(
+        &self,
+        setup: &Setup,
+        code: &str,
+        key: Option<Ed25519PublicKey>,
+        out: &mut dyn Write,
+    ) -> Result<Exit, Failure> {
+        let key = match key {
+            Some(key) => key,
+            None => {
+                let view = View::open(&setup.settings.data).map_err(|error| open_failure(&error, setup.language))?;
+                view.identity().entry_key
+            }
+        };
+        proof::verify_receipt(setup, code, &key, out)
+    }
+
+    fn archive(&self, setup: &Setup, year: u16, directory: &Path, out: &mut dyn Write) -> Result<Exit, Failure> {
+        archive::create(setup, year, directory, out)
+    }
+
+    fn verify_archive(
+        &self,
+        setup: &Setup,
+        directory: &Path,
+        key: Option<Ed25519PublicKey>,
+        out: &mut dyn Write,
+    ) -> Result<Exit, Failure> {
+        archive::verify(setup, directory, key, out)
     }
 
     fn validate(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {

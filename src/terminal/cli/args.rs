@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::super::config::listen_address;
 use super::local_time;
+use crate::crypto::Ed25519PublicKey;
 use crate::domain::cashier::{CashierName, Role};
 use crate::domain::catalogue::Code;
 use crate::domain::closing::PeriodKind;
@@ -145,8 +146,26 @@ pub(super) enum Verb {
         #[command(subcommand)]
         verb: Closings,
     },
+    /// Montre ou réimprime un reçu / Shows a receipt or prints it again
+    Receipt {
+        #[command(subcommand)]
+        verb: Receipt,
+    },
+    /// Archive une année et vérifie une archive / Archives a year and verifies an archive
+    Archive {
+        #[command(subcommand)]
+        verb: Archive,
+    },
     /// Vérifie tout le journal : chaîne et signatures / Verifies the whole ledger: chain and signatures
-    Verify,
+    Verify {
+        /// Vérifie ce reçu, lu dans son code QR / Verifies this receipt, as read from its QR symbol
+        #[arg(long, value_name = "CODE")]
+        receipt: Option<String>,
+        /// Clé publique du terminal, 64 chiffres hexadécimaux ; sans elle, celle du dossier / The terminal's public key, 64
+        /// hexadecimal digits; the directory's without it
+        #[arg(long, value_name = "KEY", requires = "receipt", value_parser = key)]
+        key: Option<Ed25519PublicKey>,
+    },
     /// Vérifie la configuration / Checks the configuration
     Validate,
 }
@@ -162,6 +181,46 @@ pub(super) struct Close {
     /// Fonds de caisse au début de la journée / What was in the drawer when the day began
     #[arg(long, value_name = "EUROS", value_parser = Cents::parse)]
     pub(super) float: Option<Cents>,
+}
+
+/// A public key, as `archive` and `pass-region` write it.
+fn key(text: &str) -> Result<Ed25519PublicKey, &'static str> {
+    let bytes = json::from_hexadecimal(text).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    bytes.map(Ed25519PublicKey).ok_or("a key has 64 hexadecimal digits")
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Receipt {
+    /// Montre un reçu, sans le remettre / Shows a receipt, without handing it out
+    Show {
+        /// Écriture de la vente ou de l'annulation / The entry of the sale or undo
+        entry: u64,
+    },
+    /// Imprime un reçu : un duplicata, s'il l'a déjà été / Prints a receipt: a duplicate, if it was printed before
+    Print {
+        /// Écriture de la vente ou de l'annulation / The entry of the sale or undo
+        entry: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Archive {
+    /// Écrit l'archive d'une année clôturée / Writes the archive of a closed year
+    Create {
+        /// L'année / The year
+        #[arg(long)]
+        year: u16,
+        /// Dossier à créer, hors de celui du terminal / Directory to make, outside the terminal's
+        directory: PathBuf,
+    },
+    /// Vérifie une archive, partout et sans le terminal / Verifies an archive, anywhere and without the terminal
+    Verify {
+        /// Le dossier de l'archive / The archive's directory
+        directory: PathBuf,
+        /// Clé publique attendue du terminal / The public key that the terminal is known by
+        #[arg(long, value_name = "KEY", value_parser = key)]
+        key: Option<Ed25519PublicKey>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

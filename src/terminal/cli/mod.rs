@@ -10,6 +10,7 @@ mod client_verbs;
 mod closing_verbs;
 mod file_verbs;
 mod local_time;
+mod receipt_verbs;
 mod secret;
 mod speak;
 mod till_verbs;
@@ -21,8 +22,9 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use self::args::{Cli, Verb};
+use self::args::{Archive, Cli, Verb};
 use super::config::{CommandLine, ConfigError, Settings};
+use crate::crypto::Ed25519PublicKey;
 use crate::domain::CashierId;
 use crate::domain::cashier::Cashiers;
 use crate::domain::refusal::Language;
@@ -124,6 +126,36 @@ pub trait DaemonVerbs {
     /// # Errors
     /// [`Failure`], with its exit status.
     fn verify(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure>;
+
+    /// `verify --receipt`: the code of a receipt, with this key or the ledger's.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn verify_receipt(
+        &self,
+        setup: &Setup,
+        code: &str,
+        key: Option<Ed25519PublicKey>,
+        out: &mut dyn Write,
+    ) -> Result<Exit, Failure>;
+
+    /// `archive create`.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn archive(&self, setup: &Setup, year: u16, directory: &Path, out: &mut dyn Write) -> Result<Exit, Failure>;
+
+    /// `archive verify`.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn verify_archive(
+        &self,
+        setup: &Setup,
+        directory: &Path,
+        key: Option<Ed25519PublicKey>,
+        out: &mut dyn Write,
+    ) -> Result<Exit, Failure>;
 
     /// `validate`: the configuration, which is good already when this is called, and what it names.
     ///
@@ -242,7 +274,11 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
     match cli.verb {
         Verb::Run { .. } => verbs.run(setup, out),
         Verb::Enrol { region, code } => verbs.enrol(setup, region.as_deref(), &code, out),
-        Verb::Verify => verbs.verify(setup, out),
+        Verb::Verify { receipt: None, .. } => verbs.verify(setup, out),
+        Verb::Verify { receipt: Some(code), key } => verbs.verify_receipt(setup, &code, key, out),
+        Verb::Receipt { verb } => receipt_verbs::receipt(setup, verb, out),
+        Verb::Archive { verb: Archive::Create { year, directory } } => verbs.archive(setup, year, &directory, out),
+        Verb::Archive { verb: Archive::Verify { directory, key } } => verbs.verify_archive(setup, &directory, key, out),
         Verb::Validate => verbs.validate(setup, out),
         Verb::Card { wait } => client_verbs::card(setup, wait, out),
         Verb::Redeem(args) => client_verbs::redeem(setup, args, out),
@@ -270,8 +306,14 @@ fn set_up(cli: &Cli) -> Result<Setup, Failure> {
     };
     let common = &cli.common;
     let language = common.lang.unwrap_or_default();
-    // A backup is checked anywhere, also where there is no terminal.
-    let anywhere = matches!(cli.verb, Verb::Backup { check: true, .. }).then(|| PathBuf::from("."));
+    // A backup, an archive and a receipt are checked anywhere, also where there is no terminal.
+    let anywhere = matches!(
+        cli.verb,
+        Verb::Backup { check: true, .. }
+            | Verb::Archive { verb: Archive::Verify { .. } }
+            | Verb::Verify { receipt: Some(_), key: Some(_) }
+    )
+    .then(|| PathBuf::from("."));
     let data = common.data.clone().or(anywhere);
     let settings = Settings::resolve(common.config.as_deref(), CommandLine { data, reader, listen });
     let settings = settings.map_err(|error| {

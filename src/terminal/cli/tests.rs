@@ -48,6 +48,30 @@ impl DaemonVerbs for FakeVerbs {
         Ok(Exit::Data)
     }
 
+    fn verify_receipt(
+        &self,
+        _: &Setup,
+        code: &str,
+        key: Option<Ed25519PublicKey>,
+        _: &mut dyn Write,
+    ) -> Result<Exit, Failure> {
+        self.note(format!("verify {code} {}", key.is_some()))
+    }
+
+    fn archive(&self, _: &Setup, year: u16, directory: &Path, _: &mut dyn Write) -> Result<Exit, Failure> {
+        self.note(format!("archive {year} {}", directory.display()))
+    }
+
+    fn verify_archive(
+        &self,
+        _: &Setup,
+        directory: &Path,
+        key: Option<Ed25519PublicKey>,
+        _: &mut dyn Write,
+    ) -> Result<Exit, Failure> {
+        self.note(format!("verify archive {} {}", directory.display(), key.is_some()))
+    }
+
     fn validate(&self, setup: &Setup, _: &mut dyn Write) -> Result<Exit, Failure> {
         Err(Failure::new(Exit::Config, format!("{:?}", setup.language)))
     }

@@ -389,7 +389,8 @@ impl Journal {
 }
 
 impl JournalEntry {
-    fn new(line: &till::JournalLine) -> Self {
+    /// The entry, as JSON.
+    pub fn new(line: &till::JournalLine) -> Self {
         Self {
             entry: line.entry.get(),
             time: line.time.to_string(),

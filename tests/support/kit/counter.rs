@@ -71,6 +71,14 @@ impl Counter {
         process::run(&self.stage, &mut self.command(arguments))
     }
 
+    /// The same of a verb that reads `typed`, for whoever has signed in.
+    #[track_caller]
+    pub(crate) fn ask_typing(&self, arguments: &[&str], typed: &str, session: Option<&str>) -> Said {
+        let mut command = self.command(arguments);
+        command.env("PASS_SESSION", session.unwrap_or_default());
+        process::run_typing(&self.stage, &mut command, typed)
+    }
+
     /// A verb that waits for something.
     pub(crate) fn begin(&self, arguments: &[&str]) -> Running {
         process::begin(&self.stage, &mut self.command(arguments))

@@ -85,6 +85,8 @@ impl Stage {
             .env("RUST_BACKTRACE", "0")
             .env("PASS_LOG", std::env::var("PASS_LOG").unwrap_or("warn,pass=info".into()))
             .env_remove("RUST_LOG")
+            .env_remove("PASS_SESSION")
+            .env_remove("XDG_RUNTIME_DIR")
             .env_remove("NOTIFY_SOCKET");
         command
     }
