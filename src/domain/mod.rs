@@ -9,22 +9,25 @@
 
 pub mod balance;
 pub mod card;
+pub mod cashier;
 pub mod catalogue;
+pub mod closing;
 pub mod entry;
 pub mod ids;
 pub mod money;
 pub mod policy;
 pub mod purse;
 pub mod quote;
+pub mod receipt;
 pub mod refusal;
 pub mod time;
 pub mod verdict;
 
 pub use balance::Balance;
 pub use ids::{
-    CardNumber, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId, RequestId,
-    Sequence, TerminalId, TransactionId,
+    CardNumber, CashierId, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId,
+    RequestId, Sequence, TerminalId, TransactionId,
 };
 pub use money::Cents;
 pub use purse::{Amounts, SLOTS, Slot};
-pub use time::{Season, Timestamp};
+pub use time::{Date, Season, Timestamp};

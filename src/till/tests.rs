@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 
 use super::client::{Client, ClientError};
 use super::fake::{EVENING, FakeDesk, Reply, card, card_view, granted, quoted};
-use super::server::{BindError, LocalServer};
+use super::server::{Api, BindError, LocalServer};
+use super::web::Access;
 use crate::domain::catalogue::Code;
 use crate::domain::entry::Tender;
 use crate::domain::refusal::{DenialReason, Refusal};
@@ -38,7 +39,8 @@ impl House {
         let server = LocalServer::bind(&dir.path().join("socket")).unwrap();
         let (desk, (stop, stopped)) = (Arc::new(desk), oneshot::channel());
         let shutdown = async move { stopped.await.unwrap_or_default() };
-        let server = tokio::spawn(server.serve(desk.clone(), shutdown));
+        let access = Access::open(dir.path().join("tills.json"), None).unwrap();
+        let server = tokio::spawn(server.serve(Api::new(desk.clone(), access), shutdown));
         Self { dir, desk, stop, server }
     }
 

@@ -4,6 +4,7 @@ use pass::domain::card::{
     CardState, CardStatus, Challenge, Entitlement, KeyCertificate, Operation, PublicKey, Record, Signature,
     SignedRecord, TerminalCertificate,
 };
+use pass::domain::cashier::{Change, Role};
 use pass::domain::catalogue::{Benefit, Catalogue, Code, Grant, Unit};
 use pass::domain::entry::{
     Abandoned, Body, CardRead, Context, Debit, Entry, Intent, Learnt, NotDone, Purpose, ReadReason, RefusedCard,
@@ -14,8 +15,8 @@ use pass::domain::purse::Slots;
 use pass::domain::refusal::{DenialReason, Refusal};
 use pass::domain::verdict::{Contest, Verdict};
 use pass::domain::{
-    Amounts, CardNumber, Cents, Counter, EntitlementSerial, EntryHash, KeySerial, PartnerId, RequestId, Season,
-    Sequence, Slot, TerminalId, Timestamp, TransactionId,
+    Amounts, CardNumber, CashierId, Cents, Counter, EntitlementSerial, EntryHash, KeySerial, PartnerId, RequestId,
+    Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
 };
 use pass::packing::pack;
 use pass::wire::cbor::Opaque;
@@ -125,6 +126,7 @@ drawn! {
     PartnerId: |from| Self::new(Drawn::drawn(from));
     KeySerial: |from| Self::new(Drawn::drawn(from));
     EntitlementSerial: |from| Self::new(Drawn::drawn(from));
+    CashierId: |from| Self::new((from.next() as u16).max(1));
     Counter: |from| Self::new(Drawn::drawn(from));
     Sequence: |from| Self::new(Drawn::drawn(from));
     Season: |from| Self::new(from.up_to(u16::MAX.into()) as u16);
@@ -142,6 +144,8 @@ drawn! {
     Amounts: |from| Self::new(std::array::from_fn(|_| Drawn::drawn(from)));
     Code: |from| Self::new(from.one_of(&["a", "leisure-books", "abcdefghijklmnopqrstuvwxyz012345"])).unwrap();
     Opaque: |from| Self(Drawn::drawn(from));
+    Role: |from| from.one_of(&Self::ALL);
+    Change: |from| from.one_of(&[Self::Added, Self::Pin, Self::Disabled, Self::Enabled]);
     Tender: |from| from.one_of(&Self::ALL);
     Learnt: |from| from.one_of(&[Self::AtOnce, Self::FromRecords]);
     ReadReason: |from| from.one_of(&[Self::Wanted, Self::SeasonEnd, Self::Blocked]);
@@ -177,11 +181,13 @@ drawn! {
         let benefits = vec![benefit(0, "cinema", from), benefit(15, "books", from)];
         Self::new(Drawn::drawn(from), Drawn::drawn(from), benefits).unwrap()
     };
-    TechnicalEvent: |from| match from.next() % 5 {
+    TechnicalEvent: |from| match from.next() % 7 {
         0 => Self::Enrolled { replaces: Drawn::drawn(from) },
         1 => Self::Started { version: Drawn::drawn(from) },
         2 => Self::Stopped,
         3 => Self::ClockStep { from: Drawn::drawn(from), to: Drawn::drawn(from) },
+        4 => Self::CashierLocked { cashier: Drawn::drawn(from), failures: Drawn::drawn(from) },
+        5 => Self::CashierChanged { cashier: Drawn::drawn(from), role: Drawn::drawn(from), change: Drawn::drawn(from) },
         _ => Self::Joined { other_sequence: Drawn::drawn(from), other_hash: Drawn::drawn(from) },
     };
     Body: |from| match from.next() % 8 {
@@ -240,7 +246,7 @@ drawn_structures! {
     Grant { profile, amount }
     Policy { version, offline_hours, waiting_entries, waiting_cents, deny_list_hours, all_entitlements }
     Context { catalogue_version, feed_position, policy_version, last_exchange }
-    Entry { terminal, sequence, previous, time, context, body }
+    Entry { terminal, sequence, previous, time, context, body, cashier }
     Sale { request, benefit, price, supplement, due, tender }
     Debit { proof, certificate, entitlement_serial, left, sale, collected, learnt, abandoned }
     Reversal { proof, certificate, debit, returned, tender, request, learnt }
@@ -249,7 +255,7 @@ drawn_structures! {
     UndoRequest { card, debit, debit_counter, returned, tender, request }
     RefusedCard { card, refusal, certificate }
     CardRead { card, certificate, reason, challenge, state, records }
-    Intent { card, certificate, counter_before, transaction, time, purpose }
+    Intent { card, certificate, counter_before, transaction, time, purpose, cashier }
     Denial { card, reason, denied_at, block }
     RecordsWanted { card, from, to }
     EntryVerdict { sequence, version, verdict }

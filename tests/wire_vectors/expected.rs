@@ -250,6 +250,7 @@ fn intent(name: u8, time: u32, purpose: Purpose) -> Intent {
         transaction: transaction(name),
         time: NOW.plus(time),
         purpose,
+        cashier: None,
     }
 }
 
