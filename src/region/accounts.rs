@@ -37,6 +37,7 @@ impl Region {
             if dealt == 0 {
                 return Ok(all);
             }
+            self.metrics().judged(dealt);
             all += dealt;
         }
     }

@@ -139,15 +139,18 @@ impl<'a> Bench<'a> {
         Ok(consumed(&self.facts(card, &about)?, season))
     }
 
-    /// Keeps those verdicts that are new or changed, and tells them to the terminals that have the entries.
+    /// Keeps those verdicts that are new, changed, or from before the store was put back from a backup, and tells them to the terminals that have the
+    /// entries.
     ///
     /// # Errors
     /// The store's.
     pub fn give(&mut self, verdicts: &[NewVerdict]) -> Result<(), RegionError> {
         let entries: Vec<EntryKey> = verdicts.iter().map(|new| new.entry).collect();
-        let before = self.tx.judged(&entries)?;
+        let (before, floor) = (self.tx.judged(&entries)?, self.tx.number_floor()?);
         let is_new = |(new, before): &(&NewVerdict, &Option<Judged>)| {
-            before.is_none_or(|before| before.verdict != new.verdict || before.payable != new.payable)
+            let is_same = |before: &Judged| before.verdict == new.verdict && before.payable == new.payable;
+            // A store that was put back from a backup has forgotten what it told since.
+            !before.is_some_and(|before| is_same(&before) && before.version >= floor)
         };
         let (changed, before): (Vec<NewVerdict>, Vec<Option<Judged>>) =
             verdicts.iter().zip(&before).filter(is_new).unzip();

@@ -47,6 +47,7 @@ impl Region {
     pub fn exchange(&self, body: &[u8], now: Timestamp) -> Result<Vec<u8>, Refused> {
         let request = self.authentic(body)?;
         let (taken, receipt) = self.store().write(|tx| take(tx, &*self.signer(tx)?, &request, now))?;
+        self.metrics().took(request.message.entries.len(), &taken);
         let in_doubt: BTreeSet<CardNumber> = request.message.in_doubt.iter().map(|doubt| doubt.card).collect();
         if !in_doubt.is_empty() {
             // What is missing of their records is asked for now: a card keeps a record only for so long.

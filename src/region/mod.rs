@@ -29,7 +29,9 @@ pub mod intake;
 pub mod issue;
 pub mod judge;
 pub mod keys;
+mod limits;
 pub mod message;
+pub mod metrics;
 pub mod orphans;
 pub mod partners;
 pub mod public;
@@ -53,6 +55,7 @@ use config::{CatalogueFile, SHIPPED_POLICY, parse_policy};
 pub use error::RegionError;
 use keys::{KeyDirectory, make_private_directory};
 pub use message::Refused;
+use metrics::Metrics;
 use signing::{Signer, certify};
 use store::{Audience, Contents, Location, Store, StoreError, Tx};
 
@@ -71,6 +74,7 @@ pub struct Region {
     store: Store,
     keys: KeyDirectory,
     judging: Judging,
+    metrics: Metrics,
     /// The key in use; another program may have made a newer one meanwhile.
     signer: Mutex<Option<Arc<Signer>>>,
 }
@@ -125,7 +129,7 @@ impl Region {
             tx.add_policy(&policy, position, now)
         })?;
         let signer = Mutex::new(Some(Arc::new(Signer::new(key, certificate))));
-        Ok(Self { store, keys, judging: Judging::AtOnce, signer })
+        Ok(Self { store, keys, judging: Judging::AtOnce, metrics: Metrics::default(), signer })
     }
 
     /// Opens the region in `data`.
@@ -148,7 +152,8 @@ impl Region {
         if store.read(|tx| tx.root_key())?.is_none() {
             return Err(RegionError::NotARegion(data.to_owned()));
         }
-        Ok(Self { store, keys: KeyDirectory::of(data), judging: Judging::AtOnce, signer: Mutex::new(None) })
+        let (keys, signer) = (KeyDirectory::of(data), Mutex::new(None));
+        Ok(Self { store, keys, judging: Judging::AtOnce, metrics: Metrics::default(), signer })
     }
 
     /// From now on what terminals bring is settled when `judging` says.
@@ -181,6 +186,29 @@ impl Region {
     /// Its store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What this process has counted.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Everything that [`Metrics`] tells.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn metrics_text(&self, now: Timestamp) -> Result<String, RegionError> {
+        let (unjudged, mails) =
+            self.store.read(|tx| Ok::<_, StoreError>((tx.unjudged_entries()?, tx.mail_counts()?)))?;
+        Ok(self.metrics.text(unjudged, &mails, now))
+    }
+
+    /// Whether it could answer a terminal now: the store does, and the key in use is here.
+    ///
+    /// # Errors
+    /// Why it could not.
+    pub fn ready(&self) -> Result<(), RegionError> {
+        self.store.read(|tx| self.signer(tx).map(|_| ()))
     }
 
     /// The region key in use, read from its file when this program has not seen it yet.

@@ -1,20 +1,21 @@
 //! The region on the network: HTTP around [`Region::enrol`] and [`Region::exchange`], and nothing that they do not say themselves.
 //!
 //! `GET /v1/partners` is the public list of partners ([`super::public`]). `POST /v1/enrolments` and `POST /v1/exchanges` take and give
-//! `application/cose`; what is refused is an RFC 9457 problem; `GET /healthz` tells whether the store answers; the desk has its own routes ([`api`]). The
+//! `application/cose`; what is refused is an RFC 9457 problem; `GET /healthz` tells that the process is alive, `GET /readyz` that store and key answer; the desk has its own routes ([`api`]). The
 //! messages are signed, so TLS may end here or at a proxy. Bodies, headers, time and the number of requests
 //! at once are bounded. The store blocks, so it is asked on blocking threads. Logs have terminals and numbers, never cards.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum_server::Handle;
@@ -28,10 +29,11 @@ use super::api;
 use super::enrolment::ENROLMENT_BYTES_MAX;
 use super::error::RegionError;
 use super::holders::post::Sender;
+use super::limits::{Limits, asker};
 use super::message::Refused;
+use super::metrics::CONTENT_TYPE;
 use super::public::{self, KeptList};
 use super::settings::{ApiSettings, Settings};
-use super::store::Audience;
 use super::worker::Worker;
 use crate::domain::Timestamp;
 use crate::wire::exchange::REQUEST_BYTES_MAX;
@@ -48,6 +50,8 @@ const ROOM_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a client may take to send its header, and then its body.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the store may take to answer whoever asks whether it does.
+const READY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long requests that are under way are waited for at the end.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(20);
 /// When a client that found no room may come again, in seconds.
@@ -73,6 +77,8 @@ type Deal = fn(&Region, &[u8], Timestamp) -> Result<Vec<u8>, Refused>;
 
 struct Service {
     region: Arc<Region>,
+    addresses: Limits,
+    proxies: Vec<IpAddr>,
     /// Who settles accounts, where exchanges do not.
     worker: Option<Worker>,
     clock: Clock,
@@ -81,7 +87,8 @@ struct Service {
     partners: KeptList,
 }
 
-/// Serves `region` on `address` until the process is told to end (SIGTERM, SIGINT). `listening` is told the real address, once it can be connected to.
+/// Serves `region` on `address` until the process is told to end (SIGTERM, SIGINT). `listening` is told the real address, once it
+/// can be connected to, and where the metrics are.
 ///
 /// # Errors
 /// [`RegionError::Listen`], [`RegionError::Tls`], [`RegionError::System`].
@@ -91,7 +98,7 @@ pub fn serve(
     address: &str,
     tls: Option<&TlsFiles>,
     settings: &Settings,
-    listening: impl FnOnce(&str),
+    listening: impl FnOnce(&str, Option<&str>),
 ) -> Result<(), RegionError> {
     let mut sender = settings.mail.as_ref().map(Sender::new).transpose().map_err(RegionError::Mail)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(RegionError::System)?;
@@ -105,13 +112,22 @@ pub fn serve(
         let real = listener.local_addr().map_err(cannot_listen)?;
         let handle = Handle::new();
         end_on_signal(&handle)?;
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        listening(&format!("{scheme}://{real}"));
         let region = ready_to_serve(region);
+        let measured = match &settings.metrics {
+            Some(address) => Some(tell_metrics(Arc::clone(&region), Arc::clone(&clock), address)?),
+            None => None,
+        };
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let metrics_at = measured.as_ref().map(|(_, address)| format!("http://{address}/metrics"));
+        listening(&format!("{scheme}://{real}"), metrics_at.as_deref());
         if let Some(sender) = sender.take() {
             tokio::spawn(send_mails(Arc::clone(&region), Arc::clone(&clock), sender));
         }
-        run(router(region, clock, &settings.api)?, listener, tls, handle).await.map_err(cannot_listen)
+        let ended = run(router(region, clock, &settings.api)?, listener, tls, handle).await.map_err(cannot_listen);
+        if let Some((metrics, _)) = measured {
+            metrics.shutdown();
+        }
+        ended
     })
 }
 
@@ -198,8 +214,11 @@ pub fn router(region: Arc<Region>, clock: Clock, settings: &ApiSettings) -> Resu
         Judging::Apart => Some(Worker::start(Arc::clone(&region), Arc::clone(&clock))?),
     };
     let desk = api::router(Arc::clone(&region), Arc::clone(&clock), settings);
+    let measured = Arc::clone(&region);
     let service = Arc::new(Service {
         region,
+        addresses: Limits::new(settings.address_messages_per_minute),
+        proxies: settings.proxies.clone(),
         worker,
         clock,
         bodies: Semaphore::new(BODIES_MAX),
@@ -210,14 +229,16 @@ pub fn router(region: Arc<Region>, clock: Clock, settings: &ApiSettings) -> Resu
         .route("/v1/exchanges", post(exchange))
         .route("/v1/enrolments", post(enrolment))
         .route("/v1/partners", get(partners))
-        .route("/healthz", get(health))
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
         .with_state(service)
         .merge(desk)
         // Both for the routes above.
         .fallback(async || problem(StatusCode::NOT_FOUND, "not-found", "There is nothing at this address."))
         .method_not_allowed_fallback(async || {
             problem(StatusCode::METHOD_NOT_ALLOWED, "method", "This address does not take this method.")
-        });
+        })
+        .layer(middleware::from_fn_with_state(measured, measure));
     Ok(router)
 }
 
@@ -234,6 +255,10 @@ async fn enrolment(State(service): State<Arc<Service>>, request: Request) -> Res
 }
 
 async fn answer(service: Arc<Service>, request: Request, bytes_max: usize, deal: Deal) -> Response {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+    if !service.addresses.take(&asker(peer, request.headers(), &service.proxies), Instant::now()) {
+        return too_many();
+    }
     if !is_cose(&request) {
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "Send the message as application/cose.");
     }
@@ -252,10 +277,18 @@ async fn answer(service: Arc<Service>, request: Request, bytes_max: usize, deal:
     }
 }
 
-fn full() -> Response {
+/// There is no room for one more.
+pub(super) fn full() -> Response {
     let mut full = problem(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at once: send it again.");
     full.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
     full
+}
+
+/// Whoever asks has asked too often.
+pub(super) fn too_many() -> Response {
+    let mut many = problem(StatusCode::TOO_MANY_REQUESTS, "too-many", "Too many requests: come again later.");
+    many.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
+    many
 }
 
 /// A message without content type is taken for what it should be.
@@ -314,12 +347,74 @@ async fn partners(State(service): State<Arc<Service>>, uri: Uri, headers: Header
     }
 }
 
-async fn health(State(service): State<Arc<Service>>) -> Response {
-    let asked =
-        tokio::task::spawn_blocking(move || service.region.store().read(|tx| tx.feed_position(Audience::Everyone)))
-            .await;
-    match asked {
-        Ok(Ok(_)) => "ok\n".into_response(),
+/// Says that the process can answer; whether what it needs answers too, [`ready`] says.
+async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// Whether requests should be sent here: the store answers, and the key is here that answers are signed with.
+async fn ready(State(service): State<Arc<Service>>) -> Response {
+    let asked = tokio::task::spawn_blocking(move || service.region.ready());
+    match tokio::time::timeout(READY_TIMEOUT, asked).await {
+        Ok(Ok(Ok(()))) => "ok\n".into_response(),
+        Ok(Ok(Err(error))) => {
+            tracing::warn!(%error, "not ready");
+            problem(StatusCode::SERVICE_UNAVAILABLE, "store", "The store or the key does not answer.")
+        }
         Ok(Err(_)) | Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "store", "The store does not answer."),
     }
+}
+
+async fn measure(State(region): State<Arc<Region>>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|route| route.as_str().to_owned());
+    let under_way = UnderWay::begin(&region);
+    let response = next.run(request).await;
+    region.metrics().answered(method.as_str(), route.as_deref(), response.status().as_u16(), began.elapsed());
+    drop(under_way);
+    response
+}
+
+/// A request, also one whose client leaves before its answer.
+struct UnderWay<'a>(&'a Region);
+
+impl<'a> UnderWay<'a> {
+    fn begin(region: &'a Region) -> Self {
+        region.metrics().asked();
+        Self(region)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.metrics().left();
+    }
+}
+
+async fn metrics(State((region, clock)): State<(Arc<Region>, Clock)>) -> Response {
+    match tokio::task::spawn_blocking(move || region.metrics_text(clock())).await {
+        Ok(Ok(text)) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
+        Ok(Err(_)) | Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "store", "The store does not answer."),
+    }
+}
+
+/// Tells the metrics at an address of their own, which is not the network's.
+fn tell_metrics(
+    region: Arc<Region>,
+    clock: Clock,
+    address: &str,
+) -> Result<(Handle<SocketAddr>, SocketAddr), RegionError> {
+    let cannot_listen = |error| RegionError::Listen { address: address.to_owned(), error };
+    let listener = TcpListener::bind(address).map_err(cannot_listen)?;
+    let real = listener.local_addr().map_err(cannot_listen)?;
+    let router = Router::new().route("/metrics", get(metrics)).with_state((region, clock));
+    let handle = Handle::new();
+    let server = axum_server::from_tcp(listener).map_err(cannot_listen)?.handle(handle.clone()).http1_only();
+    tokio::spawn(async move {
+        if let Err(error) = server.serve(router.into_make_service()).await {
+            tracing::error!(%error, "the metrics are told no more");
+        }
+    });
+    Ok((handle, real))
 }

@@ -13,14 +13,18 @@ use super::holders::post::{MailSettings, MailTls};
 /// The requests of one token, and of one address, in a minute, where nothing else is said.
 const TOKEN_REQUESTS: u32 = 600;
 const ADDRESS_REQUESTS: u32 = 60;
+/// The messages of terminals from one address in a minute: many counters may stand behind one, and each of them sends several in a row.
+const ADDRESS_MESSAGES: u32 = 1200;
 
-/// What the desk's API lets in.
+/// What the network lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiSettings {
     /// Requests a minute of one token.
     pub token_requests_per_minute: u32,
     /// Requests a minute of one address.
     pub address_requests_per_minute: u32,
+    /// Messages of terminals a minute from one address.
+    pub address_messages_per_minute: u32,
     /// Proxies that are believed when they say whom they speak for.
     pub proxies: Vec<IpAddr>,
 }
@@ -30,6 +34,7 @@ impl Default for ApiSettings {
         Self {
             token_requests_per_minute: TOKEN_REQUESTS,
             address_requests_per_minute: ADDRESS_REQUESTS,
+            address_messages_per_minute: ADDRESS_MESSAGES,
             proxies: Vec::new(),
         }
     }
@@ -42,6 +47,8 @@ pub struct Settings {
     pub listen: Option<String>,
     /// Certificate and key.
     pub tls: Option<(PathBuf, PathBuf)>,
+    /// Where to tell the metrics; nowhere when it is absent.
+    pub metrics: Option<String>,
     /// What the desk's API lets in.
     pub api: ApiSettings,
     /// How mails are sent; not at all when it is absent.
@@ -62,6 +69,7 @@ struct ServerText {
     listen: Option<String>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
+    metrics: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -69,6 +77,7 @@ struct ServerText {
 struct ApiText {
     token_requests_per_minute: Option<u32>,
     address_requests_per_minute: Option<u32>,
+    address_messages_per_minute: Option<u32>,
     proxies: Vec<IpAddr>,
 }
 
@@ -110,13 +119,15 @@ impl Settings {
         let api = ApiSettings {
             token_requests_per_minute: file.api.token_requests_per_minute.unwrap_or(TOKEN_REQUESTS),
             address_requests_per_minute: file.api.address_requests_per_minute.unwrap_or(ADDRESS_REQUESTS),
+            address_messages_per_minute: file.api.address_messages_per_minute.unwrap_or(ADDRESS_MESSAGES),
             proxies: file.api.proxies,
         };
-        if api.token_requests_per_minute == 0 || api.address_requests_per_minute == 0 {
+        let limits = [api.token_requests_per_minute, api.address_requests_per_minute, api.address_messages_per_minute];
+        if limits.contains(&0) {
             return Err(problem("a limit of 0 requests lets nobody in"));
         }
         let mail = file.mail.map(|mail| mail.settings(&problem)).transpose()?;
-        Ok(Self { listen: file.server.listen, tls, api, mail })
+        Ok(Self { listen: file.server.listen, tls, metrics: file.server.metrics, api, mail })
     }
 }
 

@@ -66,6 +66,7 @@ fn run(region: &Region, clock: &Clock, woken: &Receiver<()>) {
                 }
             }
             Err(error) => {
+                region.metrics().judging_failed();
                 pause = (pause * 2).min(PAUSE_MAX);
                 tracing::error!(%error, retry_seconds = pause.as_secs(), "accounts could not be settled");
             }

@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: String,
+    /// Where its metrics are, if it was told to tell them.
+    pub(crate) metrics: Option<String>,
 }
 
 impl Server {
@@ -20,10 +22,11 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim_end().rsplit_once("://").unwrap().1.to_owned();
-        Self { child, address }
+        let mut said = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+        let mut address = || said.next().unwrap().unwrap().rsplit_once("://").unwrap().1.to_owned();
+        let listening = address();
+        let metrics = more.contains(&"--metrics").then(|| address().trim_end_matches("/metrics").to_owned());
+        Self { child, address: listening, metrics }
     }
 
     /// Its process.

@@ -18,6 +18,8 @@ mod http;
 mod kit;
 #[path = "../region_exchange/life.rs"]
 mod life;
+#[path = "../region_exchange/metrics.rs"]
+mod metrics;
 #[path = "../region_exchange/partners.rs"]
 mod partners;
 #[path = "../support/postgres.rs"]

@@ -85,6 +85,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("rustls", &["uplink/", "terminal/", "region/"]),
     ("sd_notify", &["terminal/", "region/"]),
     ("lettre", &["region/holders/post.rs"]),
+    ("prometheus_client", &["region/metrics.rs"]),
     ("utoipa", &["region/"]),
     ("clap", &["terminal/cli", "card_tool/", "region/"]),
     ("indicatif", &["card_tool/", "terminal/", "region/"]),

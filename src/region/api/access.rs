@@ -1,27 +1,27 @@
 //! Who asks, how often, and what is said to those who may not: tokens, roles, limits, bodies.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::Api;
 use super::json::status_and_code;
-use super::limits::Asker;
 use crate::crypto::sha256;
 use crate::domain::Timestamp;
 use crate::region::Region;
 use crate::region::error::RegionError;
 use crate::region::holders::Acting;
 use crate::region::holders::operators::Role;
-use crate::region::server::{RETRY_AFTER, problem};
+use crate::region::limits::{Asker, asker};
+use crate::region::server::{full, problem, too_many};
 
 /// The largest body: a thousand cards with their profiles.
 const BODY_BYTES_MAX: usize = 256 * 1024;
@@ -38,7 +38,7 @@ impl FromRequestParts<Arc<Api>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, api: &Arc<Api>) -> Result<Self, Response> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-        let address = sha256(address(peer, &parts.headers, &api.settings.proxies).as_bytes());
+        let address = asker(peer, &parts.headers, &api.settings.proxies);
         if !api.addresses.has_room(&address, Instant::now()) {
             return Err(too_many());
         }
@@ -46,14 +46,6 @@ impl FromRequestParts<Arc<Api>> for Caller {
         let token = authorization.and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
         Ok(Self { token, address })
     }
-}
-
-/// Whose address counts: the peer's, or the one that a proxy which is believed says last.
-fn address(peer: Option<IpAddr>, headers: &HeaderMap, proxies: &[IpAddr]) -> String {
-    let Some(peer) = peer else { return String::new() };
-    let said = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
-    let said = said.and_then(|list| list.rsplit(',').next()).map(str::trim).filter(|_| proxies.contains(&peer));
-    said.and_then(|text| text.parse::<IpAddr>().ok()).unwrap_or(peer).to_string()
 }
 
 /// A body that is JSON of this shape.
@@ -80,13 +72,6 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Input<T> {
         };
         read.map(Self).map_err(wrong)
     }
-}
-
-fn too_many() -> Response {
-    let sentence = "Too many requests: come again later.";
-    let mut response = problem(StatusCode::TOO_MANY_REQUESTS, "too-many", sentence);
-    response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-    response
 }
 
 fn unauthorized() -> Response {
@@ -141,7 +126,7 @@ pub(super) async fn act<T: Serialize + Send + 'static>(
     if !api.tokens.take(&sha256(token.as_bytes()), Instant::now()) {
         return too_many();
     }
-    let Ok(_room) = api.room.try_acquire() else { return busy() };
+    let Ok(_room) = api.room.try_acquire() else { return full() };
     let (shared, now) = (Arc::clone(&api), (api.clock)());
     let done = tokio::task::spawn_blocking(move || {
         let region = &shared.region;
@@ -173,7 +158,7 @@ pub(super) async fn serve_anybody<T: Serialize + Send + 'static>(
     if !api.addresses.take(&caller.address, Instant::now()) {
         return too_many();
     }
-    let Ok(_room) = api.room.try_acquire() else { return busy() };
+    let Ok(_room) = api.room.try_acquire() else { return full() };
     let shared = Arc::clone(&api);
     match tokio::task::spawn_blocking(move || work(&shared.region)).await {
         Ok(Ok(Some(done))) => answer(StatusCode::OK, &done),
@@ -182,36 +167,5 @@ pub(super) async fn serve_anybody<T: Serialize + Send + 'static>(
         }
         Ok(Err(error)) => refusal(&error),
         Err(_) => problem(StatusCode::INTERNAL_SERVER_ERROR, "failed", "The region could not do this."),
-    }
-}
-
-fn busy() -> Response {
-    let mut full = problem(StatusCode::SERVICE_UNAVAILABLE, "busy", "Too many requests at once: send it again.");
-    full.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER);
-    full
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_proxy_that_is_believed_says_whom_it_speaks_for() {
-        let proxy: IpAddr = "10.0.0.1".parse().unwrap();
-        let table = [
-            (Some("10.0.0.1"), "1.2.3.4, 5.6.7.8", "5.6.7.8"),
-            (Some("10.0.0.1"), "nonsense", "10.0.0.1"),
-            (Some("9.9.9.9"), "5.6.7.8", "9.9.9.9"),
-            (None, "5.6.7.8", ""),
-        ];
-        for (peer, said, expected) in table {
-            let mut headers = HeaderMap::new();
-            headers.insert("x-forwarded-for", said.parse().unwrap());
-            assert_eq!(
-                address(peer.map(|peer| peer.parse().unwrap()), &headers, &[proxy]),
-                expected,
-                "{peer:?} {said}"
-            );
-        }
     }
 }

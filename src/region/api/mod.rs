@@ -10,7 +10,6 @@
 
 mod access;
 pub(in crate::region) mod json;
-mod limits;
 mod routes;
 
 use std::sync::Arc;
@@ -22,10 +21,10 @@ use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
 use super::Region;
+use super::limits::Limits;
 use super::public;
 use super::server::Clock;
 use super::settings::ApiSettings;
-use limits::Limits;
 
 /// Requests that are dealt with at once.
 const REQUESTS_MAX: usize = 32;

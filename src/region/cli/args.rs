@@ -181,6 +181,9 @@ pub(super) struct Serve {
     /// Clé privée TLS, PEM / TLS private key, PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(super) tls_key: Option<PathBuf>,
+    /// Adresse et port où Prometheus lit /metrics, sans TLS / Address and port where Prometheus reads /metrics, without TLS
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(super) metrics: Option<String>,
 }
 
 #[derive(Subcommand)]

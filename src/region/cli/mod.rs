@@ -156,7 +156,8 @@ fn run_server(arguments: &Serve, printer: &Printer) -> Result<(), RegionError> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .try_init();
-    let settings = arguments.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+    let mut settings = arguments.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+    settings.metrics = arguments.metrics.clone().or(settings.metrics);
     let given = arguments.tls_cert.clone().zip(arguments.tls_key.clone()).or_else(|| settings.tls.clone());
     let tls = given.map(|(certificate, key)| TlsFiles { certificate, key });
     let listen = arguments.listen.as_ref().or(settings.listen.as_ref());
@@ -165,11 +166,15 @@ fn run_server(arguments: &Serve, printer: &Printer) -> Result<(), RegionError> {
         error: super::config::ConfigError { line: None, what: "[server] listen is missing".to_owned() },
     })?;
     let region = arguments.data.open()?;
-    let listening = |address: &str| {
+    let listening = |address: &str, metrics: Option<&str>| {
         let sentence = printer.text("La région écoute sur", "The region listens on");
         let mut out = std::io::stdout().lock();
         // Nobody may be reading: the server serves all the same.
         let _ = writeln!(out, "{sentence} {address}").and_then(|()| out.flush());
+        if let Some(metrics) = metrics {
+            let sentence = printer.text("Mesures :", "Metrics:");
+            let _ = writeln!(out, "{sentence} {metrics}").and_then(|()| out.flush());
+        }
         // Without systemd there is nobody to tell.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     };

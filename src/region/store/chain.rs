@@ -278,6 +278,17 @@ impl Tx<'_> {
         pending.collect()
     }
 
+    /// How many entries the cards' side has not dealt with.
+    pub fn unjudged_entries(&self) -> Stored<u64> {
+        let row = self.row(
+            "SELECT CAST(coalesce(sum(b.head_sequence - n.sequence), 0) AS BIGINT) FROM noted n
+             JOIN branch b ON b.terminal_id = n.terminal_id AND b.branch = n.branch
+             WHERE b.head_sequence > n.sequence",
+            &[],
+        )?;
+        row.map_or(Ok(0), |row| row.get(0))
+    }
+
     /// The cards' side has dealt with this branch up to `sequence`, and not beyond.
     pub fn set_noted(&self, terminal: TerminalId, branch: BranchNumber, sequence: Sequence) -> Stored<()> {
         self.execute(

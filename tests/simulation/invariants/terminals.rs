@@ -1,6 +1,6 @@
 //! Each ledger by itself: doubts, what it verifies to, what it knows of denied cards.
 
-use pass::domain::card::CardStatus;
+use pass::domain::card::{CardStatus, Operation};
 use pass::domain::entry::{Body, Learnt};
 use pass::domain::{CardNumber, Season};
 use pass::ledger::verify;
@@ -45,7 +45,8 @@ impl World {
         })
     }
 
-    /// The holder of a sale that was given up and done has the right back, as long as the card can take it.
+    /// The holder of a sale that was given up and done has the right back, as long as the card can take it. An old copy does not know that the history that it
+    /// replaced gave it back.
     pub(super) fn what_was_given_up_is_taken_back(&mut self, records: &Records) {
         let able = |number: CardNumber| {
             let card = self.cards.iter().find(|card| card.number == number && card.nature == Nature::Genuine);
@@ -62,7 +63,10 @@ impl World {
                 let undone = self.terminals[t].know(move |view| view.is_undone(sequence)).unwrap();
                 let in_season = record.season == Season::at(self.now())
                     && able(record.card).is_some_and(|memory| memory.season() == record.season);
-                if debit.abandoned && !undone && in_season && may_sell && !self.is_copied(record.card) {
+                let is_back = self.made(record.card).iter().any(|made| {
+                    made.record.operation == Operation::Reversal && made.record.link == record.counter.get()
+                });
+                if debit.abandoned && !undone && !is_back && in_season && may_sell && !self.is_copied(record.card) {
                     stuck.push(format!("entry {sequence} of T{t} was given up, and its right is not back"));
                 }
             }

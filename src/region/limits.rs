@@ -2,8 +2,13 @@
 //! limited number of askers need; who is not in it has a full bucket.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use axum::http::HeaderMap;
+
+use crate::crypto::sha256;
 
 /// So many askers are told apart at once.
 const ASKERS_MAX: usize = 50_000;
@@ -11,6 +16,22 @@ const MINUTE_MS: u64 = 60_000;
 
 /// Who asks: a hash of a token or an address.
 pub(super) type Asker = [u8; 32];
+
+/// Whose address counts: the peer's, or the one that a proxy which is believed says last.
+fn address(peer: IpAddr, headers: &HeaderMap, proxies: &[IpAddr]) -> IpAddr {
+    let said = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
+    let said = said.and_then(|list| list.rsplit(',').next()).map(str::trim).filter(|_| proxies.contains(&peer));
+    said.and_then(|text| text.parse().ok()).unwrap_or(peer)
+}
+
+/// Who asks from an address. Of one of IPv6 the network of 64 bits counts: whoever has one address has them all.
+pub(super) fn asker(peer: Option<IpAddr>, headers: &HeaderMap, proxies: &[IpAddr]) -> Asker {
+    match peer.map(|peer| address(peer, headers, proxies).to_canonical()) {
+        None => sha256(&[]),
+        Some(IpAddr::V4(address)) => sha256(&address.octets()),
+        Some(IpAddr::V6(address)) => sha256(&address.octets()[..8]),
+    }
+}
 
 /// Buckets.
 #[derive(Debug)]
@@ -60,6 +81,30 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_proxy_that_is_believed_says_whom_it_speaks_for() {
+        let proxy: IpAddr = "10.0.0.1".parse().unwrap();
+        let table = [
+            ("10.0.0.1", "1.2.3.4, 5.6.7.8", "5.6.7.8"),
+            ("10.0.0.1", "nonsense", "10.0.0.1"),
+            ("9.9.9.9", "5.6.7.8", "9.9.9.9"),
+        ];
+        for (peer, said, expected) in table {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", said.parse().unwrap());
+            assert_eq!(address(peer.parse().unwrap(), &headers, &[proxy]).to_string(), expected, "{peer} {said}");
+        }
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_asker() {
+        let of = |peer: &str| asker(Some(peer.parse().unwrap()), &HeaderMap::new(), &[]);
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
+    }
 
     #[test]
     fn a_bucket_is_emptied_and_filled_again() {
