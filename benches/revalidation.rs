@@ -4,6 +4,8 @@
 //! SQLite commits to the disk; PostgreSQL is the tests' own server, on this machine, without `fsync`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench fails by panicking")]
 
+#[path = "common/cards.rs"]
+mod cards;
 #[path = "../tests/support/postgres.rs"]
 mod postgres;
 
@@ -11,15 +13,11 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
-use pass::crypto::sha256;
-use pass::domain::card::{Entitlement, Signature};
-use pass::domain::catalogue::Code;
-use pass::domain::{
-    Amounts, CardNumber, EntitlementSerial, HolderReference, IssueNumber, KeySerial, Season, Timestamp,
-};
+use cards::fill;
+use pass::domain::{Season, Timestamp};
 use pass::region::config::{CatalogueFile, SHIPPED_CATALOGUE};
-use pass::region::holders::{Acting, EstablishmentKind};
-use pass::region::store::{CardRow, HolderRow, Location, StoreError};
+use pass::region::holders::Acting;
+use pass::region::store::Location;
 use pass::region::{Region, embedded};
 
 const NOW: Timestamp = Timestamp::new(1_795_891_200);
@@ -42,7 +40,7 @@ fn measure(engine: &str, data: &Path, location: &Location, cards: u64) {
     let list = data.join("list.csv");
     let mut file = std::io::BufWriter::new(std::fs::File::create(&list).unwrap());
     writeln!(file, "card;profile").unwrap();
-    for card in fill(&region, cards) {
+    for card in fill(&region, cards, SEASON, NOW) {
         writeln!(file, "{};", card.digits()).unwrap();
     }
     file.flush().unwrap();
@@ -63,42 +61,6 @@ fn measure(engine: &str, data: &Path, location: &Location, cards: u64) {
         per_second(seconds_again),
         peak_kib() - before
     );
-}
-
-/// Puts so many cards with their holders into the store.
-fn fill(region: &Region, cards: u64) -> Vec<CardNumber> {
-    let establishment = region.add_establishment("Lycée inventé", EstablishmentKind::Lycee, "Lyon", NOW).unwrap();
-    let profile = Code::new("lycee").unwrap();
-    let numbers: Vec<CardNumber> =
-        (0..cards).map(|card| CardNumber::from_account(925_000_000_000_000 + card).unwrap()).collect();
-    for numbers in numbers.chunks(1000) {
-        let filled: Result<(), StoreError> = region.store().write(|tx| {
-            let mut first = Vec::new();
-            for card in numbers {
-                let hash = sha256(&card.get().to_be_bytes());
-                let holder = HolderReference::new(hash[..16].try_into().unwrap());
-                let (issue, holds) = (IssueNumber::new(1), EntitlementSerial::new(1));
-                let (profile, certificate, issued_at) = (profile.clone(), None, None);
-                let row = HolderRow { holder, establishment, profile, ended_at: None, erased_at: None };
-                tx.add_holder(&row, NOW)?;
-                let row = CardRow { card: *card, holder, issue, profile: row.profile, certificate, issued_at, holds };
-                tx.reserve_card(&row, NOW)?;
-                tx.confirm_card(*card, NOW)?;
-                first.push(Entitlement {
-                    key_serial: KeySerial::new(1),
-                    card: *card,
-                    season: SEASON,
-                    serial: EntitlementSerial::new(1),
-                    granted: Amounts::ZERO,
-                    opening: Amounts::ZERO,
-                    signature: Signature([0; 64]),
-                });
-            }
-            tx.add_entitlements(&first, NOW)
-        });
-        filled.unwrap();
-    }
-    numbers
 }
 
 /// The most memory that this process had.

@@ -7,10 +7,13 @@
 
 use crate::crypto::{TrustedKeys, verify_sign1_es256};
 use crate::domain::{KeySerial, RequestId, TerminalId, Timestamp};
+use crate::packing::{UnpackError, unpack_page};
 use crate::wire::cbor::{CborError, decode};
 use crate::wire::cose::{Algorithm, Content, Sign1};
-use crate::wire::exchange::{ANSWER_BYTES_MAX, ExchangeAnswer, ExchangeRequest, PROTOCOL_VERSION, Receipt};
-use crate::wire::feed::{FeedPage, Item, PAGE_ITEMS_MAX};
+use crate::wire::exchange::{
+    ANSWER_BYTES_MAX, ANSWER_PAGES_MAX, ExchangeAnswer, ExchangeRequest, PROTOCOL_VERSION, Receipt,
+};
+use crate::wire::feed::{FeedPage, Item, PAGE_ITEMS_MAX, PackedPage};
 
 /// Why an answer is not used. Nothing of it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +39,12 @@ pub enum AnswerError {
     /// To another request: an old answer, or somebody else's.
     #[error("{0} is not to this request")]
     OtherRequest(&'static str),
+    /// More than [`ANSWER_PAGES_MAX`] pages.
+    #[error("the answer has {0} pages, more than an answer may have")]
+    TooManyPages(usize),
+    /// The items of a page cannot be unpacked.
+    #[error("the items of a page cannot be read: {0}")]
+    Items(#[from] UnpackError),
     /// More than [`PAGE_ITEMS_MAX`] items on a page.
     #[error("a page has {0} items, more than a page may have")]
     PageTooLong(usize),
@@ -144,20 +153,24 @@ fn verify_receipt(answer: &ExchangeAnswer, keys: &TrustedKeys) -> Result<Receipt
 
 /// The pages in order; what an earlier page says of keys holds for the later ones.
 fn verify_pages(answer: &ExchangeAnswer, mut keys: TrustedKeys) -> Result<Vec<VerifiedPage>, AnswerError> {
+    if answer.pages.len() > ANSWER_PAGES_MAX {
+        return Err(AnswerError::TooManyPages(answer.pages.len()));
+    }
     let mut pages: Vec<VerifiedPage> = Vec::with_capacity(answer.pages.len());
     for bytes in &answer.pages {
         let message = Sign1::decode(&bytes.0, Algorithm::Es256, Content::FeedPage)?;
         let signer = signer(&keys, &message, "a page")?;
-        let page: FeedPage = decode(&message.payload)?;
+        let page: PackedPage = decode(&message.payload)?;
         if page.terminal != answer.terminal {
             return Err(AnswerError::OtherTerminal("a page"));
-        }
-        if page.items.len() > PAGE_ITEMS_MAX {
-            return Err(AnswerError::PageTooLong(page.items.len()));
         }
         let follows = pages.last().is_none_or(|before| before.page.to == page.from);
         if page.to < page.from || !follows {
             return Err(AnswerError::PageOrder);
+        }
+        let page = unpack_page(&page)?;
+        if page.items.len() > PAGE_ITEMS_MAX {
+            return Err(AnswerError::PageTooLong(page.items.len()));
         }
         for item in &page.items {
             match item {

@@ -5,7 +5,7 @@
 
 use rusqlite::Connection;
 
-use crate::crypto::sha256_of;
+use crate::crypto::Sha256;
 use crate::domain::card::SignedRecord;
 use crate::domain::entry::{Body, TechnicalEvent};
 use crate::domain::{KeySerial, Sequence, Timestamp};
@@ -289,10 +289,13 @@ fn apply_page(connection: &Connection, state: &mut State, verified: &VerifiedPag
 /// The deny list is the region's: as many cards, and these.
 fn check_deny_list(connection: &Connection, page: &FeedPage) -> Result<(), ApplyError> {
     let mut statement = connection.prepare_cached("SELECT card FROM denial ORDER BY card")?;
-    let cards = statement.query_map([], |row| row.get::<_, u64>(0))?;
-    let numbers: Vec<[u8; 8]> = cards.map(|card| card.map(u64::to_be_bytes)).collect::<Result<_, _>>()?;
-    let digest = sha256_of(numbers.iter().map(<[u8; 8]>::as_slice));
-    if numbers.len() as u64 == page.denied_count && digest == page.denied_digest {
+    let mut rows = statement.query([])?;
+    let (mut count, mut sum) = (0, Sha256::new());
+    while let Some(row) = rows.next()? {
+        count += 1;
+        sum.update(&row.get::<_, u64>(0)?.to_be_bytes());
+    }
+    if count == page.denied_count && sum.finish() == page.denied_digest {
         Ok(())
     } else {
         Err(ApplyError::DenyList(page.to))

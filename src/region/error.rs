@@ -19,6 +19,7 @@ use crate::domain::catalogue::Code;
 use crate::domain::ids::NotACardNumber;
 use crate::domain::refusal::Language;
 use crate::domain::{CardNumber, Cents, PartnerId, Season, TerminalId};
+use crate::packing::PackError;
 
 /// Why something was not done.
 #[derive(Debug)]
@@ -56,6 +57,8 @@ pub enum RegionError {
     Store(StoreError),
     /// No signature could be made.
     Crypto(CryptoError),
+    /// A page of the feed could not be packed.
+    Packing(PackError),
     /// A root key that did not certify this region.
     OtherRoot(PathBuf),
     /// No partner has this id.
@@ -183,7 +186,7 @@ impl RegionError {
                 StoreError::Migration(_) | StoreError::Sqlite(_) | StoreError::Postgres(_) => exit::IO,
                 StoreError::Inconsistent(_) => exit::SOFTWARE,
             },
-            Self::Crypto(_) | Self::Key(KeyError::Crypto(_)) | Self::System(_) => exit::SOFTWARE,
+            Self::Crypto(_) | Self::Packing(_) | Self::Key(KeyError::Crypto(_)) | Self::System(_) => exit::SOFTWARE,
             Self::Settlement(SettlementTrouble::Differs(_)) => exit::SOFTWARE,
             Self::Settlement(SettlementTrouble::NoPayer) => exit::CONFIG,
             Self::NoPartner(_)
@@ -255,6 +258,7 @@ impl RegionError {
                 )
             }
             Self::Key(KeyError::Crypto(error)) | Self::Crypto(error) => format!("Rien n'a pu être signé : {error}."),
+            Self::Packing(error) => format!("Une page du flux n'a pas pu être préparée : {error}."),
             Self::Store(StoreError::Address(what)) => {
                 format!("L'adresse de la base ne peut pas être lue ({what}) : corrigez --store.")
             }
@@ -374,6 +378,7 @@ impl RegionError {
                 format!("{} is no P-256 private key: put the right file there, from the backup.", path.display())
             }
             Self::Key(KeyError::Crypto(error)) | Self::Crypto(error) => format!("Nothing could be signed: {error}."),
+            Self::Packing(error) => format!("A page of the feed could not be made ready: {error}."),
             Self::Store(StoreError::Address(what)) => {
                 format!("The address of the store cannot be read ({what}): correct --store.")
             }
@@ -489,6 +494,12 @@ impl From<KeyError> for RegionError {
 impl From<CryptoError> for RegionError {
     fn from(error: CryptoError) -> Self {
         Self::Crypto(error)
+    }
+}
+
+impl From<PackError> for RegionError {
+    fn from(error: PackError) -> Self {
+        Self::Packing(error)
     }
 }
 

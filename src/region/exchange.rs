@@ -26,6 +26,7 @@ use super::feed::{Pages, catch_up, pages};
 use super::intake::{Halt, Incoming, Intake, Taken, read_entries};
 use super::message::Refused;
 use super::rights::newest;
+use super::shared_pages::SharedPages;
 use super::signing::Signer;
 use super::store::{Audience, ExchangeRow, Standing, TerminalKeys, TerminalRow, Tx};
 use super::{Judging, Region};
@@ -67,7 +68,7 @@ impl Region {
         }
         let (answer, signer) = self.store().write(|tx| {
             let signer = self.signer(tx)?;
-            let answer = answer(tx, &signer, &request, taken, Opaque(receipt.clone()), now)?;
+            let answer = answer(tx, &signer, &self.shared_pages, &request, taken, Opaque(receipt.clone()), now)?;
             Ok::<_, RegionError>((answer, signer))
         })?;
         tracing::info!(
@@ -142,6 +143,7 @@ fn take(tx: &Tx<'_>, signer: &Signer, request: &Request, now: Timestamp) -> Resu
 fn answer(
     tx: &Tx<'_>,
     signer: &Signer,
+    shared: &SharedPages,
     request: &Request,
     taken: Taken,
     receipt: Opaque,
@@ -159,7 +161,7 @@ fn answer(
     };
     // A stolen disk learns nothing more: no card number, no denial, no verdict.
     let pages = match known.and_then(Standing::revoked_since) {
-        None => pages(tx, signer, terminal, message.feed_position, now)?,
+        None => pages(tx, signer, shared, terminal, message.feed_position, now)?,
         Some(_) => Pages { pages: Vec::new(), more: false, to: message.feed_position },
     };
     // What was halted will not go better at once.

@@ -1,20 +1,20 @@
 //! Pages of the feed, as one terminal gets them.
 
-use crate::crypto::sha256;
 use crate::domain::Timestamp;
+use crate::packing::pack;
 use crate::wire::cbor::{Opaque, encode};
 use crate::wire::cose::Content;
-use crate::wire::feed::{FeedPage, Item, PAGE_ITEMS_MAX, Position, denied_bytes};
+use crate::wire::exchange::ANSWER_PAGES_MAX;
+use crate::wire::feed::{FeedPage, Item, PAGE_ITEMS_MAX, Position};
 
 use super::error::RegionError;
+use super::shared_pages::SharedPages;
 use super::signing::Signer;
 use super::store::{Audience, FeedPoint, FeedRow, TerminalRow, Tx};
 
-/// The most pages in one answer; together with the bytes of a page it keeps an answer under its limit.
-pub const ANSWER_PAGES_MAX: usize = 4;
-
-/// The most bytes of items in one page.
-const PAGE_BYTES_MAX: usize = 1024 * 1024;
+/// The bytes of items after which a page is full, before they are packed. An answer that is cut on its way is asked for again whole, over lines that are thin, so it
+/// is well below what a terminal would take.
+const PAGE_BYTES_FULL: usize = 256 * 1024;
 
 /// How many positions a copy of the store can be behind. More than that is no lost day: such a claim is not followed.
 const LOST_POSITIONS_MAX: u64 = 100_000_000;
@@ -30,44 +30,57 @@ pub struct Pages {
     pub to: Position,
 }
 
-/// The pages for `terminal` after `from`. The first is there also when it is empty: it carries the time.
+/// The pages for `terminal` after `from`. The first is there also when it is empty: it carries the time. What all are told comes first, because a terminal's own
+/// items may be signed with a key that all are told.
 ///
 /// # Errors
-/// The store's, or that nothing could be signed.
+/// The store's, or that nothing could be packed or signed.
 pub fn pages(
     tx: &Tx<'_>,
     signer: &Signer,
+    shared: &SharedPages,
     terminal: &TerminalRow,
     from: Position,
     now: Timestamp,
 ) -> Result<Pages, RegionError> {
-    let mut at = FeedPoint::of(from);
-    let newest = tx.feed_end(terminal.id)?;
-    let end = FeedPoint { all: newest.all.max(at.all), own: newest.own.max(at.own) };
+    let mut from = FeedPoint::of(from);
+    let head = tx.feed_head()?;
+    let newest = tx.feed_position(Audience::One(terminal.id))?;
+    let end = FeedPoint { all: head.position.max(from.all), own: newest.max(from.own) };
     let mut pages = Vec::new();
     loop {
-        let rows = tx.feed_after(terminal.id, terminal.all_entitlements, at, end, PAGE_ITEMS_MAX)?;
-        let (rows, whole) = fitting(rows);
-        let to = match rows.last() {
-            Some(last) if !whole => last.point,
-            _ => end,
+        let of_all = shared.after(tx, &head, from.all, terminal.all_entitlements)?;
+        let (to, items) = if of_all.count > 0 {
+            (FeedPoint { all: of_all.to, ..from }, of_all.items.clone())
+        } else {
+            let (own, items) = own_items(tx, terminal, from.own, end.own)?;
+            (FeedPoint { all: end.all, own }, pack(&items)?)
         };
-        let denied = tx.denied_at(to.all)?;
         let page = FeedPage {
             terminal: terminal.id,
-            from: at.position(),
+            from: from.position(),
             to: to.position(),
             made_at: now,
-            denied_count: denied.len() as u64,
-            denied_digest: sha256(&denied_bytes(denied.into_iter())),
-            items: rows.into_iter().map(|row| for_terminal(row.item, terminal)).collect(),
+            denied_count: of_all.denied_count,
+            denied_digest: of_all.denied_digest,
+            items,
         };
         pages.push(Opaque(signer.message(Content::FeedPage, &page)?));
-        at = to;
-        if whole || pages.len() >= ANSWER_PAGES_MAX {
-            return Ok(Pages { pages, more: !whole, to: to.position() });
+        from = to;
+        if to == end || pages.len() >= ANSWER_PAGES_MAX {
+            return Ok(Pages { pages, more: to != end, to: to.position() });
         }
     }
+}
+
+/// As many of a terminal's own items as a page holds, and where they lead.
+fn own_items(tx: &Tx<'_>, terminal: &TerminalRow, from: u64, end: u64) -> Result<(u64, Vec<Item>), RegionError> {
+    let (rows, whole) = fitting(tx.feed_of_own(terminal.id, from, end, PAGE_ITEMS_MAX)?);
+    let to = match rows.last() {
+        Some(last) if !whole => last.position,
+        _ => end,
+    };
+    Ok((to, rows.into_iter().map(|row| row.item).collect()))
 }
 
 /// Before anything is told to `terminal`, which has the feed up to `from`: only a store that was put back by hand is behind its terminals. It goes on after
@@ -93,35 +106,15 @@ pub fn catch_up(tx: &Tx<'_>, terminal: &TerminalRow, from: Position) -> Result<(
 }
 
 /// As many rows as a page holds, and whether these are all that there are.
-fn fitting(mut rows: Vec<FeedRow>) -> (Vec<FeedRow>, bool) {
+pub(super) fn fitting(mut rows: Vec<FeedRow>) -> (Vec<FeedRow>, bool) {
     let mut bytes = 0_usize;
     let fits = |row: &FeedRow| {
         bytes = bytes.saturating_add(encode(&row.item).len());
-        bytes <= PAGE_BYTES_MAX
+        bytes <= PAGE_BYTES_FULL
     };
     // One item always fits.
     let room = rows.iter().map(fits).take_while(|fits| *fits).count().max(1);
     let whole = rows.len() < PAGE_ITEMS_MAX && room >= rows.len();
     rows.truncate(room);
     (rows, whole)
-}
-
-/// The policy says whether *this* terminal holds the entitlements of all cards.
-fn for_terminal(item: Item, terminal: &TerminalRow) -> Item {
-    match item {
-        Item::Policy(mut policy) => {
-            policy.all_entitlements = terminal.all_entitlements;
-            Item::Policy(policy)
-        }
-        Item::Catalogue(_)
-        | Item::Denial(_)
-        | Item::Entitlement(_)
-        | Item::TerminalCertificate(_)
-        | Item::KeyCertificate(_)
-        | Item::RecordsWanted(_)
-        | Item::Verdict(_)
-        | Item::KeyWithdrawn(_)
-        | Item::Partner(_)
-        | Item::Record(_) => item,
-    }
 }

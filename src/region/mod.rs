@@ -40,6 +40,7 @@ pub mod rights;
 pub mod server;
 pub mod settings;
 pub mod settlement;
+pub mod shared_pages;
 pub mod signing;
 pub mod store;
 mod worker;
@@ -56,6 +57,7 @@ pub use error::RegionError;
 use keys::{KeyDirectory, make_private_directory};
 pub use message::Refused;
 use metrics::Metrics;
+use shared_pages::SharedPages;
 use signing::{Signer, certify};
 use store::{Audience, Contents, Location, Store, StoreError, Tx};
 
@@ -77,6 +79,8 @@ pub struct Region {
     metrics: Metrics,
     /// The key in use; another program may have made a newer one meanwhile.
     signer: Mutex<Option<Arc<Signer>>>,
+    /// What is packed already of the feed of all.
+    shared_pages: SharedPages,
 }
 
 /// Where the store of the region in `data` is when nothing else is said: in a file beside the keys.
@@ -128,8 +132,7 @@ impl Region {
             let position = tx.tell(Audience::Everyone, &Item::Policy(policy), first.get())?;
             tx.add_policy(&policy, position, now)
         })?;
-        let signer = Mutex::new(Some(Arc::new(Signer::new(key, certificate))));
-        Ok(Self { store, keys, judging: Judging::AtOnce, metrics: Metrics::default(), signer })
+        Ok(Self::of(store, keys, Some(Arc::new(Signer::new(key, certificate)))))
     }
 
     /// Opens the region in `data`.
@@ -152,8 +155,12 @@ impl Region {
         if store.read(|tx| tx.root_key())?.is_none() {
             return Err(RegionError::NotARegion(data.to_owned()));
         }
-        let (keys, signer) = (KeyDirectory::of(data), Mutex::new(None));
-        Ok(Self { store, keys, judging: Judging::AtOnce, metrics: Metrics::default(), signer })
+        Ok(Self::of(store, KeyDirectory::of(data), None))
+    }
+
+    fn of(store: Store, keys: KeyDirectory, signer: Option<Arc<Signer>>) -> Self {
+        let (metrics, shared_pages) = (Metrics::default(), SharedPages::default());
+        Self { store, keys, judging: Judging::AtOnce, metrics, signer: Mutex::new(signer), shared_pages }
     }
 
     /// From now on what terminals bring is settled when `judging` says.

@@ -30,6 +30,8 @@ impl From<ImportError> for NotCarried {
                 | AnswerError::Unreadable(_)
                 | AnswerError::Version(_)
                 | AnswerError::OtherRequest(_)
+                | AnswerError::TooManyPages(_)
+                | AnswerError::Items(_)
                 | AnswerError::PageTooLong(_)
                 | AnswerError::PageOrder,
             ) => Self::NotAnAnswer,

@@ -21,6 +21,8 @@ pub const REQUEST_ENTRIES_MAX: usize = 500;
 pub const REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// The largest answer, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// The most pages of the feed in one answer.
+pub const ANSWER_PAGES_MAX: usize = 4;
 /// The most cards that one request asks entitlements for.
 pub const REQUEST_CARDS_MAX: usize = 16;
 /// The most sales in doubt that one request tells of.
@@ -106,7 +108,7 @@ pub struct ExchangeAnswer {
     pub time: Timestamp,
     /// The receipt: a `COSE_Sign1` of its own.
     pub receipt: Opaque,
-    /// Feed pages, each a `COSE_Sign1` of its own, in order.
+    /// Feed pages, each a `COSE_Sign1` of its own, in order; at most [`ANSWER_PAGES_MAX`].
     pub pages: Vec<Opaque>,
     /// Whether another exchange at once would bring more, or take more entries.
     pub more: bool,

@@ -3,6 +3,9 @@
 //! A page is a `COSE_Sign1` with a region key. It goes from one position to another; positions only grow. Its `made_at` is the region's time, also when it
 //! is empty, so a stale copy cannot make a list look fresh. `denied_count` and `denied_digest` are those of the whole deny list once the page is applied: a terminal
 //! whose list differs has lost something and says so.
+//!
+//! What travels is a [`PackedPage`]: its items are compressed inside it, so the signature is over what travels, and a reader unpacks nothing that is not
+//! signed. What is the same for all terminals is so to the byte. `packing` does it.
 
 use crate::domain::card::{Entitlement, KeyCertificate, Signature, SignedRecord, TerminalCertificate};
 use crate::domain::catalogue::{Catalogue, Code};
@@ -11,10 +14,13 @@ use crate::domain::refusal::DenialReason;
 use crate::domain::verdict::Verdict;
 use crate::domain::{CardNumber, Counter, KeySerial, Sequence, TerminalId, Timestamp};
 
-use super::cbor::{cbor_array, cbor_choice};
+use super::cbor::{Opaque, cbor_array, cbor_choice};
 
 /// The most items in one page.
 pub const PAGE_ITEMS_MAX: usize = 1000;
+
+/// The most bytes of a page's items before they are packed, all together: what a terminal makes room for.
+pub const PAGE_BYTES_MAX: u32 = 1024 * 1024;
 
 /// A place in the feed. 0 is before everything.
 pub type Position = u64;
@@ -99,7 +105,7 @@ pub enum Item {
 
 /// A page of the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FeedPage {
+pub struct FeedPage<I = Vec<Item>> {
     /// The terminal that it is for.
     pub terminal: TerminalId,
     /// It follows what was known at this position.
@@ -113,7 +119,27 @@ pub struct FeedPage {
     /// SHA-256 over the denied numbers after it, each 8 bytes big-endian, in growing order.
     pub denied_digest: [u8; 32],
     /// In the order in which they are applied.
-    pub items: Vec<Item>,
+    pub items: I,
+}
+
+/// The items of a page as they travel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackedItems {
+    /// How many bytes they are when they are unpacked; at most [`PAGE_BYTES_MAX`].
+    pub size: u32,
+    /// `[* item]`, as one frame of zstd (RFC 8878).
+    pub zstd: Opaque,
+}
+
+/// A page as it travels: this is signed.
+pub type PackedPage = FeedPage<PackedItems>;
+
+impl<I> FeedPage<I> {
+    /// The same page with these items.
+    pub fn with<J>(&self, items: J) -> FeedPage<J> {
+        let Self { terminal, from, to, made_at, denied_count, denied_digest, .. } = *self;
+        FeedPage { terminal, from, to, made_at, denied_count, denied_digest, items }
+    }
 }
 
 cbor_choice! {
@@ -138,7 +164,8 @@ cbor_array! {
     EntryVerdict [sequence, version, verdict]
     Partner [name, activities]
     KeyWithdrawn [serial]
-    FeedPage [terminal, from, to, made_at, denied_count, denied_digest, items]
+    PackedItems [size, zstd]
+    PackedPage [terminal, from, to, made_at, denied_count, denied_digest, items]
 }
 
 /// The bytes whose SHA-256 is a page's `denied_digest`. `denied` must be in growing order.

@@ -253,6 +253,36 @@ fn a_long_feed_comes_in_pages_and_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn what_is_kept_for_one_terminal_is_told_to_others_only_while_nothing_new_is_said() {
+    let world = World::new();
+    let (mut first, mut second) = (world.terminal("cinema"), world.terminal("cinema"));
+    let mark = || world.region.store().read(|tx| Ok::<_, RegionError>(tx.feed_head()?.mark)).unwrap();
+    let (mut marks, mut told) = (vec![mark()], 0);
+    for _ in 0..3 {
+        first.exchange(&world.region, hours(1));
+        let card = world.card().number();
+        world.region.deny_card(card, DenialReason::Lost, hours(1)).unwrap();
+        told += 1;
+        marks.push(mark());
+        // From the beginning each time, as the first one began.
+        second.position = 0;
+        assert_eq!(denials(&second.exchange(&world.region, hours(1))).len(), told);
+    }
+    marks.sort();
+    marks.dedup();
+    assert_eq!(marks.len(), 4, "what tells something else has another mark");
+    // A terminal that holds all entitlements is told so, beside one that does not.
+    let partner = first.enrolment.partner_id;
+    let code = world.region.add_terminal(partner, None, true, pass::region::desk::CODE_HOURS, EVENING).unwrap();
+    let mut holder = super::kit::Terminal::enrol(&world.region, &code, EVENING).unwrap();
+    let holds_all =
+        |heard: &Heard| heard.items.iter().any(|item| matches!(item, Item::Policy(policy) if policy.all_entitlements));
+    assert!(holds_all(&holder.exchange(&world.region, hours(2))));
+    second.position = 0;
+    assert!(!holds_all(&second.exchange(&world.region, hours(2))));
+}
+
+#[test]
 fn a_store_from_a_backup_goes_on_past_what_its_terminals_have() {
     let world = World::new();
     let mut terminal = world.terminal("cinema");

@@ -16,6 +16,7 @@ use pass::domain::{
     CardNumber, Cents, Counter, RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
 };
 use pass::ledger::{VerifiedAnswer, verify_answer};
+use pass::packing::unpack_page;
 use pass::region::config::{CatalogueFile, SHIPPED_CATALOGUE};
 use pass::region::desk::CODE_HOURS;
 use pass::region::replacement::{Fee, Replacement};
@@ -451,7 +452,7 @@ impl Heard {
     fn of(answer: VerifiedAnswer) -> Self {
         let open = |bytes: &Opaque| -> FeedPage {
             let message = Sign1::decode(&bytes.0, Algorithm::Es256, Content::FeedPage).unwrap();
-            decode(&message.payload).unwrap()
+            unpack_page(&decode(&message.payload).unwrap()).unwrap()
         };
         let pages: Vec<FeedPage> = answer.answer().pages.iter().map(open).collect();
         let items = pages.iter().flat_map(|page| page.items.clone()).collect();

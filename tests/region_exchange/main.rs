@@ -4,9 +4,12 @@
 mod api;
 mod bureau;
 mod chain;
+#[path = "../support/directory.rs"]
+mod directory;
 mod enrolment;
 mod feed;
 mod http;
+mod interrupted;
 mod kit;
 mod life;
 mod limits;

@@ -7,6 +7,8 @@ mod api;
 mod bureau;
 #[path = "../region_exchange/chain.rs"]
 mod chain;
+#[path = "../support/directory.rs"]
+mod directory;
 #[path = "../region_exchange/enrolment.rs"]
 mod enrolment;
 #[path = "../region_exchange/feed.rs"]
@@ -14,6 +16,8 @@ mod feed;
 mod fleet;
 #[path = "../region_exchange/http.rs"]
 mod http;
+#[path = "../region_exchange/interrupted.rs"]
+mod interrupted;
 #[path = "../region_exchange/kit.rs"]
 mod kit;
 #[path = "../region_exchange/life.rs"]

@@ -17,7 +17,7 @@ use pass::wire::cbor::{Opaque, decode, encode};
 use pass::wire::cose::{Algorithm, Content, Sign1};
 use pass::wire::entry::encode_entry;
 use pass::wire::exchange::{ExchangeAnswer, ExchangeRequest, Head, Health, PROTOCOL_VERSION, Receipt};
-use pass::wire::feed::FeedPage;
+use pass::wire::feed::PackedPage;
 
 use crate::chance::Chance;
 use crate::shared::Shared;
@@ -331,7 +331,7 @@ impl Disguise {
         if self.lie != Lie::Deaf
             && let Some(page) = plain.pages.last()
             && let Ok(page) = Sign1::decode(&page.0, Algorithm::Es256, Content::FeedPage)
-            && let Ok(page) = decode::<FeedPage>(&page.payload)
+            && let Ok(page) = decode::<PackedPage>(&page.payload)
         {
             self.position = self.position.max(page.to);
         }

@@ -68,6 +68,8 @@ faults! {
     Stale 40 "The relay executes the command and answers with what it had answered to the same instruction before.",
     Flipped 40 "One bit of the answer is another.",
     ReaderError 40 "The reader gives an error; the command may have been executed.",
+    // At each DEBIT and REVERSE.
+    Stubborn 100 "From now on the relay executes none of them while this card lies there, and answers with some status word.",
     // At each conversation with a card.
     ReaderBusy 60 "Another program holds the reader.",
     CardReset 60 "Another program reset the card: what was opened is lost.",

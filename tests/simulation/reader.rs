@@ -125,6 +125,8 @@ pub(crate) struct Inserted {
     pub(crate) pulled: bool,
     /// The last command was one that changes the purse.
     pub(crate) changed: bool,
+    /// The relay executes nothing that changes the purse.
+    stubborn: bool,
     /// How many commands it was asked.
     pub(crate) commands: u64,
     /// What it last answered to each instruction.
@@ -141,6 +143,7 @@ pub(crate) fn insert(slot: &Slot, card: &Card) {
         card: card.power(),
         pulled: false,
         changed: false,
+        stubborn: false,
         commands: 0,
         answers: BTreeMap::new(),
     };
@@ -244,7 +247,9 @@ impl Relay<'_> {
             self.say(command, &format!("is said to answer {status} to"));
             return Some(self.execute(command).map(|_| status.bytes().to_vec()));
         }
-        if self.shared.strikes_here(Fault::Withheld, times) {
+        self.inserted.stubborn |= self.inserted.changed && self.shared.strikes(Fault::Stubborn);
+        let withheld = self.inserted.changed && self.inserted.stubborn;
+        if withheld || self.shared.strikes_here(Fault::Withheld, times) {
             let status = lie(self.shared);
             self.say(command, &format!("never gets, and is said to answer {status} to,"));
             return Some(Ok(status.bytes().to_vec()));

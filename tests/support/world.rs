@@ -14,6 +14,7 @@ use pass::domain::time::{Season, Timestamp};
 use pass::domain::{
     CardNumber, Cents, EntitlementSerial, HolderReference, IssueNumber, KeySerial, PartnerId, TerminalId,
 };
+use pass::packing::pack_page;
 use pass::terminal::clock::Clock;
 use pass::virtual_card::{Authority, CardMemory, IssuedMemory, MemoryStorage, PrivateKey};
 use pass::wire::card::block_bytes;
@@ -177,7 +178,7 @@ impl Region {
             request: request.request,
             time,
             receipt: Opaque(sign(Content::Receipt, encode(&receipt))),
-            pages: vec![Opaque(sign(Content::FeedPage, encode(&page)))],
+            pages: vec![Opaque(sign(Content::FeedPage, encode(&pack_page(&page).unwrap())))],
             more: false,
             standing: TerminalStanding::Active,
             entitlements: Vec::new(),

@@ -22,10 +22,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("machine", &["domain"]),
     // Ring 2: what touches the world, each one thing.
     ("crypto", &["domain", "wire"]),
+    ("packing", &["wire"]),
     ("file_lock", &[]),
     ("whole_file", &[]),
     ("card", &["domain", "wire", "crypto"]),
-    ("ledger", &["domain", "wire", "crypto", "file_lock", "whole_file"]),
+    ("ledger", &["domain", "wire", "crypto", "packing", "file_lock", "whole_file"]),
     ("reader", &["domain", "wire"]),
     ("uplink", &["domain", "wire"]),
     ("virtual_card", &["domain", "wire", "crypto", "file_lock"]),
@@ -49,7 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "whole_file",
         ],
     ),
-    ("region", &["domain", "wire", "machine", "crypto", "card", "reader", "whole_file"]),
+    ("region", &["domain", "wire", "machine", "crypto", "packing", "card", "reader", "whole_file"]),
     // Ring 4: three shims.
     ("bin", &["card_tool", "terminal", "region"]),
 ];
@@ -64,6 +65,7 @@ const IMPURE: &[&str] = &["env", "fs", "net", "os", "process", "thread", "Instan
 const CRATES: &[(&str, &[&str])] = &[
     ("pcsc", &["reader/"]),
     ("ring", &["crypto.rs"]),
+    ("zstd", &["packing.rs"]),
     ("rusqlite", &["ledger/", "region/store/"]),
     ("refinery", &["ledger/", "region/store/"]),
     ("tokio_postgres", &["region/store/postgres.rs"]),
@@ -99,6 +101,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "wire/",
             "machine/",
             "crypto.rs",
+            "packing.rs",
             "card/",
             "ledger/",
             "reader/",

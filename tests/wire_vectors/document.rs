@@ -56,6 +56,9 @@ fn the_grammar_describes_the_vectors() {
         holds("signed-message", &bytes(exchanged(name), "cose")).unwrap();
         holds("signature-input", &bytes(exchanged(name), "signed")).unwrap();
     }
+    for name in ["page", "empty_page"] {
+        holds("page-items", &bytes(exchanged(name), "items")).unwrap();
+    }
     for (rule, name) in [("enrolment-request", "request"), ("enrolment-answer", "answer")] {
         let vector = &VECTORS["enrolment"][name];
         holds(rule, &bytes(vector, "payload")).unwrap();
@@ -94,7 +97,8 @@ macro_rules! described {
 described! {
     any_entry_is_described: pass::domain::entry::Entry, "entry";
     any_intent_is_described: pass::domain::entry::Intent, "intent";
-    any_page_is_described: pass::wire::feed::FeedPage, "feed-page";
+    any_page_is_described: pass::wire::feed::PackedPage, "feed-page";
+    any_items_are_described: Vec<pass::wire::feed::Item>, "page-items";
     any_receipt_is_described: pass::wire::exchange::Receipt, "receipt";
     any_catalogue_is_described: pass::domain::catalogue::Catalogue, "catalogue";
     any_policy_is_described: pass::domain::policy::Policy, "policy";
@@ -137,6 +141,7 @@ fn the_worked_bytes_are_those_of_the_vectors() {
         "exchange/request/payload",
         "exchange/receipt/cose",
         "exchange/page/payload",
+        "exchange/page/items",
         "enrolment/key",
         "enrolment/request/cose",
         "enrolment/answer/payload",

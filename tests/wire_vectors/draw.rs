@@ -17,11 +17,12 @@ use pass::domain::{
     Amounts, CardNumber, Cents, Counter, EntitlementSerial, EntryHash, KeySerial, PartnerId, RequestId, Season,
     Sequence, Slot, TerminalId, Timestamp, TransactionId,
 };
+use pass::packing::pack;
 use pass::wire::cbor::Opaque;
 use pass::wire::exchange::{
     EnrolmentAnswer, EnrolmentRequest, ExchangeAnswer, ExchangeRequest, Head, Health, Receipt, TerminalStanding,
 };
-use pass::wire::feed::{Denial, EntryVerdict, FeedPage, Item, KeyWithdrawn, Partner, RecordsWanted};
+use pass::wire::feed::{Denial, EntryVerdict, Item, KeyWithdrawn, PackedItems, PackedPage, Partner, RecordsWanted};
 
 /// A row of numbers that looks like chance and is the same for the same seed (SplitMix64).
 pub(crate) struct Draw(u64);
@@ -99,6 +100,12 @@ impl<T: Drawn> Drawn for Option<T> {
 impl<T: Drawn> Drawn for Vec<T> {
     fn drawn(from: &mut Draw) -> Self {
         (0..from.next() % 4).map(|_| T::drawn(from)).collect()
+    }
+}
+
+impl Drawn for PackedItems {
+    fn drawn(from: &mut Draw) -> Self {
+        pack(&Vec::drawn(from)).unwrap()
     }
 }
 
@@ -248,7 +255,7 @@ drawn_structures! {
     EntryVerdict { sequence, version, verdict }
     Partner { name, activities }
     KeyWithdrawn { serial }
-    FeedPage { terminal, from, to, made_at, denied_count, denied_digest, items }
+    PackedPage { terminal, from, to, made_at, denied_count, denied_digest, items }
     Head { sequence, hash }
     Health { version, disk_free_bytes }
     ExchangeRequest {

@@ -303,10 +303,10 @@ pub(crate) fn answer() -> ExchangeAnswer {
 
 /// A sixth seat: the region gives the second one back.
 fn entitlement() -> Entitlement {
-    let payload = bytes(exchanged("page"), "payload");
+    let items = bytes(exchanged("page"), "items");
     let begins_with =
         [[1, 0, 0, 0, 3].as_slice(), &card().get().to_be_bytes(), &SEASON.get().to_be_bytes(), &[0, 0, 0, 11]].concat();
-    let entitlement = Entitlement::decode(&object::<211>(&payload, &begins_with)).unwrap();
+    let entitlement = Entitlement::decode(&object::<211>(&items, &begins_with)).unwrap();
     assert_eq!(entitlement.granted.as_array()[..3], [6, 800, 0]);
     entitlement
 }
@@ -357,10 +357,10 @@ fn partner() -> Partner {
 
 /// One item of every kind, and a verdict of every sort.
 pub(crate) fn page() -> FeedPage {
-    let payload = bytes(exchanged("page"), "payload");
-    let next_key = KeyCertificate::decode(&object::<134>(&payload, &[1, 0, 0, 0, 4, 4])).unwrap();
+    let items = bytes(exchanged("page"), "items");
+    let next_key = KeyCertificate::decode(&object::<134>(&items, &[1, 0, 0, 0, 4, 4])).unwrap();
     let next_terminal = [[1, 0, 0, 0, 3].as_slice(), &TERMINAL.get().to_be_bytes()].concat();
-    let next_terminal = TerminalCertificate::decode(&object::<154>(&payload, &next_terminal)).unwrap();
+    let next_terminal = TerminalCertificate::decode(&object::<154>(&items, &next_terminal)).unwrap();
     assert_eq!((next_terminal.issued_at, next_terminal.slots.get()), (NOW, 0b11));
     let verdict = |sequence, version, verdict| {
         Item::Verdict(EntryVerdict { sequence: Sequence::new(sequence), version, verdict })
@@ -370,7 +370,7 @@ pub(crate) fn page() -> FeedPage {
     let before_block =
         [denied_card().get().to_be_bytes().as_slice(), &[2, 0x1A], &denied_at.get().to_be_bytes(), &[0x58, 64]]
             .concat();
-    let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, block @ ..] = object::<80>(&payload, &before_block);
+    let [_, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, block @ ..] = object::<80>(&items, &before_block);
     FeedPage {
         terminal: TERMINAL,
         from: 12,

@@ -17,12 +17,13 @@ use pass::crypto::{
 use pass::domain::card::{CardCertificate, KeyCertificate, PublicKey, TerminalCertificate};
 use pass::domain::entry::Entry;
 use pass::domain::{KeySerial, Sequence, TerminalId};
+use pass::packing::unpack_page;
 use pass::wire::cbor::{Cbor, decode, encode};
 use pass::wire::code::EnrolmentCode;
 use pass::wire::cose::{Algorithm, Content, Mac0, Sign1};
 use pass::wire::entry::{chain_beginning, decode_entry, decode_link, encode_entry};
 use pass::wire::exchange::{EnrolmentAnswer, EnrolmentRequest, ExchangeAnswer, ExchangeRequest, Receipt};
-use pass::wire::feed::{FeedPage, Item, denied_bytes};
+use pass::wire::feed::{FeedPage, Item, PackedPage, denied_bytes};
 use serde_json::Value;
 
 /// The pinned bytes.
@@ -104,6 +105,13 @@ fn of_region<T: Cbor + Debug>(vector: &Value, content: Content) -> T {
     assert_eq!(certificate.serial, KeySerial::new(message.key));
     assert!(verify_sign1_es256(&message, &region_keys().key(certificate.serial).unwrap()));
     read(vector)
+}
+
+/// A page of the feed, and the items that are packed in it.
+fn of_feed(name: &str) -> FeedPage {
+    let page = unpack_page(&of_region::<PackedPage>(exchanged(name), Content::FeedPage)).unwrap();
+    assert_eq!(encode(&page.items), bytes(exchanged(name), "items"));
+    page
 }
 
 /// A message of the enrolment, authenticated with its code.
@@ -206,13 +214,13 @@ fn a_request_and_its_answer_say_what_they_are_meant_to_say() {
 
 #[test]
 fn a_page_says_what_it_is_meant_to_say() {
-    let page: FeedPage = of_region(exchanged("page"), Content::FeedPage);
+    let page = of_feed("page");
     assert_eq!(page, expected::page());
     let denied =
         page.items.iter().filter_map(|item| if let Item::Denial(denial) = item { Some(denial.card) } else { None });
     let digest = pass::crypto::sha256(&denied_bytes(denied));
     assert_eq!((page.denied_count, page.denied_digest), (1, digest));
-    let empty: FeedPage = of_region(exchanged("empty_page"), Content::FeedPage);
+    let empty = of_feed("empty_page");
     assert_eq!((empty.from, empty.to, empty.items.len()), (page.to, page.to, 0));
     assert!(empty.made_at > page.made_at && empty.denied_digest == page.denied_digest);
 }

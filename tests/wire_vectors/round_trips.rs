@@ -10,7 +10,7 @@ use pass::wire::code::EnrolmentCode;
 use pass::wire::cose::{Algorithm, Content, Mac0, Sign1};
 use pass::wire::entry::{Link, decode_entry, decode_link};
 use pass::wire::exchange::{EnrolmentAnswer, EnrolmentRequest, ExchangeAnswer, ExchangeRequest, Receipt};
-use pass::wire::feed::FeedPage;
+use pass::wire::feed::{Item, PackedPage};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -52,7 +52,8 @@ come_back! {
     an_exchange_request_comes_back: ExchangeRequest,
     an_exchange_answer_comes_back: ExchangeAnswer,
     a_receipt_comes_back: Receipt,
-    a_feed_page_comes_back: FeedPage,
+    a_feed_page_comes_back: PackedPage,
+    the_items_of_a_page_come_back: Vec<Item>,
     an_enrolment_request_comes_back: EnrolmentRequest,
     an_enrolment_answer_comes_back: EnrolmentAnswer,
 }
@@ -83,7 +84,7 @@ fn give_to_all(bytes: &[u8]) {
     let _ = decode::<ExchangeRequest>(bytes);
     let _ = decode::<ExchangeAnswer>(bytes);
     let _ = decode::<Receipt>(bytes);
-    let _ = decode::<FeedPage>(bytes);
+    let _ = decode::<PackedPage>(bytes);
     let _ = decode::<EnrolmentRequest>(bytes);
     let _ = decode::<EnrolmentAnswer>(bytes);
 }

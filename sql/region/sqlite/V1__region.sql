@@ -339,9 +339,11 @@ CREATE TABLE restored (
 -- committed in their order.
 CREATE TABLE feed_head (
     audience INTEGER PRIMARY KEY CHECK (audience >= 0),
-    position INTEGER NOT NULL CHECK (position >= 0)
+    position INTEGER NOT NULL CHECK (position >= 0),
+    -- Another one each time that a position is given: where it is the same, so is everything that this feed tells, also in a copy that was put back.
+    mark     TEXT    NOT NULL
 ) STRICT;
-INSERT INTO feed_head (audience, position) VALUES (0, 0);
+INSERT INTO feed_head (audience, position, mark) VALUES (0, 0, '');
 
 -- The feed as it has to be told to somebody who knows nothing: what is superseded is gone. Denials are never superseded.
 CREATE TABLE feed_item (

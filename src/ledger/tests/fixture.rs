@@ -15,6 +15,7 @@ use crate::domain::policy::tests::POLICY;
 use crate::domain::purse::Slots;
 use crate::domain::*;
 use crate::ledger::*;
+use crate::packing::pack_page;
 use crate::wire::cbor::{self, Opaque};
 use crate::wire::cose::Content;
 use crate::wire::exchange::*;
@@ -147,8 +148,10 @@ impl Region {
         change: impl FnOnce(&mut ExchangeAnswer),
     ) -> Vec<u8> {
         let receipt = Receipt { terminal: TERMINAL, head, time, request: request.request };
-        let pages =
-            pages.iter().map(|(key, page)| Opaque(self.sign(*key, Content::FeedPage, cbor::encode(page)))).collect();
+        let pages = pages
+            .iter()
+            .map(|(key, page)| Opaque(self.sign(*key, Content::FeedPage, cbor::encode(&pack_page(page).unwrap()))))
+            .collect();
         let mut answer = ExchangeAnswer {
             protocol: PROTOCOL_VERSION,
             terminal: TERMINAL,

@@ -216,9 +216,10 @@ impl Tx<'_> {
         rows.iter().map(denial).collect()
     }
 
-    /// The denied cards that whoever has `position` of the feed of all knows, in growing order.
-    pub fn denied_at(&self, position: u64) -> Stored<Vec<CardNumber>> {
-        let rows = self.rows("SELECT card FROM denial WHERE position <= $1 ORDER BY card", &values![position])?;
+    /// The denied cards that whoever has `position` of the feed of all knows, in growing order: the first `limit` after `card`.
+    pub fn denied_at(&self, position: u64, card: Option<CardNumber>, limit: u32) -> Stored<Vec<CardNumber>> {
+        let sql = "SELECT card FROM denial WHERE position <= $1 AND card > $2 ORDER BY card LIMIT $3";
+        let rows = self.rows(sql, &values![position, card.map_or(0, CardNumber::get), limit])?;
         rows.iter().map(|row| row.get(0)).collect()
     }
 

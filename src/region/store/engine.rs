@@ -78,6 +78,9 @@ pub(super) trait Engine {
 
     /// The clause that locks the rows of a `SELECT`.
     fn lock(&self, lock: Lock) -> &'static str;
+
+    /// The expression for a text that there never was before.
+    fn novelty(&self) -> &'static str;
 }
 
 /// The values of a statement, in their order.

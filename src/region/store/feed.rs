@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::engine::{Kind, Table, values};
+use super::engine::{Kind, Row, Table, values};
 use super::rows::body;
 use super::{Stored, Tx};
 use crate::domain::{CardNumber, Sequence, TerminalId};
@@ -62,11 +62,20 @@ impl FeedPoint {
     }
 }
 
+/// How far the feed that every terminal is told goes, and what it tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedHead {
+    /// Its newest position.
+    pub position: u64,
+    /// Where it is the same, the items of all and of those that hold all entitlements are the same, up to this position and under their positions.
+    pub mark: String,
+}
+
 /// An item and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FeedRow {
-    /// How far a terminal is that has it and all before it.
-    pub point: FeedPoint,
+    /// Its place in its feed.
+    pub position: u64,
     /// What is told.
     pub item: Item,
 }
@@ -102,6 +111,13 @@ impl Tx<'_> {
         row.map_or(Ok(0), |row| row.get(0))
     }
 
+    /// How far the feed that every terminal is told goes.
+    pub fn feed_head(&self) -> Stored<FeedHead> {
+        let sql = "SELECT position, mark FROM feed_head WHERE audience = $1";
+        let row = self.one(sql, &values![Audience::Everyone.head()])?;
+        Ok(FeedHead { position: row.get(0)?, mark: row.get(1)? })
+    }
+
     /// How far a terminal is that was told everything.
     pub fn feed_end(&self, terminal: TerminalId) -> Stored<FeedPoint> {
         Ok(FeedPoint {
@@ -112,22 +128,24 @@ impl Tx<'_> {
 
     /// The next `count` positions of an audience's feed, which nobody else gets: the last of them.
     pub fn take_positions(&self, audience: Audience, count: u64) -> Stored<u64> {
-        let row = self.one(
-            "INSERT INTO feed_head (audience, position) VALUES ($1, $2)
-             ON CONFLICT (audience) DO UPDATE SET position = feed_head.position + excluded.position RETURNING position",
-            &values![audience.head(), count],
-        )?;
-        row.get(0)
+        let sql = format!(
+            "INSERT INTO feed_head (audience, position, mark) VALUES ($1, $2, {})
+             ON CONFLICT (audience) DO UPDATE SET position = feed_head.position + excluded.position, mark = excluded.mark
+             RETURNING position",
+            self.engine.novelty()
+        );
+        self.one(&sql, &values![audience.head(), count])?.get(0)
     }
 
     /// The positions up to `position` are given to nobody.
     pub fn pass_positions(&self, audience: Audience, position: u64) -> Stored<()> {
-        self.execute(
-            "INSERT INTO feed_head (audience, position) VALUES ($1, $2)
-             ON CONFLICT (audience) DO UPDATE SET position = excluded.position
+        let sql = format!(
+            "INSERT INTO feed_head (audience, position, mark) VALUES ($1, $2, {})
+             ON CONFLICT (audience) DO UPDATE SET position = excluded.position, mark = excluded.mark
              WHERE feed_head.position < excluded.position",
-            &values![audience.head(), position],
-        )?;
+            self.engine.novelty()
+        );
+        self.execute(&sql, &values![audience.head(), position])?;
         Ok(())
     }
 
@@ -150,35 +168,30 @@ impl Tx<'_> {
         Ok(last)
     }
 
-    /// The first `limit` items that `terminal` has not been told at `from`, up to `end`, in order: what all are told first, because a terminal's own items may be
-    /// signed with a key that all are told.
-    pub fn feed_after(
-        &self,
-        terminal: TerminalId,
-        holds_all: bool,
-        from: FeedPoint,
-        end: FeedPoint,
-        limit: usize,
-    ) -> Stored<Vec<FeedRow>> {
-        const SQL: &str = "SELECT position, body FROM feed_item
-             WHERE audience = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4";
-        let rows = |audience: Audience, from: u64, end: u64, limit: usize| -> Stored<Vec<(u64, Item)>> {
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-            let rows = self.rows(SQL, &values![audience.column(), from, end, limit])?;
-            let items = rows.iter().map(|row| Ok((row.get(0)?, body(&row.get::<Vec<u8>>(1)?, "an item of the feed")?)));
-            items.collect()
-        };
-        let mut of_all = rows(Audience::Everyone, from.all, end.all, limit)?;
+    /// The first `limit` items after `from`, up to `end`, that every terminal is told, and with them those that the terminals are told which hold the
+    /// entitlements of all cards, if it is for one of these; in order.
+    pub fn feed_of_all(&self, holds_all: bool, from: u64, end: u64, limit: usize) -> Stored<Vec<FeedRow>> {
+        let mut rows = self.feed_rows(Audience::Everyone, from, end, limit)?;
         if holds_all {
-            of_all.extend(rows(Audience::HoldersOfAll, from.all, end.all, limit)?);
-            of_all.sort_by_key(|(position, _)| *position);
-            of_all.truncate(limit);
+            rows.extend(self.feed_rows(Audience::HoldersOfAll, from, end, limit)?);
+            rows.sort_by_key(|row| row.position);
+            rows.truncate(limit);
         }
-        let room = limit - of_all.len();
-        let own = if room == 0 { Vec::new() } else { rows(Audience::One(terminal), from.own, end.own, room)? };
-        let of_all = of_all.into_iter().map(|(all, item)| FeedRow { point: FeedPoint { all, own: from.own }, item });
-        let own = own.into_iter().map(|(own, item)| FeedRow { point: FeedPoint { all: end.all, own }, item });
-        Ok(of_all.chain(own).collect())
+        Ok(rows)
+    }
+
+    /// The first `limit` items of a terminal's own after `from`, up to `end`, in order.
+    pub fn feed_of_own(&self, terminal: TerminalId, from: u64, end: u64, limit: usize) -> Stored<Vec<FeedRow>> {
+        self.feed_rows(Audience::One(terminal), from, end, limit)
+    }
+
+    fn feed_rows(&self, audience: Audience, from: u64, end: u64, limit: usize) -> Stored<Vec<FeedRow>> {
+        let sql = "SELECT position, body FROM feed_item
+             WHERE audience = $1 AND position > $2 AND position <= $3 ORDER BY position LIMIT $4";
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows = self.rows(sql, &values![audience.column(), from, end, limit])?;
+        let item = |row: &Row| body(&row.get::<Vec<u8>>(1)?, "an item of the feed");
+        rows.iter().map(|row| Ok(FeedRow { position: row.get(0)?, item: item(row)? })).collect()
     }
 
     /// What `terminal` was told of these entries is of a branch that it does not have any more.

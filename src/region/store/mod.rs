@@ -35,7 +35,7 @@ pub use cards::{CardRow, DenialRow};
 pub use chain::{
     Branch, BranchNumber, EntryKey, ExchangeRow, Knowledge, KnownExchange, NewEntry, Pending, Place, StoredEntry,
 };
-pub use feed::{Audience, FeedPoint, FeedRow};
+pub use feed::{Audience, FeedHead, FeedPoint, FeedRow};
 pub use holders::{CardStanding, EstablishmentRow, HolderRow, KnownPerson, OrderFilter, OrderRow, RemakeRow};
 pub use judgement::{EntryListing, Judged, NewVerdict, UndoneRow};
 pub use mails::{MailCount, MailRow};

@@ -305,4 +305,8 @@ impl Engine for PostgresTransaction<'_> {
             Lock::Skip => " FOR NO KEY UPDATE SKIP LOCKED",
         }
     }
+
+    fn novelty(&self) -> &'static str {
+        "gen_random_uuid()::text"
+    }
 }

@@ -189,4 +189,8 @@ impl Engine for SqliteTransaction<'_> {
         // There is one writer.
         ""
     }
+
+    fn novelty(&self) -> &'static str {
+        "hex(randomblob(16))"
+    }
 }

@@ -3,11 +3,12 @@
 use std::fmt::Debug;
 
 use pass::domain::entry::Intent;
-use pass::wire::cbor::{Cbor, decode, encode};
+use pass::packing::{pack, unpack};
+use pass::wire::cbor::{Cbor, Opaque, decode, encode};
 use pass::wire::cose::{Algorithm, Content, Mac0, Sign1};
 use pass::wire::entry::{decode_entry, decode_link, encode_entry};
 use pass::wire::exchange::{EnrolmentAnswer, EnrolmentRequest, ExchangeAnswer, ExchangeRequest, Receipt};
-use pass::wire::feed::{FeedPage, Item};
+use pass::wire::feed::{Item, PAGE_BYTES_MAX, PackedItems, PackedPage};
 
 const CONTENTS: [Content; 7] = [
     Content::Entry,
@@ -80,11 +81,20 @@ pub(crate) fn answer(bytes: &[u8]) {
     }
 }
 
-/// A page of the feed, or one thing on it.
+/// A page of the feed, what is packed in it, or one thing on it.
 pub(crate) fn feed_pages(bytes: &[u8]) {
     let payload = payload(bytes, Algorithm::Es256, Content::FeedPage);
     one_encoding::<Item>(&payload);
-    one_encoding::<FeedPage>(&payload);
+    let packed = one_encoding::<PackedPage>(&payload).map(|page| page.items);
+    for packed in
+        packed.into_iter().chain([64, PAGE_BYTES_MAX].map(|size| PackedItems { size, zstd: Opaque(payload.clone()) }))
+    {
+        if let Ok(items) = unpack(&packed) {
+            let again = pack(&items).unwrap();
+            assert_eq!(again.size, packed.size, "another encoding was accepted");
+            assert_eq!(unpack(&again), Ok(items));
+        }
+    }
 }
 
 /// Both messages of an enrolment.

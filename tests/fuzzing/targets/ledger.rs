@@ -10,6 +10,7 @@ use pass::domain::catalogue::Catalogue;
 use pass::domain::entry::{Body, Intent, Purpose, Sale, TechnicalEvent, Tender};
 use pass::domain::{Cents, Counter, EntitlementSerial, RequestId, Sequence, TransactionId};
 use pass::ledger::{Fault, Ledger, VerifyError, Wrong, verify, verify_answer};
+use pass::packing::pack_page;
 use pass::virtual_card::MemoryStorage;
 use pass::wire::cbor::{Opaque, decode, encode};
 use pass::wire::cose::{Algorithm, Content, Sign1};
@@ -141,7 +142,7 @@ impl Template {
             let none = pass::crypto::sha256(&[]);
             let terminal = self.request.terminal;
             let page = FeedPage { terminal, from, to, made_at, denied_count: 0, denied_digest: none, items };
-            pages.push(Opaque(self.sign(Content::FeedPage, encode(&page))));
+            pages.push(Opaque(self.sign(Content::FeedPage, encode(&pack_page(&page).unwrap()))));
             from = to;
         }
         pages
