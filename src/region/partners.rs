@@ -254,7 +254,7 @@ struct ListedPartner {
 /// The public list in both its forms. The same partners are the same bytes.
 #[derive(Clone, Debug)]
 pub struct PublicList {
-    /// A [`PublicListJson`].
+    /// A `PublicListJson`.
     pub json: Vec<u8>,
     /// The same for spreadsheets.
     pub csv: Vec<u8>,

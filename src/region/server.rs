@@ -157,7 +157,12 @@ async fn tls_config(files: &TlsFiles) -> Result<RustlsConfig, RegionError> {
     }
     // A provider that is installed already is this one: the project has no other.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    RustlsConfig::from_pem_file(&files.certificate, &files.key).await.map_err(RegionError::Tls)
+    let config = RustlsConfig::from_pem_file(&files.certificate, &files.key).await.map_err(RegionError::Tls)?;
+    // HTTP/2 is not spoken here: who offers both must not be told that it is.
+    let mut tls = rustls::ServerConfig::clone(&config.get_inner());
+    tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.reload_from_config(Arc::new(tls));
+    Ok(config)
 }
 
 fn end_on_signal(handle: &Handle<SocketAddr>) -> Result<(), RegionError> {

@@ -1,7 +1,7 @@
 //! What all terminals are told, a page at a time and packed: read, packed and kept once, not for each terminal.
 //!
 //! What always holds: what is kept was read under the mark of the feed that it is kept under ([`FeedHead`]), so it is what would be read again, whoever has told
-//! something meanwhile and whatever copy of the store was put back; and there are at most [`KEPT_BYTES_MAX`] bytes of it. A page is made for its terminal, and
+//! something meanwhile and whatever copy of the store was put back; and there are at most `KEPT_BYTES_MAX` bytes of it. A page is made for its terminal, and
 //! signed, elsewhere ([`feed`](super::feed)).
 
 use std::collections::VecDeque;

@@ -187,16 +187,19 @@ fn the_server_speaks_tls() {
     let server = Server::start(&data, &["--tls-cert", &path("cert.pem"), "--tls-key", &path("key.pem")]);
     let mut roots = rustls::RootCertStore::empty();
     roots.add(made.cert.der().clone()).unwrap();
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let mut config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    // As terminals and browsers ask: the server speaks only the second.
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let connection = rustls::ClientConnection::new(Arc::new(config), "localhost".try_into().unwrap()).unwrap();
     let tcp = TcpStream::connect(&server.address).unwrap();
-    let (status, _, body) =
-        talk(&mut rustls::StreamOwned::new(connection, tcp), &request("GET", "/healthz", "", b"")).unwrap();
+    let mut stream = rustls::StreamOwned::new(connection, tcp);
+    let (status, _, body) = talk(&mut stream, &request("GET", "/healthz", "", b"")).unwrap();
     assert_eq!((status, body.as_slice()), (200, b"ok\n".as_slice()));
+    assert_eq!(stream.conn.alpn_protocol(), Some(b"http/1.1".as_slice()));
     assert!(server.end());
 }
 

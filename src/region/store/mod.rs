@@ -1,8 +1,8 @@
-//! The region's store, in terms of terminals, entries, cards and the feed: one SQLite file ([`sqlite`]), or PostgreSQL ([`postgres`]).
+//! The region's store, in terms of terminals, entries, cards and the feed: one SQLite file (`sqlite`), or PostgreSQL (`postgres`).
 //! The one place of the region that names a database.
 //!
 //! Everything goes through [`Store::write`] or [`Store::read`]: one transaction, whole or not at all, with [`Tx`] as the only way to the
-//! tables. Its methods are written once, on the few things that an [`engine`] does; `tests/region_store` holds both engines to the same. What the
+//! tables. Its methods are written once, on the few things that an `engine` does; `tests/region_exchange` and `tests/region_postgres` hold both engines to the same stories. What the
 //! tables hold is told in `sql/region/`.
 //!
 //! Everything here blocks: an async caller goes through a blocking thread.
