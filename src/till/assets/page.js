@@ -12,6 +12,11 @@ const UNDER_WAY = 'pass.sale';
 const CARD_WAIT = 60;
 /** A second touch within so many milliseconds of a new screen is the end of a double tap, not an answer to it. */
 const DOUBLE_TAP_MS = 400;
+/** Who has not become the one page after so many milliseconds is told that there is another. */
+const ELSEWHERE_MS = 500;
+/** Stages that are mostly over before anybody could read them, and how long they are not shown, in milliseconds. */
+const PASSING = ['reading', 'quoting', 'selling'];
+const PASSING_MS = 150;
 const JOURNAL_MAX = 1000;
 
 let language = localStorage.getItem(LANGUAGE) === 'en' ? 'en' : 'fr';
@@ -20,6 +25,7 @@ let state = beginning();
 let entries = [];
 let search = '';
 let shown = { key: '', since: 0 };
+let stageSince = 0;
 let pending = new AbortController();
 let sound;
 
@@ -35,11 +41,19 @@ function hear(event) {
   const before = state;
   const [after, effects] = next(state, { id: newId(), ...event });
   state = after;
-  effects.forEach(carryOut);
+  effects.filter((effect) => effect.do !== 'sound').forEach(carryOut);
   if (state.place === 'journal' && (before.place !== 'journal' || before.status?.entry !== state.status?.entry)) {
     readJournal();
   }
+  if (before.stage !== state.stage) {
+    stageSince = performance.now();
+  }
   paint();
+  // Heard after it is seen: a sound takes longer to begin than a picture.
+  const heard = effects.filter((effect) => effect.do === 'sound');
+  if (heard.length > 0) {
+    setTimeout(() => heard.forEach(carryOut));
+  }
 }
 
 const desk = () => (state.training ? practice : line);
@@ -203,6 +217,13 @@ function paint() {
   fill(byId('top'), ...top(state, say));
   fill(byId('bottom'), ...bottom(state, say, practice.cards));
   const main = byId('main');
+  // What is over in a moment is not shown: nothing flickers on the way from a card to its figure.
+  const passing = PASSING.includes(state.stage.name) && !state.stage.lost && state.place === 'counter' && state.line === 'up';
+  const wait = PASSING_MS - (performance.now() - stageSince);
+  if (passing && wait > 0 && main.dataset.screen) {
+    setTimeout(paint, wait + 1);
+    return;
+  }
   const there = state.training ? 'up' : state.line;
   let screen;
   if (there !== 'up') {
@@ -330,4 +351,10 @@ if (left) {
 }
 paint();
 setInterval(paint, 30_000);
-line.start();
+// One page at a time: two would ask for the same card. The browser also keeps no page with a lock for when somebody goes back to it, and so none of its
+// connections, of which it has six for one address.
+const others = setTimeout(() => hear({ type: 'line', line: 'elsewhere' }), ELSEWHERE_MS);
+navigator.locks.request('pass.page', () => {
+  clearTimeout(others);
+  return line.start();
+});
