@@ -24,6 +24,8 @@ let say = speech(language);
 let state = beginning();
 let entries = [];
 let search = '';
+/** What stands above and below was made of. */
+let shownAround = [];
 let shown = { key: '', since: 0 };
 let stageSince = 0;
 let pending = new AbortController();
@@ -52,9 +54,12 @@ function hear(event) {
   // Heard after it is seen: a sound takes longer to begin than a picture.
   const heard = effects.filter((effect) => effect.do === 'sound');
   if (heard.length > 0) {
-    setTimeout(() => heard.forEach(carryOut));
+    afterPicture(() => heard.forEach(carryOut));
   }
 }
+
+/** Once what was changed is on its way to the screen; a page that nobody sees has no pictures. */
+const afterPicture = (work) => (document.hidden ? setTimeout(work) : requestAnimationFrame(() => setTimeout(work)));
 
 const desk = () => (state.training ? practice : line);
 
@@ -190,11 +195,10 @@ function play(name) {
 const byId = (id) => document.getElementById(id);
 
 /** Replaces what is in `element` when it has become another, and gives the focus back to what had it. */
-function fill(element, ...children) {
-  const before = element.innerHTML;
+function fill(element, children, another = false) {
   const fragment = document.createElement(element.tagName);
   fragment.append(...children);
-  if (fragment.innerHTML === before) {
+  if (!another && fragment.innerHTML === element.innerHTML) {
     return false;
   }
   const focused = element.contains(document.activeElement) ? document.activeElement : null;
@@ -214,8 +218,12 @@ function paint() {
   document.documentElement.lang = language;
   document.body.classList.toggle('in-training', state.training);
   const { words } = say;
-  fill(byId('top'), ...top(state, say));
-  fill(byId('bottom'), ...bottom(state, say, practice.cards));
+  const around = [language, state.line, state.status, state.place, state.training, state.cashier];
+  if (around.some((part, index) => part !== shownAround[index])) {
+    shownAround = around;
+    fill(byId('top'), top(state, say));
+    fill(byId('bottom'), bottom(state, say, practice.cards));
+  }
   const main = byId('main');
   // What is over in a moment is not shown: nothing flickers on the way from a card to its figure.
   const passing = PASSING.includes(state.stage.name) && !state.stage.lost && state.place === 'counter' && state.line === 'up';
@@ -241,24 +249,35 @@ function paint() {
   }
   const key = there !== 'up' ? there : state.place === 'counter' ? `${state.stage.name} ${state.turn}`
     : `${state.place} ${Boolean(state.closing?.answer)}`;
-  const changed = fill(main, screen);
+  const changed = fill(main, [screen], key !== shown.key);
   if (key !== shown.key) {
     shown = { key, since: performance.now() };
     main.dataset.screen = there === 'up' ? (state.place === 'counter' ? state.stage.name : state.place) : there;
-    // Whoever works by keyboard begins each screen at its one action.
-    if (!main.contains(document.activeElement) || document.activeElement === main) {
-      main.querySelector('.primary:not([disabled])')?.focus({ preventScroll: true });
-    }
-    if (state.place === 'journal') {
-      byId('search')?.focus();
-    }
+    afterPicture(focusOnAction);
   }
   if (changed) {
-    const told = main.querySelector('.figure, .amount, h1')?.textContent ?? '';
-    const below = main.querySelector('.below')?.textContent ?? '';
-    byId('said').textContent = state.place === 'counter' ? `${told} ${below}` : '';
-    document.title = `${told} · PASS’Région`;
+    afterPicture(tell);
   }
+}
+
+/** Whoever works by keyboard begins each screen at its one action. */
+function focusOnAction() {
+  const main = byId('main');
+  if (!main.contains(document.activeElement) || document.activeElement === main) {
+    main.querySelector('.primary:not([disabled])')?.focus({ preventScroll: true });
+  }
+  if (state.place === 'journal' && !main.contains(document.activeElement)) {
+    byId('search')?.focus();
+  }
+}
+
+/** Says to those who listen what is seen. */
+function tell() {
+  const main = byId('main');
+  const told = main.querySelector('.figure, .amount, h1')?.textContent ?? '';
+  const below = main.querySelector('.below')?.textContent ?? '';
+  byId('said').textContent = state.place === 'counter' ? `${told} ${below}` : '';
+  document.title = `${told} · PASS’Région`;
 }
 
 // --- What the cashier does. ---
