@@ -142,3 +142,22 @@ fn each_refusal_says_what_and_what_next() {
     browser.shows("refused");
     assert!(poll(DEADLINE, || (browser.screen() == "idle").then_some(())).is_some());
 }
+
+#[test]
+fn of_two_tabs_one_is_the_till() {
+    let till = Till::cinema();
+    let (browser, card) = (&till.browser, till.card());
+    let first = browser.new_tab();
+    browser.visit(&format!("http://{}/", till.counter.page()));
+    browser.shows("elsewhere").says(".figure", "déjà ouverte");
+    browser.close_tab(first);
+    browser.shows("idle");
+    // Somebody who goes away and comes back ten times leaves nothing behind that would hold the next sale up.
+    for _ in 0..10 {
+        browser.visit("about:blank");
+        browser.visit(&format!("http://{}/", till.counter.page()));
+        browser.shows("idle");
+    }
+    let _lying = card.lay(&till.world, HERE);
+    browser.shows("quoted").enter().shows("granted");
+}

@@ -12,7 +12,7 @@ use std::time::Duration;
 use fantoccini::actions::{InputSource as _, PointerAction, TouchActions};
 use fantoccini::elements::Element;
 use fantoccini::key::Key;
-use fantoccini::wd::Capabilities;
+use fantoccini::wd::{Capabilities, WindowHandle};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -93,6 +93,26 @@ impl Browser {
 
     pub(crate) fn visit(&self, address: &str) {
         self.runtime.block_on(self.client().goto(address)).unwrap();
+    }
+
+    /// Another tab, from now on the one that is looked at; what it was before, for [`Browser::close_tab`].
+    pub(crate) fn new_tab(&self) -> WindowHandle {
+        self.runtime.block_on(async {
+            let before = self.client().window().await.unwrap();
+            let tab = self.client().new_window(true).await.unwrap();
+            self.client().switch_to_window(tab.handle).await.unwrap();
+            before
+        })
+    }
+
+    /// Closes that tab; this one is looked at on.
+    pub(crate) fn close_tab(&self, tab: WindowHandle) {
+        self.runtime.block_on(async {
+            let this = self.client().window().await.unwrap();
+            self.client().switch_to_window(tab).await.unwrap();
+            self.client().close_window().await.unwrap();
+            self.client().switch_to_window(this).await.unwrap();
+        });
     }
 
     /// The page is loaded anew.

@@ -12,6 +12,11 @@ const UNDER_WAY = 'pass.sale';
 const CARD_WAIT = 60;
 /** A second touch within so many milliseconds of a new screen is the end of a double tap, not an answer to it. */
 const DOUBLE_TAP_MS = 400;
+/** Who has not become the one page after so many milliseconds is told that there is another. */
+const ELSEWHERE_MS = 500;
+/** Stages that are mostly over before anybody could read them, and how long they are not shown, in milliseconds. */
+const PASSING = ['reading', 'quoting', 'selling'];
+const PASSING_MS = 150;
 const JOURNAL_MAX = 1000;
 
 let language = localStorage.getItem(LANGUAGE) === 'en' ? 'en' : 'fr';
@@ -19,7 +24,10 @@ let say = speech(language);
 let state = beginning();
 let entries = [];
 let search = '';
+/** What stands above and below was made of. */
+let shownAround = [];
 let shown = { key: '', since: 0 };
+let stageSince = 0;
 let pending = new AbortController();
 let sound;
 
@@ -35,12 +43,23 @@ function hear(event) {
   const before = state;
   const [after, effects] = next(state, { id: newId(), ...event });
   state = after;
-  effects.forEach(carryOut);
+  effects.filter((effect) => effect.do !== 'sound').forEach(carryOut);
   if (state.place === 'journal' && (before.place !== 'journal' || before.status?.entry !== state.status?.entry)) {
     readJournal();
   }
+  if (before.stage !== state.stage) {
+    stageSince = performance.now();
+  }
   paint();
+  // Heard after it is seen: a sound takes longer to begin than a picture.
+  const heard = effects.filter((effect) => effect.do === 'sound');
+  if (heard.length > 0) {
+    afterPicture(() => heard.forEach(carryOut));
+  }
 }
+
+/** Once what was changed is on its way to the screen; a page that nobody sees has no pictures. */
+const afterPicture = (work) => (document.hidden ? setTimeout(work) : requestAnimationFrame(() => setTimeout(work)));
 
 const desk = () => (state.training ? practice : line);
 
@@ -176,11 +195,10 @@ function play(name) {
 const byId = (id) => document.getElementById(id);
 
 /** Replaces what is in `element` when it has become another, and gives the focus back to what had it. */
-function fill(element, ...children) {
-  const before = element.innerHTML;
+function fill(element, children, another = false) {
   const fragment = document.createElement(element.tagName);
   fragment.append(...children);
-  if (fragment.innerHTML === before) {
+  if (!another && fragment.innerHTML === element.innerHTML) {
     return false;
   }
   const focused = element.contains(document.activeElement) ? document.activeElement : null;
@@ -200,9 +218,20 @@ function paint() {
   document.documentElement.lang = language;
   document.body.classList.toggle('in-training', state.training);
   const { words } = say;
-  fill(byId('top'), ...top(state, say));
-  fill(byId('bottom'), ...bottom(state, say, practice.cards));
+  const around = [language, state.line, state.status, state.place, state.training, state.cashier];
+  if (around.some((part, index) => part !== shownAround[index])) {
+    shownAround = around;
+    fill(byId('top'), top(state, say));
+    fill(byId('bottom'), bottom(state, say, practice.cards));
+  }
   const main = byId('main');
+  // What is over in a moment is not shown: nothing flickers on the way from a card to its figure.
+  const passing = PASSING.includes(state.stage.name) && !state.stage.lost && state.place === 'counter' && state.line === 'up';
+  const wait = PASSING_MS - (performance.now() - stageSince);
+  if (passing && wait > 0 && main.dataset.screen) {
+    setTimeout(paint, wait + 1);
+    return;
+  }
   const there = state.training ? 'up' : state.line;
   let screen;
   if (there !== 'up') {
@@ -220,24 +249,35 @@ function paint() {
   }
   const key = there !== 'up' ? there : state.place === 'counter' ? `${state.stage.name} ${state.turn}`
     : `${state.place} ${Boolean(state.closing?.answer)}`;
-  const changed = fill(main, screen);
+  const changed = fill(main, [screen], key !== shown.key);
   if (key !== shown.key) {
     shown = { key, since: performance.now() };
     main.dataset.screen = there === 'up' ? (state.place === 'counter' ? state.stage.name : state.place) : there;
-    // Whoever works by keyboard begins each screen at its one action.
-    if (!main.contains(document.activeElement) || document.activeElement === main) {
-      main.querySelector('.primary:not([disabled])')?.focus({ preventScroll: true });
-    }
-    if (state.place === 'journal') {
-      byId('search')?.focus();
-    }
+    afterPicture(focusOnAction);
   }
   if (changed) {
-    const told = main.querySelector('.figure, .amount, h1')?.textContent ?? '';
-    const below = main.querySelector('.below')?.textContent ?? '';
-    byId('said').textContent = state.place === 'counter' ? `${told} ${below}` : '';
-    document.title = `${told} · PASS’Région`;
+    afterPicture(tell);
   }
+}
+
+/** Whoever works by keyboard begins each screen at its one action. */
+function focusOnAction() {
+  const main = byId('main');
+  if (!main.contains(document.activeElement) || document.activeElement === main) {
+    main.querySelector('.primary:not([disabled])')?.focus({ preventScroll: true });
+  }
+  if (state.place === 'journal' && !main.contains(document.activeElement)) {
+    byId('search')?.focus();
+  }
+}
+
+/** Says to those who listen what is seen. */
+function tell() {
+  const main = byId('main');
+  const told = main.querySelector('.figure, .amount, h1')?.textContent ?? '';
+  const below = main.querySelector('.below')?.textContent ?? '';
+  byId('said').textContent = state.place === 'counter' ? `${told} ${below}` : '';
+  document.title = `${told} · PASS’Région`;
 }
 
 // --- What the cashier does. ---
@@ -330,4 +370,10 @@ if (left) {
 }
 paint();
 setInterval(paint, 30_000);
-line.start();
+// One page at a time: two would ask for the same card. The browser also keeps no page with a lock for when somebody goes back to it, and so none of its
+// connections, of which it has six for one address.
+const others = setTimeout(() => hear({ type: 'line', line: 'elsewhere' }), ELSEWHERE_MS);
+navigator.locks.request('pass.page', () => {
+  clearTimeout(others);
+  return line.start();
+});

@@ -359,7 +359,7 @@ export function balance(card, speech) {
 /** The terminal cannot be reached, or does not know this page. */
 export function cut(line, stage, words) {
   const [figure, hint] = { down: [words.down, stage.lost || stage.name === 'selling' ? words.lostHint : words.downHint],
-    locked: [words.locked, words.lockedHint], connecting: [words.connecting, ''] }[line];
+    locked: [words.locked, words.lockedHint], elsewhere: [words.elsewhereOpen, words.elsewhereHint], connecting: [words.connecting, ''] }[line];
   return assemble({ tone: line === 'connecting' ? 'calm' : 'cut', mark: line === 'connecting' ? 'card' : 'doubt', figure, below: [hint] }, words);
 }
 
