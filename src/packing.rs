@@ -55,7 +55,10 @@ pub fn pack(items: &Vec<Item>) -> Result<PackedItems, PackError> {
     let plain = encode(items);
     let size = u32::try_from(plain.len()).ok().filter(|size| *size <= PAGE_BYTES_MAX);
     let size = size.ok_or(PackError::TooLarge(plain.len()))?;
-    Ok(PackedItems { size, zstd: Opaque(zstd::bulk::compress(&plain, LEVEL)?) })
+    let mut zstd = zstd::bulk::compress(&plain, LEVEL)?;
+    // It was made with room for what cannot be made shorter, and may be kept for long.
+    zstd.shrink_to_fit();
+    Ok(PackedItems { size, zstd: Opaque(zstd) })
 }
 
 /// Unpacks the items of a page whose signature holds.
