@@ -7,7 +7,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a measurement fails by panicking")]
 
-#[path = "common/cards.rs"]
+#[path = "../tests/support/cards.rs"]
 mod cards;
 mod common;
 #[path = "../tests/region_exchange/http.rs"]
@@ -27,21 +27,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cards::{entitlement, fill};
+use cards::{deny, entitlement, fill, noise};
 use common::measure::{Aim, Comparison, Plan, compare, report, timed};
 use http::{Server, request, talk};
 use kit::{Terminal, code};
-use pass::crypto::sha256;
-use pass::domain::card::Signature;
-use pass::domain::refusal::DenialReason;
 use pass::domain::{CardNumber, Season, Timestamp};
 use pass::region::config::{CatalogueFile, SHIPPED_CATALOGUE};
 use pass::region::desk::CODE_HOURS;
-use pass::region::store::{Audience, DenialRow, Location};
+use pass::region::store::{Audience, Location};
 use pass::region::{Region, RegionError, embedded};
 use pass::wire::cbor::{Opaque, decode};
 use pass::wire::cose::{Algorithm, Content, Sign1};
-use pass::wire::feed::{Denial, Item, PackedPage};
+use pass::wire::feed::{Item, PackedPage};
 
 /// Denials in a day: 10,000 in a year of 250 working days is half of it.
 const DAY: u64 = 80;
@@ -147,27 +144,12 @@ impl Place {
         place
     }
 
-    /// Denies so many cards, of all over the country. Their signatures are no signatures, and no shorter to pack.
+    /// Denies so many cards, of all over the country.
     fn deny(&self, from: u64, count: u64) {
         let step = self.cards.len() / (self.denied as usize + DAY as usize);
         let cards: Vec<CardNumber> =
             self.cards.iter().step_by(step).skip(from as usize).take(count as usize).copied().collect();
-        for cards in cards.chunks(1000) {
-            let denial = |card: &CardNumber| {
-                let block = Some(noise(*card));
-                Denial { card: *card, reason: DenialReason::Lost, denied_at: now(), block }
-            };
-            let denials: Vec<Denial> = cards.iter().map(denial).collect();
-            let items: Vec<Item> = denials.iter().copied().map(Item::Denial).collect();
-            let denied: Result<(), RegionError> = self.region.store().write(|tx| {
-                let first = tx.tell_all(Audience::Everyone, &items, 1)? + 1 - items.len() as u64;
-                for (position, Denial { card, reason, denied_at, .. }) in (first..).zip(&denials) {
-                    tx.add_denial(&DenialRow { card: *card, reason: *reason, denied_at: *denied_at, position })?;
-                }
-                Ok(())
-            });
-            denied.unwrap();
-        }
+        deny(&self.region, &cards, now());
     }
 
     /// Tells the second entitlement of each card to the terminals that hold all.
@@ -196,12 +178,6 @@ impl Place {
         });
         assert!(read.unwrap() as u64 >= self.denied);
     }
-}
-
-/// Sixty-four bytes that look like chance.
-fn noise(card: CardNumber) -> Signature {
-    let hash = sha256(&card.get().to_be_bytes());
-    Signature([hash, sha256(&hash)].concat().try_into().unwrap())
 }
 
 /// What came over a line.
