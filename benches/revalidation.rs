@@ -4,7 +4,7 @@
 //! SQLite commits to the disk; PostgreSQL is the tests' own server, on this machine, without `fsync`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench fails by panicking")]
 
-#[path = "common/cards.rs"]
+#[path = "../tests/support/cards.rs"]
 mod cards;
 #[path = "../tests/support/postgres.rs"]
 mod postgres;

@@ -110,7 +110,8 @@ impl Comparison {
 fn scaled(value: f64) -> String {
     let (divisor, unit) = match value {
         // Sizes in bytes are far above any time.
-        v if v >= 1e4 => (1048576.0, "MiB"),
+        v if v >= 1e6 => (1048576.0, "MiB"),
+        v if v >= 1e3 => (1024.0, "KiB"),
         v if v >= 1.0 => (1.0, "s"),
         v if v >= 1e-3 => (1e-3, "ms"),
         _ => (1e-6, "us"),

@@ -14,8 +14,8 @@ use crate::crypto::Sha256;
 use crate::packing::pack;
 use crate::wire::feed::{Item, PAGE_ITEMS_MAX, PackedItems};
 
-/// The most bytes of packed items that are kept: many times the deny list of the whole country.
-const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The most bytes of packed items that are kept: ten times the deny list of a region.
+const KEPT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The most pages that are kept: every terminal of a night begins at one of a few places.
 const KEPT_PAGES_MAX: usize = 256;
@@ -167,7 +167,7 @@ mod tests {
         for from in 1000..1040 {
             kept.keep(key(from), page(1024 * 1024));
         }
-        assert_eq!((kept.pages.len(), kept.bytes), (16, KEPT_BYTES_MAX));
-        assert_eq!(kept.pages.front().map(|(key, _)| key.from), Some(1024));
+        assert_eq!((kept.pages.len(), kept.bytes), (8, KEPT_BYTES_MAX));
+        assert_eq!(kept.pages.front().map(|(key, _)| key.from), Some(1032));
     }
 }

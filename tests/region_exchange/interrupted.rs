@@ -7,55 +7,44 @@ use std::thread;
 use std::time::Duration;
 
 use pass::crypto::{Ed25519Key, random};
-use pass::domain::refusal::DenialReason;
 use pass::domain::{CardNumber, Counter, RequestId, TerminalId};
 use pass::ledger::{Ledger, TerminalKeys, VerifiedAnswer, View, verify_answer};
 use pass::region::RegionError;
 use pass::region::desk::CODE_HOURS;
-use pass::region::store::{Audience, DenialRow};
+use pass::region::store::Audience;
 use pass::wire::cbor::Opaque;
 use pass::wire::exchange::{ExchangeRequest, Health};
 use pass::wire::feed::{Denial, Item, Position, RecordsWanted};
 
+use super::cards::{deny, fill};
 use super::directory::{copy, directory};
-use super::kit::{EVENING, Machine, World, code, enrolment_answer, hours};
+use super::kit::{EVENING, Machine, SEASON, World, code, enrolment_answer, hours};
 
 /// More than an answer holds of what all are told, and more than a page of the terminal's own.
 const DENIED: u64 = 4300;
-const WANTED: u64 = 1200;
+const WANTED: usize = 1200;
 
-fn card(number: u64) -> CardNumber {
-    CardNumber::from_account(925_000_000_000_000 + number).unwrap()
-}
-
-/// Tells all of many denials, and the terminal of many records that are wanted.
-fn tell(world: &World, terminal: TerminalId) {
-    let denial = |number| Denial { card: card(number), reason: DenialReason::Lost, denied_at: EVENING, block: None };
-    let denials: Vec<Denial> = (0..DENIED).map(denial).collect();
-    let wanted = |number| RecordsWanted { card: card(number), from: Counter::new(1), to: Counter::new(2) };
-    let wanted: Vec<Item> = (0..WANTED).map(|number| Item::RecordsWanted(wanted(number))).collect();
-    let told: Result<(), RegionError> = world.region.store().write(|tx| {
-        let items: Vec<Item> = denials.iter().copied().map(Item::Denial).collect();
-        let first = tx.tell_all(Audience::Everyone, &items, 1)? + 1 - DENIED;
-        for (position, Denial { card, reason, denied_at, .. }) in (first..).zip(&denials) {
-            let row = DenialRow { card: *card, reason: *reason, denied_at: *denied_at, position };
-            tx.add_denial(&row)?;
-        }
-        tx.tell_all(Audience::One(terminal), &wanted, 1)?;
-        Ok(())
-    });
+/// Tells all of many denials, and the terminal of many records that are wanted; the cards.
+fn tell(world: &World, terminal: TerminalId) -> Vec<CardNumber> {
+    let cards = fill(&world.region, DENIED, SEASON, EVENING);
+    deny(&world.region, &cards, EVENING);
+    let wanted = |card: &CardNumber| RecordsWanted { card: *card, from: Counter::new(1), to: Counter::new(2) };
+    let wanted: Vec<Item> = cards[..WANTED].iter().map(|card| Item::RecordsWanted(wanted(card))).collect();
+    let told: Result<_, RegionError> =
+        world.region.store().write(|tx| Ok(tx.tell_all(Audience::One(terminal), &wanted, 1)?));
     told.unwrap();
+    cards
 }
 
-/// A terminal in a directory, enrolled and with everything yet to hear.
-fn enrolled(world: &World, directory: &Path) {
+/// A terminal in a directory, enrolled and with everything yet to hear; the cards of which it will.
+fn enrolled(world: &World, directory: &Path) -> Vec<CardNumber> {
     let partner = world.region.add_partner("Le Phare (inventé)", vec![code("cinema")], EVENING).unwrap();
     let code = world.region.add_terminal(partner, None, false, CODE_HOURS, EVENING).unwrap();
     let (machine, keys) = (Machine::new(), TerminalKeys::load_or_generate(directory).unwrap());
     let machine = Machine { entry: (keys.entry, machine.entry.1), card: (keys.card, machine.card.1) };
     let answer = world.region.enrol(&machine.request(&code), EVENING).unwrap();
     drop(Ledger::create(directory, machine.entry.0, &enrolment_answer(&answer, &code), EVENING).unwrap());
-    tell(world, code.terminal);
+    tell(world, code.terminal)
 }
 
 fn key(directory: &Path) -> Ed25519Key {
@@ -67,18 +56,18 @@ fn key(directory: &Path) -> Ed25519Key {
 struct Known {
     position: Position,
     denied: BTreeMap<CardNumber, Denial>,
-    wanted: BTreeMap<CardNumber, Vec<RecordsWanted>>,
+    wanted: Vec<RecordsWanted>,
     keys: usize,
     policy: u32,
 }
 
 impl Known {
-    fn of(view: &View) -> Self {
-        let all = || (0..DENIED.max(WANTED)).map(card);
+    fn of(view: &View, cards: &[CardNumber]) -> Self {
+        let all = || cards.iter().copied();
         Self {
             position: view.feed_position(),
             denied: all().filter_map(|card| Some((card, view.denial(card).unwrap()?))).collect(),
-            wanted: all().map(|card| (card, view.records_wanted(card).unwrap())).collect(),
+            wanted: all().flat_map(|card| view.records_wanted(card).unwrap()).collect(),
             keys: view.region_keys().len(),
             policy: view.policy().version,
         }
@@ -89,6 +78,7 @@ impl Known {
 struct Loading<'w> {
     world: &'w World,
     place: PathBuf,
+    deaths: u32,
     ledger: Option<Ledger>,
 }
 
@@ -97,7 +87,7 @@ impl<'w> Loading<'w> {
     fn from(world: &'w World, from: &Path, place: PathBuf) -> Self {
         copy(from, &place);
         let ledger = Some(Ledger::open(&place, key(&place)).unwrap());
-        Self { world, place, ledger }
+        Self { world, place, deaths: 0, ledger }
     }
 
     fn ledger(&mut self) -> &mut Ledger {
@@ -125,9 +115,11 @@ impl<'w> Loading<'w> {
 
     /// The machine dies: what goes on is what stood on its disk at that moment, with SQLite's log beside it.
     fn dies(&mut self) {
-        let other = self.place.with_extension("x");
+        self.deaths += 1;
+        let other = self.place.with_extension(self.deaths.to_string());
         copy(&self.place, &other);
         self.ledger = None;
+        std::fs::remove_dir_all(&self.place).unwrap();
         self.place = other;
         self.ledger = Some(Ledger::open(&self.place, key(&self.place)).unwrap());
     }
@@ -145,7 +137,7 @@ fn borders(answer: &[u8], pages: &[Opaque]) -> Vec<usize> {
 fn a_first_load_that_is_cut_everywhere_ends_as_one_that_is_not() {
     let (world, disk) = (World::new(), directory());
     let new = disk.path().join("new");
-    enrolled(&world, &new);
+    let cards = enrolled(&world, &new);
 
     let mut whole = Loading::from(&world, &new, disk.path().join("whole"));
     let mut answers = 1;
@@ -157,12 +149,11 @@ fn a_first_load_that_is_cut_everywhere_ends_as_one_that_is_not() {
         answers += 1;
     }
     assert!(answers > 1, "it takes more than one answer");
-    let expected = Known::of(whole.ledger().view());
+    let expected = Known::of(whole.ledger().view(), &cards);
     assert_eq!(expected.denied.len() as u64, DENIED);
-    assert_eq!(expected.wanted.values().filter(|wanted| !wanted.is_empty()).count() as u64, WANTED);
+    assert_eq!(expected.wanted.len(), WANTED);
 
     let mut cut = Loading::from(&world, &new, disk.path().join("cut"));
-    let mut cuts = 0;
     loop {
         let (request, answer) = cut.answer();
         let verified = cut.verified(&request, &answer).unwrap();
@@ -173,24 +164,23 @@ fn a_first_load_that_is_cut_everywhere_ends_as_one_that_is_not() {
             assert!(cut.verified(&request, &answer[..end]).is_none(), "an answer of {end} bytes is not whole");
             cut.dies();
             assert_eq!(cut.ledger().view().feed_position(), position);
-            cuts += 1;
         }
         // The same is asked for again, and the same comes.
         let (request, answer) = cut.answer();
         assert_eq!(request.feed_position, position);
         let more = cut.take(&request, &answer);
-        let applied = Known::of(cut.ledger().view());
+        let applied = Known::of(cut.ledger().view(), &cards);
         cut.dies();
-        assert_eq!(Known::of(cut.ledger().view()), applied, "what was applied is on the disk");
+        assert_eq!(Known::of(cut.ledger().view(), &cards), applied, "what was applied is on the disk");
         // It comes once more: nothing changes.
         cut.take(&request, &answer);
-        assert_eq!(Known::of(cut.ledger().view()), applied);
+        assert_eq!(Known::of(cut.ledger().view(), &cards), applied);
         if !more {
             break;
         }
     }
-    assert!(cuts > 10, "{cuts}");
-    assert_eq!(Known::of(cut.ledger().view()), expected);
+    assert!(cut.deaths > 10, "{}", cut.deaths);
+    assert_eq!(Known::of(cut.ledger().view(), &cards), expected);
 }
 
 /// What the terminal's program says, where it may end by itself.
@@ -204,7 +194,7 @@ fn pass_terminal(directory: &Path, arguments: &[&str]) -> bool {
 fn a_terminal_that_is_killed_while_it_takes_its_first_load_goes_on_from_its_disk() {
     let (world, disk) = (World::new(), directory());
     let terminal = disk.path().join("terminal");
-    enrolled(&world, &terminal);
+    let cards = enrolled(&world, &terminal);
     let [asks, told] = ["asks", "told"].map(|name| disk.path().join(name));
     let [asks, told] = [&asks, &told].map(|path| path.to_str().unwrap());
     let position = || View::open(&terminal).unwrap().feed_position();
@@ -239,8 +229,8 @@ fn a_terminal_that_is_killed_while_it_takes_its_first_load_goes_on_from_its_disk
         assert!(answers < 20, "it ends");
     }
     assert!(deaths > answers, "{deaths} deaths in {answers} answers");
-    let known = Known::of(&View::open(&terminal).unwrap());
+    let known = Known::of(&View::open(&terminal).unwrap(), &cards);
     assert_eq!((known.denied.len() as u64, known.policy), (DENIED, 1));
-    assert_eq!(known.wanted.values().filter(|wanted| !wanted.is_empty()).count() as u64, WANTED);
+    assert_eq!(known.wanted.len(), WANTED);
     assert!(pass_terminal(&terminal, &["verify"]));
 }

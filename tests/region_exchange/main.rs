@@ -3,6 +3,8 @@
 
 mod api;
 mod bureau;
+#[path = "../support/cards.rs"]
+mod cards;
 mod chain;
 #[path = "../support/directory.rs"]
 mod directory;

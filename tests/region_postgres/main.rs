@@ -5,6 +5,8 @@
 mod api;
 #[path = "../region_exchange/bureau.rs"]
 mod bureau;
+#[path = "../support/cards.rs"]
+mod cards;
 #[path = "../region_exchange/chain.rs"]
 mod chain;
 #[path = "../support/directory.rs"]
