@@ -135,8 +135,9 @@ fn of_card(view: &View, facts: &mut Facts, card: CardNumber, now: Timestamp) -> 
 /// # Errors
 /// [`LedgerError`] when the ledger cannot be read.
 pub fn what_became_of(view: &View, clock: Timestamp, request: RequestId) -> Result<Option<Outcome>, LedgerError> {
-    let season = Season::at(clock.max(view.floor()));
-    let facts = Facts { catalogue: view.catalogue(season), ..unavailable(season, TransactionId::new([0; 16])) };
+    let now = clock.max(view.floor());
+    let facts =
+        Facts { catalogue: view.catalogue(Season::at(now)), ..unavailable(now, TransactionId::new([0; 16])) };
     Ok(match view.by_request(request)? {
         Some(ByRequest::Open(open)) => {
             let card = Some(open.intent.card);
