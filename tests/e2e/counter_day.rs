@@ -100,7 +100,7 @@ fn a_day_with_paper_is_closed_and_nothing_is_added_to_it() {
         (sheet, listener)
     };
 
-    let lying = card.lay(&world, HERE);
+    let _lying = card.lay(&world, HERE);
     let sale = cinema.redeem(&[]).exits(0).json();
     let entry = sale["entry"].to_string();
     let (sheet, printer) = paper(printer);
@@ -136,7 +136,6 @@ fn a_day_with_paper_is_closed_and_nothing_is_added_to_it() {
     assert!(begun.elapsed().as_secs() < 10);
     let status = cinema.await_status("it is said", |status| status["printer"]["lost"] == 1);
     assert!(status["printer"]["error"].as_str().unwrap().contains("does not answer"), "{status}");
-    drop(lying);
 
     let closed = cinema.ask(&["close", "--json", "--cash-counted", "51,90", "--float", "50"]).exits(0).json();
     assert_eq!((&closed["collected_cents"], &closed["perpetual_net_cents"]), (&200.into(), &200.into()));
