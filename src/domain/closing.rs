@@ -397,7 +397,7 @@ mod tests {
             card: CardNumber::from_account(925_000_000_000_000 + account).unwrap(),
             transaction: TransactionId::new([1; 16]),
             collected: cents(100),
-            tender: if account % 2 == 0 { Tender::Cash } else { Tender::Card },
+            tender: if account.is_multiple_of(2) { Tender::Cash } else { Tender::Card },
         };
         let doubts = Doubts::of((0..100).rev().map(doubt).collect());
         assert_eq!((doubts.count, doubts.cash, doubts.sales.len()), (100, cents(5000), DOUBTS_LISTED_MAX));

@@ -38,6 +38,13 @@ fn instead(character: char) -> &'static str {
     }
 }
 
+/// What the printer makes of bytes.
+#[cfg(test)]
+pub(super) fn decode(bytes: &[u8]) -> String {
+    let upper = |byte: u8| UPPER.chars().nth(usize::from(byte) - 0x80).unwrap();
+    bytes.iter().map(|byte| if *byte < 0x80 { char::from(*byte) } else { upper(*byte) }).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,7 @@ use pass::domain::{Date, Timestamp};
 use pass::ledger::{By, CloseError, Counted, View};
 use pass::machine::sale::Outcome;
 use pass::terminal::cli::{DaemonVerbs as _, Exit, Setup};
+use pass::terminal::clock::Clock as _;
 use pass::terminal::config::Settings;
 use pass::terminal::receipts::receipt;
 use pass::terminal::verbs::Verbs;
