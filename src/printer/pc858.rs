@@ -16,6 +16,18 @@ pub(super) fn encode(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// `text` in the characters that the page has, as [`encode`] writes it: what is laid out must not grow afterwards.
+pub(super) fn printable(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        match byte(character) {
+            Some(_) => plain.push(character),
+            None => plain.push_str(instead(character)),
+        }
+    }
+    plain
+}
+
 fn byte(character: char) -> Option<u8> {
     if (' '..='~').contains(&character) {
         return u8::try_from(character).ok();

@@ -180,9 +180,8 @@ mod tests {
             let code = format!("PASS1:{}", "A2345678".repeat(75));
             let wanted = lines(&receipt, width);
             let paper = printed(&sheet(&wanted, &code, width, Drawer::Open));
-            // What the page does not have is written with what it has.
-            let held = |line: &Line| Line { text: line.text.replace('œ', "oe"), ..line.clone() };
-            assert_eq!(paper.lines[..wanted.len()], wanted.iter().map(held).collect::<Vec<_>>());
+            assert_eq!(paper.lines[..wanted.len()], wanted);
+            assert!(paper.lines.iter().any(|line| line.text.contains("Coeur")), "the page has no œ");
             assert_eq!(paper.codes, [code.as_str()]);
             assert_eq!((paper.page, paper.kanji_off, paper.pulses, paper.cuts), (Some(19), true, 1, 1));
             assert_eq!(printed(&sheet(&wanted, &code, width, Drawer::Shut)).pulses, 0);
