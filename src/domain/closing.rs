@@ -283,7 +283,7 @@ pub struct Closing {
     pub totals: Totals,
     /// The total that never restarts.
     pub perpetual: Perpetual,
-    /// The drawer; of a month or a year, the sums of its parts, without floats.
+    /// The drawer; of a month or a year, the sums of its parts, and nothing counted where one of them was not.
     pub cash: Cash,
     /// The sales in doubt at its end.
     pub doubts: Doubts,
@@ -302,10 +302,9 @@ impl Closing {
         let sum = |of: fn(&Cash) -> Cents| {
             parts.iter().map(|(_, part)| of(&part.cash)).fold(Cents::ZERO, Cents::saturating_add)
         };
-        // The drawer of each part began with its own float: the sum of what was counted is of no use with it.
-        let counted = parts.iter().try_fold(Cents::ZERO, |sum, (_, part)| {
-            part.cash.counted.map(|counted| sum.saturating_add(counted.saturating_sub(part.cash.float)))
-        });
+        let counted = parts
+            .iter()
+            .try_fold(Cents::ZERO, |sum, (_, part)| part.cash.counted.map(|counted| sum.saturating_add(counted)));
         Some(Self {
             period,
             number,
@@ -314,7 +313,12 @@ impl Closing {
             opened: first.opened,
             totals,
             perpetual: last.perpetual,
-            cash: Cash { float: Cents::ZERO, taken: sum(|cash| cash.taken), given: sum(|cash| cash.given), counted },
+            cash: Cash {
+                float: sum(|cash| cash.float),
+                taken: sum(|cash| cash.taken),
+                given: sum(|cash| cash.given),
+                counted,
+            },
             doubts: last.doubts.clone(),
         })
     }
@@ -393,7 +397,7 @@ mod tests {
             card: CardNumber::from_account(925_000_000_000_000 + account).unwrap(),
             transaction: TransactionId::new([1; 16]),
             collected: cents(100),
-            tender: if account % 2 == 0 { Tender::Cash } else { Tender::Card },
+            tender: if account.is_multiple_of(2) { Tender::Cash } else { Tender::Card },
         };
         let doubts = Doubts::of((0..100).rev().map(doubt).collect());
         assert_eq!((doubts.count, doubts.cash, doubts.sales.len()), (100, cents(5000), DOUBTS_LISTED_MAX));

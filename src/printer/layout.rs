@@ -1,5 +1,6 @@
 //! The lines of a receipt, in French, on paper of any width: what counts stands first and large.
 
+use super::pc858::printable;
 use crate::domain::catalogue::Unit;
 use crate::domain::entry::Tender;
 use crate::domain::receipt::{Copy, Debited, Deed, Receipt, Worth, short_code};
@@ -160,6 +161,7 @@ impl Paper {
 
     /// A name at the left, a value at the right; on two lines where they do not fit on one.
     fn pair(&mut self, name: &str, value: &str) {
+        let value = &printable(value);
         let taken = name.chars().count() + value.chars().count();
         if taken < self.width {
             let gap = " ".repeat(self.width - taken);
@@ -176,7 +178,7 @@ impl Paper {
 
 /// `text` in lines of at most `width` characters, broken between words where there are any.
 fn fold(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
+    let (text, mut lines) = (printable(text), vec![String::new()]);
     for word in text.split_whitespace() {
         let mut word: Vec<char> = word.chars().collect();
         loop {

@@ -16,6 +16,18 @@ pub(super) fn encode(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// `text` in the characters that the page has, as [`encode`] writes it: what is laid out must not grow afterwards.
+pub(super) fn printable(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        match byte(character) {
+            Some(_) => plain.push(character),
+            None => plain.push_str(instead(character)),
+        }
+    }
+    plain
+}
+
 fn byte(character: char) -> Option<u8> {
     if (' '..='~').contains(&character) {
         return u8::try_from(character).ok();
@@ -36,6 +48,13 @@ fn instead(character: char) -> &'static str {
         '\u{202f}' | '\u{2009}' => " ",
         _ => "?",
     }
+}
+
+/// What the printer makes of bytes.
+#[cfg(test)]
+pub(super) fn decode(bytes: &[u8]) -> String {
+    let upper = |byte: u8| UPPER.chars().nth(usize::from(byte) - 0x80).unwrap();
+    bytes.iter().map(|byte| if *byte < 0x80 { char::from(*byte) } else { upper(*byte) }).collect()
 }
 
 #[cfg(test)]

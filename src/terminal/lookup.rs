@@ -136,8 +136,7 @@ fn of_card(view: &View, facts: &mut Facts, card: CardNumber, now: Timestamp) -> 
 /// [`LedgerError`] when the ledger cannot be read.
 pub fn what_became_of(view: &View, clock: Timestamp, request: RequestId) -> Result<Option<Outcome>, LedgerError> {
     let now = clock.max(view.floor());
-    let facts =
-        Facts { catalogue: view.catalogue(Season::at(now)), ..unavailable(now, TransactionId::new([0; 16])) };
+    let facts = Facts { catalogue: view.catalogue(Season::at(now)), ..unavailable(now, TransactionId::new([0; 16])) };
     Ok(match view.by_request(request)? {
         Some(ByRequest::Open(open)) => {
             let card = Some(open.intent.card);

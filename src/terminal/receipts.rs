@@ -6,7 +6,7 @@ use crate::domain::card::Record;
 use crate::domain::catalogue::Code;
 use crate::domain::entry::{Body, Entry, Tender};
 use crate::domain::receipt::{Copy, Heading, Receipt, Worth};
-use crate::domain::{CashierId, Sequence, TerminalId};
+use crate::domain::{CashierId, Sequence};
 use crate::ledger::{By, Ledger, LedgerError, LedgerGone, View};
 use crate::machine::sale::Outcome;
 use crate::printer::{Connection, Drawer, Printer, Width, lines, plain_text, sheet};
@@ -15,6 +15,7 @@ use crate::wire;
 
 use super::exchanger::ask_ledger;
 use super::service::Service;
+use super::training::TRAINING;
 
 /// The printer, as it is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,9 +73,6 @@ impl From<LedgerError> for NoReceipt {
         Self::Unavailable(error.to_string())
     }
 }
-
-/// The terminal id of every training ledger: no real terminal has it.
-pub const TRAINING: TerminalId = TerminalId::new(0);
 
 /// The receipt of `entry`, as `copy`.
 ///

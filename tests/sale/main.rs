@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod archives;
 mod counter;
 mod doubts;
 mod rules;
 mod threats;
+mod training;
 #[path = "../support/world.rs"]
 #[allow(dead_code, reason = "every test program uses another part of it")]
 mod world;

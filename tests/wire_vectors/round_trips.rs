@@ -58,7 +58,8 @@ come_back! {
     an_enrolment_answer_comes_back: EnrolmentAnswer,
 }
 
-const CONTENTS: [Content; 7] = [
+const CONTENTS: [Content; 8] = [
+    Content::ArchiveManifest,
     Content::Entry,
     Content::ExchangeRequest,
     Content::ExchangeAnswer,

@@ -78,10 +78,13 @@ fn a_day_is_open_for_24_hours_at_most() {
     assert!(!day.is_overdue(NOW.plus(DAY)) && day.is_overdue(NOW.plus(DAY + 1)));
 }
 
+/// How a doubt ends.
+type End = fn(&mut Ledger, &mut Card, &entry::Intent);
+
 #[test]
 fn a_sale_in_doubt_is_listed_apart_and_falls_in_the_day_in_which_it_is_settled() {
     // How it ends, what the next day collects and gives, and what is expected in the drawer then.
-    let table: [(fn(&mut Ledger, &mut Card, &entry::Intent), [u32; 2], i64); 3] = [
+    let table: [(End, [u32; 2], i64); 3] = [
         (
             |ledger, card, intent| {
                 let proof = card.does(intent);
