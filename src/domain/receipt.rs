@@ -29,15 +29,6 @@ pub enum Copy {
     Duplicate(u32),
 }
 
-/// Whether it is real.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Worth {
-    /// It is.
-    Real,
-    /// Written in training: it is worth nothing (*factice*).
-    Training,
-}
-
 /// What was debited, or taken back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Debited {
@@ -60,8 +51,6 @@ pub struct Receipt {
     pub deed: Deed,
     /// Which one.
     pub copy: Copy,
-    /// Whether it is real.
-    pub worth: Worth,
     /// The entry.
     pub entry: Sequence,
     /// When.
@@ -99,8 +88,6 @@ pub struct Heading {
     pub partner: String,
     /// Whose number the entry has.
     pub cashier: Option<CashierName>,
-    /// Whether the ledger is real.
-    pub worth: Worth,
     /// What is handed out.
     pub copy: Copy,
     /// The entry's hash.
@@ -141,7 +128,6 @@ impl Receipt {
         let plain = |deed, money, tender| Self {
             deed,
             copy: heading.copy,
-            worth: heading.worth,
             entry: entry.sequence,
             time: entry.time,
             partner: heading.partner.clone(),

@@ -3,7 +3,7 @@
 use super::pc858::printable;
 use crate::domain::catalogue::Unit;
 use crate::domain::entry::Tender;
-use crate::domain::receipt::{Copy, Debited, Deed, Receipt, Worth, short_code};
+use crate::domain::receipt::{Copy, Debited, Deed, Receipt, short_code};
 use crate::domain::{Cents, Date};
 
 /// How many characters a line has.
@@ -48,10 +48,6 @@ pub struct Line {
 /// The lines of `receipt`; the code follows after the last one.
 pub fn lines(receipt: &Receipt, width: Width) -> Vec<Line> {
     let mut paper = Paper { width: width.get(), lines: Vec::new() };
-    if receipt.worth == Worth::Training {
-        paper.large("FACTICE");
-        paper.centred("Formation : sans valeur");
-    }
     if let Copy::Duplicate(number) = receipt.copy {
         paper.large("DUPLICATA");
         paper.centred(&format!("Duplicata n° {number}"));
@@ -224,7 +220,6 @@ pub(super) mod tests {
         Receipt {
             deed: Deed::Sale,
             copy: Copy::Original,
-            worth: Worth::Real,
             entry: Sequence::new(1234),
             time: Timestamp::parse("2026-11-22T19:41:07Z").unwrap(),
             partner: "Cinéma Le Phare des Hauts-Plateaux du Cœur de l'Ardèche".to_owned(),
@@ -251,7 +246,7 @@ pub(super) mod tests {
     #[test]
     fn every_line_fits_on_every_paper() {
         for width in Width::ALL {
-            let duplicate = Receipt { copy: Copy::Duplicate(2), worth: Worth::Training, ..receipt() };
+            let duplicate = Receipt { copy: Copy::Duplicate(2), ..receipt() };
             for receipt in [receipt(), duplicate, Receipt { deed: Deed::UndoRequest, ..receipt() }] {
                 let lines = lines(&receipt, width);
                 for line in &lines {
@@ -279,9 +274,9 @@ pub(super) mod tests {
         ] {
             assert!(lines.contains(&expected), "{expected}:\n{text}");
         }
-        assert!(!text.contains("FACTICE") && !text.contains("DUPLICATA"));
-        let training = Receipt { worth: Worth::Training, copy: Copy::Duplicate(3), ..receipt() };
-        let text = plain_text(&super::lines(&training, Width::ALL[0]), Width::ALL[0]);
-        assert!(text.contains("FACTICE") && text.contains("Duplicata n° 3"), "{text}");
+        assert!(!text.contains("DUPLICATA"));
+        let duplicate = Receipt { copy: Copy::Duplicate(3), ..receipt() };
+        let text = plain_text(&super::lines(&duplicate, Width::ALL[0]), Width::ALL[0]);
+        assert!(text.contains("Duplicata n° 3"), "{text}");
     }
 }

@@ -22,7 +22,6 @@ pub mod proof;
 pub mod receipts;
 pub mod region_file;
 pub mod service;
-pub mod training;
 pub mod verbs;
 
 use std::io::IsTerminal as _;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::domain::card::Record;
 use crate::domain::catalogue::Code;
 use crate::domain::entry::{Body, Entry, Tender};
-use crate::domain::receipt::{Copy, Heading, Receipt, Worth};
+use crate::domain::receipt::{Copy, Heading, Receipt};
 use crate::domain::{CashierId, Sequence};
 use crate::ledger::{By, Ledger, LedgerError, LedgerGone, View};
 use crate::machine::sale::Outcome;
@@ -15,7 +15,6 @@ use crate::wire;
 
 use super::exchanger::ask_ledger;
 use super::service::Service;
-use super::training::TRAINING;
 
 /// The printer, as it is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,7 +99,6 @@ pub fn receipt(view: &View, entry: Sequence, copy: Copy) -> Result<Receipt, NoRe
     let heading = Heading {
         partner: view.partner().name.clone(),
         cashier: name,
-        worth: if stored.entry.terminal == TRAINING { Worth::Training } else { Worth::Real },
         copy,
         hash: stored.head.hash,
         code: wire::receipt::encode(&cose).ok_or(NoReceipt::NotThere)?,

@@ -18,7 +18,7 @@ use crate::domain::closing::{BenefitTotal, Cash, Closing, Doubts, Period, Period
 use crate::domain::entry::Tender;
 use crate::domain::policy::{Exposure, Limit, Policy};
 use crate::domain::quote::{Quote, QuotedCard};
-use crate::domain::receipt::{Copy, Debited, Deed, Receipt, Worth};
+use crate::domain::receipt::{Copy, Debited, Deed, Receipt};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{
@@ -151,7 +151,6 @@ fn receipt_view() -> ReceiptView {
     let receipt = Receipt {
         deed: Deed::Sale,
         copy: Copy::Original,
-        worth: Worth::Real,
         entry: Sequence::new(12),
         time: EVENING,
         partner: "Cinéma Le Navire".to_owned(),

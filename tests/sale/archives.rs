@@ -13,7 +13,7 @@ use pass::ledger::{By, CloseError, Counted, View};
 use pass::machine::sale::Outcome;
 use pass::terminal::cli::{DaemonVerbs as _, Exit, Setup};
 use pass::terminal::clock::Clock as _;
-use pass::terminal::config::Settings;
+use pass::terminal::config::{CommandLine, Settings};
 use pass::terminal::receipts::receipt;
 use pass::terminal::verbs::Verbs;
 use pass::wire;
@@ -23,7 +23,8 @@ use crate::counter::{Shop, UNDO, redemption};
 use crate::world::{EVENING, Region};
 
 fn setup(data: &Path) -> Setup {
-    let settings = Settings::resolve(None, Some(data.to_owned()), None).unwrap();
+    let settings =
+        Settings::resolve(None, CommandLine { data: Some(data.to_owned()), ..CommandLine::default() }).unwrap();
     Setup { settings, language: Language::English, json: true }
 }
 

@@ -7,7 +7,6 @@ mod counter;
 mod doubts;
 mod rules;
 mod threats;
-mod training;
 #[path = "../support/world.rs"]
 #[allow(dead_code, reason = "every test program uses another part of it")]
 mod world;

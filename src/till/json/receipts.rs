@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::Cents;
 use crate::domain::catalogue::Unit;
-use crate::domain::receipt::{Copy, Debited, Deed, Worth, short_code};
+use crate::domain::receipt::{Copy, Debited, Deed, short_code};
 use crate::domain::refusal::Language;
 use crate::till::{NoReceipt, Paper, ReceiptView};
 
@@ -103,8 +103,6 @@ pub struct Receipt {
     pub duplicate: u32,
     /// Whether one was handed out before, or is now.
     pub handed_out: bool,
-    /// Whether it was written in training, and is worth nothing (*factice*).
-    pub training: bool,
     /// The receipt as text for paper, its lines broken and centred.
     pub text: String,
 }
@@ -151,7 +149,6 @@ impl Receipt {
                 Copy::Duplicate(number) => number,
             },
             handed_out: view.duplicates.is_some(),
-            training: receipt.worth == Worth::Training,
             text: view.text.clone(),
         }
     }
