@@ -85,6 +85,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("utoipa", &["till/"]),
     ("utoipa_axum", &["till/"]),
     ("escpos", &["printer/sheet.rs"]),
+    ("qrcode", &["printer/symbol.rs"]),
     ("hyper", &["till/", "region/"]),
     ("hyper_util", &["till/", "region/"]),
     ("http_body_util", &["till/", "region/"]),

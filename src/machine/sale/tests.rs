@@ -165,9 +165,9 @@ fn a_sale_is_its_cashiers() {
     let Event::Client(request) = redemption() else { panic!("a client") };
     let mut machine = SaleMachine::default();
     machine.on_event(NOW, Event::CardPresent);
-    machine.on_event(NOW, Event::Opened(Box::new(presented())));
     let cashier = Some(CashierId::new(2));
     machine.on_event(NOW, Event::Client(ClientRequest { cashier, ..request }));
+    machine.on_event(NOW, Event::Opened(Box::new(presented())));
     let actions = machine.on_event(NOW, Event::Facts(Box::new(facts())));
     let [Action::StoreIntent(intent)] = actions.as_slice() else { panic!("{actions:?}") };
     assert_eq!(intent.cashier, cashier);
