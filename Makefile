@@ -8,6 +8,8 @@
 #   make api-fuzz  the local API against its description, by schemathesis (from PyPI)
 #   make fuzz      hostile input, SECONDS=60 for each target: needs cargo-fuzz and a nightly toolchain
 #   make bench    how far a sale is from the limit of the machine
+#   make deb      the Debian packages pass-terminal and pass-region, in target/debian
+#   make deb-test  installs, upgrades, removes and purges them in a Debian of their own, with systemd running
 #   make audit    licences and origins of the crates
 #   make setup    installs the Debian packages that are missing; the other targets begin with it
 #   make clean    removes what was built
@@ -19,7 +21,7 @@ PROFILE ?= release
 # Rust as rustup installs it is found also where no login shell has put it on the path.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup demo test screens api-fuzz soak mutants fuzz bench audit clean
+.PHONY: help setup demo test screens api-fuzz soak mutants fuzz bench deb deb-test audit clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -54,6 +56,12 @@ fuzz:
 
 bench: setup
 	cargo bench --locked
+
+deb: setup
+	@sh scripts/deb
+
+deb-test: deb
+	@sh scripts/deb-test
 
 audit:
 	@sh scripts/audit

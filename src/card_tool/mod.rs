@@ -10,7 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::virtual_card::{CardFailure, CardFileError};
 
@@ -39,6 +39,11 @@ enum Verb {
     Serve(serve::Serve),
     /// Montre la carte qui est dans le lecteur / Shows the card that is in the reader
     Inspect(inspect::Inspect),
+}
+
+/// The command line, for its manual pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Runs the program on the command line of this process.

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use super::config::{CatalogueFile, SHIPPED_CATALOGUE};
 use super::error::RegionError;
@@ -37,6 +37,11 @@ use print::Printer;
 
 /// The exit code for a command line that is none.
 const EXIT_USAGE: u8 = 64;
+
+/// The command line, for its manual pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
 
 /// Runs the program on the command line of this process.
 pub fn run() -> ExitCode {

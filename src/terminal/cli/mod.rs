@@ -20,7 +20,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use self::args::{Archive, Cli, Verb};
 use super::config::{CommandLine, ConfigError, Settings};
@@ -71,6 +71,11 @@ impl Exit {
             Self::Config => 78,
         }
     }
+}
+
+/// The command line, for its manual pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Why a verb gave no result.
