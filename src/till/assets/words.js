@@ -142,7 +142,7 @@ export function speech(language) {
   const words = TABLE[language];
   const locale = language === 'fr' ? 'fr-FR' : 'en-GB';
   const euros = new Intl.NumberFormat(locale, { style: 'currency', currency: 'EUR' });
-  const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
+  const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', timeZone: 'Europe/Paris' });
   const money = (cents) => euros.format(cents / 100);
   return {
     language,
