@@ -314,14 +314,15 @@ impl<'a> Bench<'a> {
     }
 
     /// What a terminal had when the region heard of it last. What waited since then died with its disk.
-    fn last_knowledge(&self, terminal: TerminalId) -> Result<Knowledge, RegionError> {
+    fn last_knowledge(&mut self, terminal: TerminalId) -> Result<Knowledge, RegionError> {
         let last = self.tx.known_before(terminal, Sequence::new(u64::MAX >> 1), |_| true)?;
         let enrolled = self.tx.terminal(terminal)?.and_then(|row| row.keys).map(|keys| keys.enrolled_at);
         let (position, at) = match last {
             Some(last) => (last.position, last.at),
             None => (0, enrolled.unwrap_or(Timestamp::EPOCH)),
         };
-        Ok(Knowledge { position, at, waiting_entries: 0, waiting_cents: Cents::ZERO })
+        let last = Knowledge { position, at, waiting_entries: 0, waiting_cents: Cents::ZERO };
+        Ok(last.unless_forgotten(Timestamp::new(self.floor()?)))
     }
 
     /// The debits of `card` that are payable by its records alone.

@@ -106,6 +106,7 @@ pub struct Intake<'a> {
     tx: &'a Tx<'a>,
     terminal: TerminalId,
     enrolled_at: Timestamp,
+    restored_at: Timestamp,
     beginning: EntryHash,
     chain: Chain,
     now: Timestamp,
@@ -155,6 +156,7 @@ impl<'a> Intake<'a> {
             tx,
             terminal,
             enrolled_at: keys.enrolled_at,
+            restored_at: tx.restored_at()?,
             beginning: chain_beginning_hash(terminal, &keys.entry),
             chain: load_chain(tx, terminal)?,
             now,
@@ -179,6 +181,7 @@ impl<'a> Intake<'a> {
         let end = self.tx.place_of(self.terminal, head.hash)?.unwrap_or(BEGINNING);
         let after = Place { branch: end.branch, sequence: head.sequence.next() };
         let (knowledge, _) = self.knowledge(after)?;
+        let knowledge = knowledge.unless_forgotten(self.restored_at);
         for doubt in doubts {
             self.tx.add_doubt(self.terminal, doubt.transaction, doubt.card, &knowledge, self.now)?;
         }
@@ -279,7 +282,7 @@ impl<'a> Intake<'a> {
             kind: body.map_or("unreadable", Body::kind),
             card: body.and_then(Body::card),
             worth,
-            knowledge,
+            knowledge: knowledge.unless_forgotten(self.restored_at),
         });
         Ok(())
     }

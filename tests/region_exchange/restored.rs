@@ -1,10 +1,48 @@
 //! A store in a file that was lost and put back from its backup.
 
+use std::path::Path;
+
+use pass::domain::Timestamp;
 use pass::domain::entry::Body;
 use pass::domain::verdict::{Contest, Verdict};
 use pass::region::{Region, embedded};
 
+use tempfile::TempDir;
+
 use super::kit::{CINEMA, World, hours};
+
+/// The store is lost, and put back from its backup.
+fn put_back(world: World, backup: &Path, now: Timestamp) -> (TempDir, Region) {
+    let World { region, directory, .. } = world;
+    drop(region);
+    let data = directory.path().join("region");
+    for name in ["region.db", "region.db-wal", "region.db-shm"] {
+        let _gone_with_its_last_user = std::fs::remove_file(data.join(name));
+    }
+    Region::restore(&data, &embedded(&data), backup, now).unwrap();
+    let region = Region::open(&data).unwrap();
+    (directory, region)
+}
+
+#[test]
+fn an_exchange_that_the_region_has_forgotten_is_not_held_against_its_terminal() {
+    let world = World::new();
+    let mut terminal = world.terminal("cinema");
+    let mut card = world.card();
+    terminal.exchange(&world.region, hours(1));
+    let backup = world.directory.path().join("backup");
+    world.region.back_up(&backup).unwrap();
+    // Its last word of the region, by its own clock 60 hours old at the sale: within the policy's 72.
+    terminal.exchange(&world.region, hours(60));
+    let (_directory, region) = put_back(world, &backup, hours(61));
+    terminal.sell(&mut card, CINEMA, 1, hours(120));
+    let told = terminal.exchange(&region, hours(121)).verdicts();
+    assert_eq!(told.last().map(|(_, _, verdict)| *verdict), Some(Verdict::Payable), "{told:?}");
+    // What it does from then on is known again.
+    terminal.sell(&mut card, CINEMA, 1, hours(200));
+    let told = terminal.exchange(&region, hours(201)).verdicts();
+    assert_eq!(told.last().map(|(_, _, verdict)| *verdict), Some(Verdict::Contested(Contest::OfflinePolicy)));
+}
 
 #[test]
 fn what_was_told_after_the_backup_is_taken_back_once_it_does_not_hold() {
@@ -23,15 +61,8 @@ fn what_was_told_after_the_backup_is_taken_back_once_it_does_not_hold() {
     third.exchange(&world.region, hours(3));
     let told = first.exchange(&world.region, hours(3)).verdicts();
     assert_eq!(told.last(), Some(&(1, 2, Verdict::Contested(Contest::MissingReversal))));
-    // The store is lost, and its backup knows nothing of that.
-    let World { region, directory, .. } = world;
-    drop(region);
-    let data = directory.path().join("region");
-    for name in ["region.db", "region.db-wal", "region.db-shm"] {
-        let _gone_with_its_last_user = std::fs::remove_file(data.join(name));
-    }
-    Region::restore(&data, &embedded(&data), &backup, hours(5)).unwrap();
-    let region = Region::open(&data).unwrap();
+    // The backup knows nothing of that.
+    let (_directory, region) = put_back(world, &backup, hours(5));
     second.exchange(&region, hours(5));
     let told = first.exchange(&region, hours(6)).verdicts();
     let Some((1, version, Verdict::Payable)) = told.last() else { panic!("{told:?}") };

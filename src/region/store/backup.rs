@@ -157,6 +157,11 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// When the store was last put back from a backup: exchanges before may be forgotten. The epoch where it never was.
+    pub fn restored_at(&self) -> Stored<Timestamp> {
+        Ok(Timestamp::new(self.number_floor()?))
+    }
+
     /// What a version or a serial that follows another has at least: 0, or more once the store was put back from a backup.
     pub fn number_floor(&self) -> Stored<u32> {
         self.one("SELECT coalesce(max(restored_at), 0) FROM restored", &[])?.get(0)

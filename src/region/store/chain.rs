@@ -62,12 +62,24 @@ pub struct Pending {
 pub struct Knowledge {
     /// The feed position that it had confirmed.
     pub position: Position,
-    /// When the region had last heard of it.
+    /// When the region had last heard of it, as far as anybody can know.
     pub at: Timestamp,
     /// Entries that waited then.
     pub waiting_entries: u64,
     /// What these were worth by their own word.
     pub waiting_cents: Cents,
+}
+
+impl Knowledge {
+    /// This, of a store that was put back from a backup at `restored_at`. It may have forgotten an exchange up to then, which cleared what waited: that is
+    /// not held against the terminal.
+    #[must_use]
+    pub fn unless_forgotten(self, restored_at: Timestamp) -> Self {
+        if self.at >= restored_at {
+            return self;
+        }
+        Self { at: restored_at, waiting_entries: 0, waiting_cents: Cents::ZERO, ..self }
+    }
 }
 
 /// An entry to be kept.
