@@ -8,7 +8,7 @@
 #   make api-fuzz  the local API against its description, by schemathesis (from PyPI)
 #   make fuzz      hostile input, SECONDS=60 for each target: needs cargo-fuzz and a nightly toolchain
 #   make bench    how far a sale is from the limit of the machine
-#   make deb      the Debian packages pass-terminal and pass-region, in target/debian
+#   make deb      the Debian packages pass-terminal and pass-region, in target/packages
 #   make deb-test  installs, upgrades, removes and purges them in a Debian of their own, with systemd running
 #   make audit    licences and origins of the crates
 #   make setup    installs the Debian packages that are missing; the other targets begin with it
