@@ -10,6 +10,6 @@ mod queue;
 mod sheet;
 
 pub use layout::{Line, Style, Width, lines, plain_text};
-pub use port::{Connection, PortError};
+pub use port::{Connection, PortError, reach};
 pub use queue::{Printer, PrinterState};
 pub use sheet::{Drawer, sheet};

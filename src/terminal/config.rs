@@ -29,6 +29,8 @@ pub struct Settings {
     pub reader: Option<String>,
     /// Where page and API listen over loopback; nowhere without it.
     pub listen: Option<SocketAddr>,
+    /// Where metrics are told over loopback; nowhere without it.
+    pub metrics: Option<SocketAddr>,
     /// The region's address, where it is not the one of the enrolment.
     pub region: Option<String>,
     /// A file of PEM certificates: the only authorities that are believed for the region's TLS; those of the system without it.
@@ -121,7 +123,7 @@ impl Settings {
     /// # Errors
     /// [`ConfigError`].
     pub fn resolve(config: Option<&Path>, line: CommandLine) -> Result<Self, ConfigError> {
-        let CommandLine { data, reader, listen } = line;
+        let CommandLine { data, reader, listen, metrics } = line;
         let file = match config {
             Some(path) => File::read(path)?,
             None => File::default(),
@@ -131,6 +133,7 @@ impl Settings {
             data: data.or(file.data.map(beside)).ok_or(ConfigError::NoData)?,
             reader: reader.or(file.reader),
             listen: listen.or(file.listen),
+            metrics: metrics.or(file.metrics),
             region: file.region,
             region_authorities: file.region_authorities.map(beside),
             language: file.language,
@@ -157,6 +160,8 @@ pub struct CommandLine {
     pub reader: Option<String>,
     /// Where page and API listen over loopback.
     pub listen: Option<SocketAddr>,
+    /// Where metrics are told over loopback.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// The file. Each value is checked where it is read, so that its line is known.
@@ -167,6 +172,8 @@ struct File {
     reader: Option<String>,
     #[serde(deserialize_with = "loopback")]
     listen: Option<SocketAddr>,
+    #[serde(deserialize_with = "loopback")]
+    metrics: Option<SocketAddr>,
     #[serde(deserialize_with = "address")]
     region: Option<String>,
     region_authorities: Option<PathBuf>,
@@ -250,6 +257,7 @@ impl Default for File {
             data: None,
             reader: None,
             listen: None,
+            metrics: None,
             region: None,
             region_authorities: None,
             language: Language::French,
@@ -382,7 +390,7 @@ mod tests {
     use super::*;
 
     fn over(data: Option<&str>, reader: Option<&str>) -> CommandLine {
-        CommandLine { data: data.map(PathBuf::from), reader: reader.map(str::to_owned), listen: None }
+        CommandLine { data: data.map(PathBuf::from), reader: reader.map(str::to_owned), ..CommandLine::default() }
     }
 
     fn resolve(text: &str) -> Result<Settings, ConfigError> {
@@ -452,6 +460,7 @@ mod tests {
             ("region = \"pass.example\"", 1, "https://"),
             ("listen = \"8470\"", 1, "with its port"),
             ("listen = \"0.0.0.0:8470\"", 1, "no address of this machine alone"),
+            ("metrics = \"0.0.0.0:9470\"", 1, "no address of this machine alone"),
             ("listen = \"127.0.0.2:8470\"", 1, "no address of this machine alone"),
             ("listen = \"[::ffff:127.0.0.1]:8470\"", 1, "no address of this machine alone"),
             ("[exchange]\nwindow-from = \"2:00\"", 2, "\"02:00\""),

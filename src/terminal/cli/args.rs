@@ -59,6 +59,9 @@ pub(super) enum Verb {
         /// machine
         #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
         listen: Option<SocketAddr>,
+        /// Adresse où Prometheus lit les mesures, comme 127.0.0.1:9470 / Address where Prometheus reads the metrics
+        #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
+        metrics: Option<SocketAddr>,
     },
     /// Donne l'adresse qui ouvre la page de caisse, une fois / Gives the address that opens the cashier's page, once
     Page,
@@ -168,6 +171,11 @@ pub(super) enum Verb {
     },
     /// Vérifie la configuration / Checks the configuration
     Validate,
+    /// Trouve ce qui ne va pas, et la commande qui le répare / Finds what is wrong, and the command that mends it
+    ///
+    /// Ne change rien, que le service tourne ou non. Finit par 0 si tout va bien, 1 s'il y a des avertissements, 2 si le terminal ne peut pas vendre. /
+    /// Changes nothing, whether the service runs or not. Ends with 0 when all is well, 1 for warnings, 2 when the terminal cannot sell.
+    Doctor,
 }
 
 #[derive(Debug, Args)]

@@ -33,11 +33,15 @@ use crate::till::{
     JournalQuery, NotCarried, NotClosed, Status,
 };
 
-/// The exit status: sysexits.h where it has one, 3 and 4 for what a card or the terminal refuses.
+/// The exit status: sysexits.h where it has one, 1 and 2 for what `doctor` finds, 3 and 4 for what a card or the terminal refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// 0: granted, undone, answered.
     Done,
+    /// 1: what `doctor` found does not keep the terminal from selling.
+    Warnings,
+    /// 2: something that `doctor` found does.
+    Faults,
     /// 3: refused.
     Refused,
     /// 4: refused for a moment only, or in doubt: the same again, with the card.
@@ -61,6 +65,8 @@ impl Exit {
     pub const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
+            Self::Warnings => 1,
+            Self::Faults => 2,
             Self::Refused => 3,
             Self::Again => 4,
             Self::Usage => 64,
@@ -162,6 +168,12 @@ pub trait DaemonVerbs {
     /// # Errors
     /// [`Failure`], with its exit status.
     fn validate(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure>;
+
+    /// `doctor`: what is wrong, and what mends it.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn doctor(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure>;
 
     /// `backup`: a copy of the ledger in `file`.
     ///
@@ -280,6 +292,7 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
         Verb::Archive { verb: Archive::Create { year, directory } } => verbs.archive(setup, year, &directory, out),
         Verb::Archive { verb: Archive::Verify { directory, key } } => verbs.verify_archive(setup, &directory, key, out),
         Verb::Validate => verbs.validate(setup, out),
+        Verb::Doctor => verbs.doctor(setup, out),
         Verb::Card { wait } => client_verbs::card(setup, wait, out),
         Verb::Redeem(args) => client_verbs::redeem(setup, args, out),
         Verb::Undo(args) => client_verbs::undo(setup, args, out),
@@ -300,9 +313,11 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
 }
 
 fn set_up(cli: &Cli) -> Result<Setup, Failure> {
-    let (reader, listen) = match &cli.verb {
-        Verb::Run { reader, listen } => (reader.clone(), *listen),
-        _ => (None, None),
+    let line = match &cli.verb {
+        Verb::Run { reader, listen, metrics } => {
+            CommandLine { data: None, reader: reader.clone(), listen: *listen, metrics: *metrics }
+        }
+        _ => CommandLine::default(),
     };
     let common = &cli.common;
     let language = common.lang.unwrap_or_default();
@@ -315,7 +330,7 @@ fn set_up(cli: &Cli) -> Result<Setup, Failure> {
     )
     .then(|| PathBuf::from("."));
     let data = common.data.clone().or(anywhere);
-    let settings = Settings::resolve(common.config.as_deref(), CommandLine { data, reader, listen });
+    let settings = Settings::resolve(common.config.as_deref(), CommandLine { data, ..line });
     let settings = settings.map_err(|error| {
         let exit = match &error {
             ConfigError::NoData => Exit::Usage,

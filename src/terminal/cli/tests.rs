@@ -72,6 +72,10 @@ impl DaemonVerbs for FakeVerbs {
         self.note(format!("verify archive {} {}", directory.display(), key.is_some()))
     }
 
+    fn doctor(&self, _: &Setup, _: &mut dyn Write) -> Result<Exit, Failure> {
+        self.note("doctor".to_owned())
+    }
+
     fn validate(&self, setup: &Setup, _: &mut dyn Write) -> Result<Exit, Failure> {
         Err(Failure::new(Exit::Config, format!("{:?}", setup.language)))
     }
