@@ -119,7 +119,7 @@ impl Till {
         let terminal = Terminal::enrol(&common::scratch("sale"));
         let (card, _) = put_in(pcscd, index, &terminal.region.card(1));
         let ledger = LedgerThread::spawn(terminal.ledger()).unwrap();
-        let mut port = PcscPort::new(CardWorker::new());
+        let mut port = PcscPort::new(CardWorker::new(), Arc::default());
         port.choose(Some(ReaderName::new(&pcscd.reader_name(index)).unwrap()));
         let (answer, keys, clock) = (Ear::default(), Arc::new(terminal.keys()), TestClock::at(EVENING));
         let generation = Arc::new(AtomicU64::new(0));

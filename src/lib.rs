@@ -7,6 +7,7 @@ pub mod domain;
 pub mod file_lock;
 pub mod ledger;
 pub mod machine;
+pub mod metrics;
 pub mod packing;
 pub mod printer;
 pub mod reader;

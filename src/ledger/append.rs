@@ -1,6 +1,8 @@
 //! The write side: every change is one transaction, and every entry is signed in the transaction that writes it.
 
+use std::fmt;
 use std::fs::File;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, named_params};
 
@@ -30,8 +32,20 @@ pub struct Ledger {
     pub(super) uncopied: u32,
     /// The newest commit failed.
     pub(super) failing: bool,
+    /// Who is told how long each commit took.
+    pub(super) told: Told,
     /// Held as long as the ledger is open.
     pub(super) lock: File,
+}
+
+/// Who is told how long a commit took, if anybody is.
+#[derive(Default)]
+pub(super) struct Told(Option<Box<dyn Fn(Duration) + Send>>);
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Told").field(&self.0.is_some()).finish()
+    }
 }
 
 /// How many commits gather in the write-ahead log before it is worth copying: some fifty sales.
@@ -48,6 +62,11 @@ pub(super) struct Draft<'a> {
 }
 
 impl Ledger {
+    /// From now on `told` hears how long each commit took to be durable.
+    pub fn tell_commits(&mut self, told: impl Fn(Duration) + Send + 'static) {
+        self.told = Told(Some(Box::new(told)));
+    }
+
     /// What can be read.
     pub fn view(&self) -> &View {
         &self.view
@@ -243,7 +262,11 @@ impl Ledger {
         let result = work(&mut draft)?;
         let Draft { tip, fresh, .. } = draft;
         self.failing = true;
+        let began = Instant::now();
         transaction.commit().map_err(LedgerError::from)?;
+        if let Told(Some(told)) = &self.told {
+            told(began.elapsed());
+        }
         self.failing = false;
         self.uncopied = self.uncopied.saturating_add(1);
         if let Some(fresh) = fresh {

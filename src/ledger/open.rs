@@ -12,7 +12,7 @@ use crate::file_lock;
 use crate::wire::cbor;
 use crate::wire::exchange::{EnrolmentAnswer, TerminalStanding};
 
-use super::append::Ledger;
+use super::append::{Ledger, Told};
 use super::error::{LedgerError, OpenError};
 use super::facts::standing_number;
 use super::head_file::{self, HeadFile};
@@ -52,7 +52,15 @@ impl Ledger {
         let connection = schema::make(&unfinished)?;
         write_enrolment(&connection, &key, answer)?;
         let head_file = HeadFile::open(&dir.join(HEAD_FILE))?;
-        let mut ledger = Self { view: View::empty(connection)?, key, head_file, uncopied: 0, failing: false, lock };
+        let mut ledger = Self {
+            view: View::empty(connection)?,
+            key,
+            head_file,
+            uncopied: 0,
+            failing: false,
+            told: Told::default(),
+            lock,
+        };
         // From here on the head file names this ledger, whatever it named before.
         ledger.append(now, Body::Event(TechnicalEvent::Enrolled { replaces: answer.replaces }), None)?;
         let Self { view, key, lock, .. } = ledger;
@@ -88,7 +96,7 @@ impl Ledger {
             // As after a commit, it may lag.
             let _lagging = head_file.write(view.head());
         }
-        Ok(Self { view, key, head_file, uncopied: 0, failing: false, lock })
+        Ok(Self { view, key, head_file, uncopied: 0, failing: false, told: Told::default(), lock })
     }
 }
 

@@ -11,7 +11,7 @@ mod sheet;
 mod symbol;
 
 pub use layout::{Line, Style, Width, lines, plain_text};
-pub use port::{Connection, PortError};
+pub use port::{Connection, PortError, reach};
 pub use queue::{Printer, PrinterState};
 pub use sheet::{Drawer, sheet};
 pub use symbol::symbol;

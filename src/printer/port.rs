@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::OFlags;
+use rustix::fs::{Access, OFlags};
 
 /// How long a printer may take to answer a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -63,6 +63,20 @@ pub(super) fn send(connection: &Connection, bytes: &[u8]) -> Result<(), PortErro
             let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOCTTY).bits()).unwrap_or(0);
             let file = OpenOptions::new().write(true).custom_flags(flags).open(path).map_err(PortError::Absent)?;
             write_slowly(file, bytes).map_err(PortError::Stopped)
+        }
+    }
+}
+
+/// Whether the printer is there: it answers a connection, or its device may be written to. Nothing is sent.
+///
+/// # Errors
+/// [`PortError::Absent`].
+pub fn reach(connection: &Connection) -> Result<(), PortError> {
+    match connection {
+        Connection::Network(address) => connect(address).map(drop).map_err(PortError::Absent),
+        // Not opened: a device serves one at a time, and that may be the daemon.
+        Connection::Device(path) => {
+            rustix::fs::access(path, Access::WRITE_OK).map_err(|error| PortError::Absent(error.into()))
         }
     }
 }

@@ -18,6 +18,7 @@
 mod changes;
 mod connection;
 mod fault;
+mod look;
 mod name;
 mod pulse;
 mod service;
@@ -25,6 +26,7 @@ mod watcher;
 
 pub use connection::{BurstError, CardConnection, CardWorker, ConnectError};
 pub use fault::{Fault, WhyUnavailable};
+pub use look::{Look, LookedAt, look};
 pub use name::{ReaderFilter, ReaderName};
 pub use pulse::{Call, Overdue, Pulse};
 pub use watcher::{ReaderEvent, Watcher};

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -17,12 +17,7 @@ use super::holders::mails::MailStage;
 use super::intake::Taken;
 use super::store::MailCount;
 use crate::domain::Timestamp;
-
-/// The content type of the text.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// Seconds, between which requests are counted: from an answer out of memory to one that somebody gives up on.
-const SECONDS: [f64; 11] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 20.0];
+use crate::metrics::{Coded, signed, spans, text};
 
 /// A request that was answered. The route is the pattern that it matched, `other` for none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -35,12 +30,6 @@ struct Answered {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Route {
     route: String,
-}
-
-/// Something that has a stable code.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Coded {
-    code: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -74,7 +63,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("pass_region");
         let mut metrics = Self {
             answered: Family::default(),
-            seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            seconds: Family::new_with_constructor(spans),
             under_way: Gauge::default(),
             entries: Family::default(),
             forks: Counter::default(),
@@ -142,7 +131,7 @@ impl Metrics {
     pub(super) fn took(&self, sent: usize, taken: &Taken) {
         let count = |code: &str, entries: usize| {
             if entries > 0 {
-                self.entries.get_or_create(&Coded { code: code.to_owned() }).inc_by(entries as u64);
+                self.entries.get_or_create(&Coded::new(code)).inc_by(entries as u64);
             }
         };
         count("new", taken.new);
@@ -175,13 +164,22 @@ impl Metrics {
         let waiting = mails.iter().filter(|mails| matches!(mails.stage, MailStage::Queued | MailStage::Sending));
         let age = waiting.map(|mails| now.seconds_since(mails.oldest)).max().unwrap_or(0);
         self.mail_age.set(i64::from(age));
-        let mut text = String::new();
-        // A string takes everything.
-        let _ = text::encode(&mut text, &self.registry);
-        text
+        text(&self.registry)
     }
 }
 
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{EntryHash, Sequence};
+    use crate::wire::exchange::Head;
+
+    #[test]
+    fn what_is_shipped_names_what_is_told() {
+        let metrics = Metrics::default();
+        metrics.answered("GET", None, 404, Duration::from_millis(1));
+        let head = Head { sequence: Sequence::new(1), hash: EntryHash::new([0; 32]) };
+        metrics.took(1, &Taken { head, new: 1, halt: None, forked: false });
+        crate::metrics::tests::names_are_those_of(&metrics.text(0, &[], Timestamp::new(0)), "pass_region_");
+    }
 }

@@ -31,11 +31,11 @@ use super::error::RegionError;
 use super::holders::post::Sender;
 use super::limits::{Limits, asker};
 use super::message::Refused;
-use super::metrics::CONTENT_TYPE;
 use super::public::{self, KeptList};
 use super::settings::{ApiSettings, Settings};
 use super::worker::Worker;
 use crate::domain::Timestamp;
+use crate::metrics::{self, Telling};
 use crate::wire::exchange::REQUEST_BYTES_MAX;
 
 /// The content type of every message (RFC 9052, 2).
@@ -118,15 +118,13 @@ pub fn serve(
             None => None,
         };
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let metrics_at = measured.as_ref().map(|(_, address)| format!("http://{address}/metrics"));
+        let metrics_at = measured.as_ref().map(|told| format!("http://{}/metrics", told.address()));
         listening(&format!("{scheme}://{real}"), metrics_at.as_deref());
         if let Some(sender) = sender.take() {
             tokio::spawn(send_mails(Arc::clone(&region), Arc::clone(&clock), sender));
         }
         let ended = run(router(region, clock, &settings.api)?, listener, tls, handle).await.map_err(cannot_listen);
-        if let Some((metrics, _)) = measured {
-            metrics.shutdown();
-        }
+        drop(measured);
         ended
     })
 }
@@ -397,29 +395,16 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-async fn metrics(State((region, clock)): State<(Arc<Region>, Clock)>) -> Response {
-    match tokio::task::spawn_blocking(move || region.metrics_text(clock())).await {
-        Ok(Ok(text)) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),
-        Ok(Err(_)) | Err(_) => problem(StatusCode::SERVICE_UNAVAILABLE, "store", "The store does not answer."),
-    }
-}
-
 /// Tells the metrics at an address of their own, which is not the network's.
-fn tell_metrics(
-    region: Arc<Region>,
-    clock: Clock,
-    address: &str,
-) -> Result<(Handle<SocketAddr>, SocketAddr), RegionError> {
+fn tell_metrics(region: Arc<Region>, clock: Clock, address: &str) -> Result<Telling, RegionError> {
     let cannot_listen = |error| RegionError::Listen { address: address.to_owned(), error };
     let listener = TcpListener::bind(address).map_err(cannot_listen)?;
-    let real = listener.local_addr().map_err(cannot_listen)?;
-    let router = Router::new().route("/metrics", get(metrics)).with_state((region, clock));
-    let handle = Handle::new();
-    let server = axum_server::from_tcp(listener).map_err(cannot_listen)?.handle(handle.clone()).http1_only();
-    tokio::spawn(async move {
-        if let Err(error) = server.serve(router.into_make_service()).await {
-            tracing::error!(%error, "the metrics are told no more");
+    let text = move || {
+        let (region, clock) = (Arc::clone(&region), Arc::clone(&clock));
+        async move {
+            let text = tokio::task::spawn_blocking(move || region.metrics_text(clock())).await;
+            text.ok()?.ok()
         }
-    });
-    Ok((handle, real))
+    };
+    metrics::tell(listener, text).map_err(cannot_listen)
 }

@@ -19,7 +19,9 @@ use crate::ledger::{
     KeysError, Ledger, LedgerError, LedgerGone, LedgerHandle, LedgerThread, OpenError, Pulse, TerminalKeys,
 };
 use crate::machine::exchange::{ExchangeMachine, Schedule};
+use crate::metrics::{self, Telling};
 use crate::reader::{CardWorker, ReaderFilter, Watcher};
+use crate::till::Desk as _;
 use crate::till::server::{Api, BindError, ListenError, LocalServer, LoopbackServer};
 use crate::till::web::{Access, AccessError};
 use crate::uplink::{Uplink, UplinkError};
@@ -28,7 +30,8 @@ use super::cashiers::Sessions;
 use super::clock::{Clock, SystemClock};
 use super::closings::ClosingSettings;
 use super::desk::{Desk, DeskHandle, STOP_PATIENCE};
-use super::exchanger::{Exchange, Exchanger};
+use super::exchanger::{Exchange, Exchanger, health};
+use super::metrics::Metrics;
 use super::receipts::{PrinterSettings, Receipts};
 use super::region_file::RegionFile;
 use super::service::Service;
@@ -49,6 +52,8 @@ pub struct DaemonSettings {
     pub socket: PathBuf,
     /// Where page and API listen over loopback; nowhere without it.
     pub listen: Option<SocketAddr>,
+    /// Where metrics are told over loopback; nowhere without it.
+    pub metrics: Option<SocketAddr>,
     /// Which readers.
     pub reader: ReaderFilter,
     /// When to exchange.
@@ -90,6 +95,14 @@ pub enum RunError {
     /// The page.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The metrics.
+    #[error("the metrics cannot be told at {address}: {error}")]
+    Metrics {
+        /// Where.
+        address: SocketAddr,
+        /// Why not.
+        error: std::io::Error,
+    },
     /// The list of tills.
     #[error(transparent)]
     Access(#[from] AccessError),
@@ -142,12 +155,16 @@ async fn run_until(
     let started = TechnicalEvent::Started { version: env!("CARGO_PKG_VERSION").to_owned() };
     ledger.append(clock.now(), Body::Event(started), None)?;
     let terminal = ledger.view().identity().terminal;
+    let measured: Arc<Metrics> = Arc::default();
+    let commits = Arc::clone(&measured);
+    ledger.tell_commits(move |took| commits.committed(took));
     let thread = LedgerThread::spawn(ledger)?;
 
     let generation = Arc::new(AtomicU64::new(0));
     let exchange = Exchange { ledger: thread.handle(), uplink, clock: Arc::clone(&clock), data: data.clone() };
     let machine = ExchangeMachine::new(terminal, settings.schedule);
-    let (exchanger, exchanger_handle) = Exchanger::new(exchange, machine, Arc::clone(&generation));
+    let (exchanger, exchanger_handle) =
+        Exchanger::new(exchange, machine, Arc::clone(&generation), Arc::clone(&measured));
     let exchanging = tokio::spawn(exchanger.run());
 
     let worker = CardWorker::new();
@@ -159,6 +176,7 @@ async fn run_until(
         keys,
         Arc::clone(&clock),
         Arc::clone(&generation),
+        Arc::clone(&measured),
     )?;
     let desk_ended = spawn_desk(desk)?;
     let to_desk = desk_handle.clone();
@@ -178,6 +196,7 @@ async fn run_until(
     });
     let (stop_serving, stop) = watch::channel(());
     let servers = Servers::bind(&settings.socket, settings.listen, &settings.data).await?;
+    let _telling = settings.metrics.map(|address| tell(address, Arc::clone(&service), measured)).transpose()?;
     let mut closing = pin!(service.close_at_the_set_hour());
     let mut serving = pin!(servers.serve(Arc::clone(&service), stop));
     notify(&[sd_notify::NotifyState::Ready]);
@@ -250,6 +269,22 @@ impl Servers {
 /// The tills that may use the API over loopback.
 fn tills_file(data: &Path) -> PathBuf {
     data.join("tills.json")
+}
+
+/// Tells the metrics at `address` until it is dropped.
+fn tell(address: SocketAddr, service: Arc<Service>, measured: Arc<Metrics>) -> Result<Telling, RunError> {
+    let cannot = |error| RunError::Metrics { address, error };
+    let listener = std::net::TcpListener::bind(address).map_err(cannot)?;
+    let text = move || {
+        let (service, measured) = (Arc::clone(&service), Arc::clone(&measured));
+        async move {
+            let status = service.status().await.ok()?;
+            Some(measured.text(&status, &health(&service.data)))
+        }
+    };
+    let telling = metrics::tell(listener, text).map_err(cannot)?;
+    tracing::info!(address = %telling.address(), "the metrics are told");
+    Ok(telling)
 }
 
 /// The desk's thread; the receiver ends with it, however it ends.

@@ -16,6 +16,7 @@ use crate::reader::{CardWorker, ReaderEvent, ReaderName, WhyUnavailable};
 use super::clock::Clock;
 use super::counter::{Audience, Counter, TICK};
 use super::exchanger::{ExchangerHandle, ask_ledger};
+use super::metrics::Metrics;
 use super::port::PcscPort;
 
 enum Message {
@@ -122,6 +123,7 @@ struct Listeners {
     views: watch::Sender<View>,
     client: Option<(RequestId, oneshot::Sender<Outcome>)>,
     exchanger: ExchangerHandle,
+    metrics: Arc<Metrics>,
 }
 
 impl Audience for Listeners {
@@ -130,6 +132,7 @@ impl Audience for Listeners {
     }
 
     fn reply(&mut self, outcome: Outcome) {
+        self.metrics.answered(&outcome);
         if let Some((_, client)) = self.client.take() {
             // The client may be gone: what was done is in the journal, and its id finds it.
             let _heard = client.send(outcome);
@@ -155,6 +158,7 @@ pub struct Desk {
     messages: Receiver<Message>,
     readers: watch::Sender<Readers>,
     beat: Arc<Mutex<Instant>>,
+    metrics: Arc<Metrics>,
     /// The reader whose card is served.
     current: Option<ReaderName>,
     /// Readers with a card that waits for its turn.
@@ -173,16 +177,18 @@ impl Desk {
         keys: Arc<TerminalKeys>,
         clock: Arc<dyn Clock>,
         generation: Arc<AtomicU64>,
+        metrics: Arc<Metrics>,
     ) -> Result<(Self, DeskHandle), LedgerGone> {
         let (sender, messages) = mpsc::channel();
         let (views, seen) = watch::channel(View::Idle);
         let (readers, readers_seen) = watch::channel(Readers::Unknown);
-        let listeners = Listeners { views, client: None, exchanger };
-        let counter = Counter::new(ledger.clone(), PcscPort::new(worker), listeners, keys, clock, generation)?;
+        let listeners = Listeners { views, client: None, exchanger, metrics: Arc::clone(&metrics) };
+        let port = PcscPort::new(worker, Arc::clone(&metrics));
+        let counter = Counter::new(ledger.clone(), port, listeners, keys, clock, generation)?;
         let beat = Arc::new(Mutex::new(Instant::now()));
         let handle =
             DeskHandle { messages: sender, views: seen, readers: readers_seen, beat: Arc::clone(&beat), ledger };
-        Ok((Self { counter, messages, readers, beat, current: None, waiting: Vec::new() }, handle))
+        Ok((Self { counter, messages, readers, beat, metrics, current: None, waiting: Vec::new() }, handle))
     }
 
     /// Serves until it is told to stop. What is begun is finished first: each message is taken care of whole.
@@ -229,7 +235,10 @@ impl Desk {
     fn reader_event(&mut self, event: ReaderEvent) {
         match event {
             ReaderEvent::Readers(readers) => {
-                self.readers.send_replace(Readers::Watched(readers));
+                let before = self.readers.send_replace(Readers::Watched(readers));
+                if matches!(before, Readers::Unavailable(_)) {
+                    self.metrics.readers_are_back();
+                }
             }
             ReaderEvent::Unavailable(why) => {
                 self.readers.send_replace(Readers::Unavailable(why));

@@ -19,6 +19,7 @@ use crate::uplink::{Uplink, UplinkError};
 use crate::wire::exchange::{ANSWER_BYTES_MAX, ExchangeRequest, Health};
 
 use super::clock::{Clock, paris};
+use super::metrics::Metrics;
 
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -216,15 +217,21 @@ pub struct Exchanger {
     messages: mpsc::UnboundedReceiver<Message>,
     shared: Arc<Shared>,
     waiting_syncs: Vec<oneshot::Sender<SyncReport>>,
+    metrics: Arc<Metrics>,
 }
 
 impl Exchanger {
     /// A task that is yet to [`run`](Self::run), and the way to it.
-    pub fn new(exchange: Exchange, machine: ExchangeMachine, generation: Arc<AtomicU64>) -> (Self, ExchangerHandle) {
+    pub fn new(
+        exchange: Exchange,
+        machine: ExchangeMachine,
+        generation: Arc<AtomicU64>,
+        metrics: Arc<Metrics>,
+    ) -> (Self, ExchangerHandle) {
         let (sender, messages) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::default());
         let handle = ExchangerHandle { messages: sender, shared: Arc::clone(&shared) };
-        (Self { exchange, machine, generation, messages, shared, waiting_syncs: Vec::new() }, handle)
+        (Self { exchange, machine, generation, messages, shared, waiting_syncs: Vec::new(), metrics }, handle)
     }
 
     /// Runs until every handle is gone.
@@ -264,7 +271,9 @@ impl Exchanger {
     }
 
     async fn once(&self, cards: Vec<CardNumber>) -> Result<Applied, ExchangeError> {
+        let began = self.exchange.clock.since_start();
         let outcome = self.exchange.once(cards).await;
+        self.metrics.exchanged(&outcome, self.exchange.clock.since_start().saturating_sub(began));
         let error = outcome.as_ref().err().map(ToString::to_string);
         if outcome.is_ok() {
             self.generation.fetch_add(1, Ordering::AcqRel);

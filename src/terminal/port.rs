@@ -1,7 +1,12 @@
 //! The way from the counter to the card that lies in the reader.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use crate::reader::{BurstError, CardConnection, CardWorker, ConnectError, ReaderName};
 use crate::wire::apdu::Transport;
+
+use super::metrics::Metrics;
 
 /// A conversation with a card, as one piece.
 pub type Conversation<'a> = dyn FnMut(&mut dyn Transport) + 'a;
@@ -35,14 +40,15 @@ pub trait CardPort {
 #[derive(Debug, Default)]
 pub struct PcscPort {
     worker: CardWorker,
+    metrics: Arc<Metrics>,
     reader: Option<ReaderName>,
     connection: Option<CardConnection>,
 }
 
 impl PcscPort {
-    /// A port over `worker`, to no reader yet.
-    pub fn new(worker: CardWorker) -> Self {
-        Self { worker, reader: None, connection: None }
+    /// A port over `worker`, to no reader yet, which measures each conversation.
+    pub fn new(worker: CardWorker, metrics: Arc<Metrics>) -> Self {
+        Self { worker, metrics, reader: None, connection: None }
     }
 
     /// The reader that the port speaks to.
@@ -64,7 +70,11 @@ impl CardPort for PcscPort {
             Some(connection) => connection,
             empty => empty.insert(self.worker.connect(reader).map_err(connect_error)?),
         };
+        let began = Instant::now();
         let done = connection.burst(|transport| conversation(transport));
+        if done.is_ok() {
+            self.metrics.spoke_to_card(began.elapsed());
+        }
         done.map_err(|error| match error {
             BurstError::SessionLost => PortError::SessionLost,
             BurstError::CardGone => {

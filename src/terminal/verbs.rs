@@ -1,4 +1,4 @@
-//! The verbs of the command line that are the terminal's own: run, enrol, verify, validate, and status and journal when no daemon runs.
+//! The verbs of the command line that are the terminal's own: run, enrol, verify, validate, doctor, and status and journal when no daemon runs.
 
 use std::io::{IsTerminal as _, Write};
 use std::path::Path;
@@ -33,6 +33,7 @@ use super::clock::{Clock, SystemClock};
 use super::closings::{close, closings, verify_since_closing};
 use super::config::{ExchangeTimes, Settings};
 use super::daemon::{DaemonSettings, RunError, run};
+use super::doctor;
 use super::enrol::{EnrolError, enrol};
 use super::exchanger::{Exchange, ExchangeError};
 use super::journal::{Living, journal, status};
@@ -202,6 +203,10 @@ impl DaemonVerbs for Verbs {
         Ok(Exit::Done)
     }
 
+    fn doctor(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
+        doctor::doctor(setup, out)
+    }
+
     fn backup(&self, setup: &Setup, file: &Path, out: &mut dyn Write) -> Result<Exit, Failure> {
         backup::backup(setup, file, out)
     }
@@ -285,7 +290,7 @@ pub(super) fn say(language: Language, french: &str, english: &str) -> String {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -293,7 +298,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .map_err(|error| Failure::new(Exit::Internal, error.to_string()))
 }
 
-fn region_of(settings: &Settings) -> Result<Option<RegionFile>, Failure> {
+pub(super) fn region_of(settings: &Settings) -> Result<Option<RegionFile>, Failure> {
     let stored = RegionFile::load(&settings.data).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
     let authorities = settings.region_authorities.clone();
     Ok(match &settings.region {
@@ -307,6 +312,7 @@ fn daemon_settings(settings: &Settings) -> Result<DaemonSettings, Failure> {
         data: settings.data.clone(),
         socket: settings.socket(),
         listen: settings.listen,
+        metrics: settings.metrics,
         reader: settings.reader.clone().map_or(ReaderFilter::Any, ReaderFilter::Named),
         schedule: schedule(&settings.exchange),
         region: region_of(settings)?,
@@ -445,7 +451,9 @@ fn run_failure(error: &RunError, language: Language) -> Failure {
         RunError::Ledger(error) => open_failure(&OpenError::Ledger(error.clone()), language),
         RunError::Uplink(error) => Failure::new(Exit::Config, error.to_string()),
         RunError::Serve(error) => Failure::new(Exit::Config, error.to_string()),
-        RunError::Listen(_) | RunError::Access(_) => Failure::new(Exit::Config, error.to_string()),
+        RunError::Listen(_) | RunError::Metrics { .. } | RunError::Access(_) => {
+            Failure::new(Exit::Config, error.to_string())
+        }
         RunError::ThreadEnded(_) | RunError::System(_) => Failure::new(Exit::Internal, error.to_string()),
     }
 }

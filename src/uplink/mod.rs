@@ -3,9 +3,12 @@
 //!
 //! The messages are signed end to end, so a proxy may end the TLS; plain HTTP is for a region on this machine only.
 
+mod probe;
+
 use std::path::Path;
 use std::time::Duration;
 
+pub use probe::{Reached, Unreachable};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, StatusCode, Url};
@@ -14,6 +17,8 @@ use reqwest::{Certificate, Client, StatusCode, Url};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one exchange may take on a thin line.
 const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long a look at the line may take.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(15);
 /// The longest explanation that is read of a refusal, in bytes.
 const PROBLEM_BYTES_MAX: usize = 4096;
 /// What every message and every answer is (RFC 9052, 2).
@@ -82,6 +87,14 @@ impl Uplink {
         Self::with_patience(url, authorities, EXCHANGE_TIMEOUT)
     }
 
+    /// The same for a look at the line, which nobody waits for as long as for an exchange.
+    ///
+    /// # Errors
+    /// As [`Uplink::new`].
+    pub fn to_probe(url: &str, authorities: Option<&Path>) -> Result<Self, UplinkError> {
+        Self::with_patience(url, authorities, PROBE_TIMEOUT)
+    }
+
     fn with_patience(url: &str, authorities: Option<&Path>, patience: Duration) -> Result<Self, UplinkError> {
         // Somebody in this process may have installed it before: then it is the same one.
         let _already = rustls::crypto::ring::default_provider().install_default();
@@ -111,13 +124,14 @@ impl Uplink {
         self.post("v1/exchanges", request, bytes_max).await
     }
 
+    fn address_of(&self, path: &str) -> Result<Url, UplinkError> {
+        let bad = |_| UplinkError::Address { url: self.base.to_string(), reason: "it cannot be continued with a path" };
+        self.base.join(path).map_err(bad)
+    }
+
     async fn post(&self, path: &str, body: Vec<u8>, bytes_max: usize) -> Result<Vec<u8>, UplinkError> {
         let no_answer = |error: reqwest::Error| UplinkError::NoAnswer(chain(&error.without_url()));
-        let url = self.base.join(path).map_err(|_| UplinkError::Address {
-            url: self.base.to_string(),
-            reason: "it cannot be continued with a path",
-        })?;
-        let request = self.client.post(url).header(CONTENT_TYPE, COSE).body(body);
+        let request = self.client.post(self.address_of(path)?).header(CONTENT_TYPE, COSE).body(body);
         let mut response = request.send().await.map_err(no_answer)?;
         let status = response.status();
         let (content, bytes_max) =

@@ -148,11 +148,7 @@ fn a_card_that_another_program_has_to_itself_is_waited_for() {
         return hold_to_oneself(&reader);
     }
     let story = Story::begin();
-    let other = std::env::current_exe().unwrap();
-    let mut other = story.world.stage().command(other.to_str().unwrap());
-    other.args(["--exact", "readers::a_card_that_another_program_has_to_itself_is_waited_for", "--nocapture"]);
-    let mut other = Running::start(story.world.stage(), other.env(HOLD, &story.cinema.reader));
-    other.await_line(|line| line.contains("waiting").then_some(()));
+    let mut other = another_program(&story);
     // Nobody else is there to take it first.
     let mut story = story;
     story.cinema.stop();
@@ -169,6 +165,16 @@ fn a_card_that_another_program_has_to_itself_is_waited_for() {
     other.kill();
     assert_eq!(waiting.said().exits(0).json()["left"], 499);
     assert_eq!(story.books(), Books { consumed: 1, cash: 100 });
+}
+
+/// Another program, which takes the next card of the counter's reader to itself.
+pub(crate) fn another_program(story: &Story) -> Running {
+    let other = std::env::current_exe().unwrap();
+    let mut other = story.world.stage().command(other.to_str().unwrap());
+    other.args(["--exact", "readers::a_card_that_another_program_has_to_itself_is_waited_for", "--nocapture"]);
+    let mut other = Running::start(story.world.stage(), other.env(HOLD, &story.cinema.reader));
+    other.await_line(|line| line.contains("waiting").then_some(()));
+    other
 }
 
 /// The other program.

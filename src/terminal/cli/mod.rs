@@ -12,6 +12,7 @@ mod file_verbs;
 mod local_time;
 mod receipt_verbs;
 mod secret;
+mod setup_verb;
 mod speak;
 mod till_verbs;
 
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 use self::args::{Archive, Cli, Verb};
-use super::config::{CommandLine, ConfigError, Settings};
+use super::config::{CommandLine, ConfigError, Override, Settings};
 use crate::crypto::Ed25519PublicKey;
 use crate::domain::CashierId;
 use crate::domain::cashier::Cashiers;
@@ -33,11 +34,19 @@ use crate::till::{
     JournalQuery, NotCarried, NotClosed, Status,
 };
 
-/// The exit status: sysexits.h where it has one, 3 and 4 for what a card or the terminal refuses.
+/// Where `setup` writes the configuration, and where the terminal it writes it for is, when nothing else is said: as the package has it.
+const CONFIG: &str = "/etc/pass-terminal/terminal.toml";
+const DATA: &str = "/var/lib/pass-terminal";
+
+/// The exit status: sysexits.h where it has one, 1 and 2 for what `doctor` finds, 3 and 4 for what a card or the terminal refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// 0: granted, undone, answered.
     Done,
+    /// 1: what `doctor` found does not keep the terminal from selling.
+    Warnings,
+    /// 2: something that `doctor` found does.
+    Faults,
     /// 3: refused.
     Refused,
     /// 4: refused for a moment only, or in doubt: the same again, with the card.
@@ -61,6 +70,8 @@ impl Exit {
     pub const fn code(self) -> u8 {
         match self {
             Self::Done => 0,
+            Self::Warnings => 1,
+            Self::Faults => 2,
             Self::Refused => 3,
             Self::Again => 4,
             Self::Usage => 64,
@@ -167,6 +178,12 @@ pub trait DaemonVerbs {
     /// # Errors
     /// [`Failure`], with its exit status.
     fn validate(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure>;
+
+    /// `doctor`: what is wrong, and what mends it.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn doctor(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure>;
 
     /// `backup`: a copy of the ledger in `file`.
     ///
@@ -285,6 +302,10 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
         Verb::Archive { verb: Archive::Create { year, directory } } => verbs.archive(setup, year, &directory, out),
         Verb::Archive { verb: Archive::Verify { directory, key } } => verbs.verify_archive(setup, &directory, key, out),
         Verb::Validate => verbs.validate(setup, out),
+        Verb::Doctor => verbs.doctor(setup, out),
+        Verb::Setup(args) => {
+            setup_verb::setup(setup, verbs, &args, cli.common.config.as_deref().unwrap_or(Path::new(CONFIG)), out)
+        }
         Verb::Card { wait } => client_verbs::card(setup, wait, out),
         Verb::Redeem(args) => client_verbs::redeem(setup, args, out),
         Verb::Undo(args) => client_verbs::undo(setup, args, out),
@@ -305,9 +326,11 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
 }
 
 fn set_up(cli: &Cli) -> Result<Setup, Failure> {
-    let (reader, listen) = match &cli.verb {
-        Verb::Run { reader, listen } => (reader.clone(), *listen),
-        _ => (None, None),
+    let line = match &cli.verb {
+        Verb::Run { reader, listen, metrics } => {
+            CommandLine { reader: reader.clone(), listen: *listen, metrics: *metrics, ..CommandLine::default() }
+        }
+        _ => CommandLine::default(),
     };
     let common = &cli.common;
     let language = common.lang.unwrap_or_default();
@@ -320,11 +343,19 @@ fn set_up(cli: &Cli) -> Result<Setup, Failure> {
     )
     .then(|| PathBuf::from("."));
     let data = common.data.clone().or(anywhere);
-    let settings = Settings::resolve(common.config.as_deref(), CommandLine { data, reader, listen });
+    // The file that is yet to be written is not read.
+    let is_new = matches!(cli.verb, Verb::Setup(_));
+    let data = data.or(is_new.then(|| PathBuf::from(DATA)));
+    let config = common.config.as_deref().filter(|_| !is_new);
+    // What is no text is no setting.
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let mut overrides = Override::of_environment(std::env::vars_os().filter_map(text));
+    overrides.extend(common.set.iter().cloned());
+    let settings = Settings::resolve(config, CommandLine { data, overrides, ..line });
     let settings = settings.map_err(|error| {
         let exit = match &error {
             ConfigError::NoData => Exit::Usage,
-            ConfigError::Read { .. } | ConfigError::Line { .. } => Exit::Config,
+            ConfigError::Read { .. } | ConfigError::Line { .. } | ConfigError::Override { .. } => Exit::Config,
         };
         Failure::new(exit, speak::config_error(&error, language))
     })?;

@@ -128,7 +128,8 @@ impl Running {
         found.unwrap_or_else(|| panic!("{} does not say it: {}{}", self.command, self.out(), self.err()))
     }
 
-    fn err(&self) -> String {
+    /// What it has written to standard error so far.
+    pub(crate) fn err(&self) -> String {
         fs::read_to_string(&self.err).unwrap_or_default()
     }
 
