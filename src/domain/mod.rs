@@ -13,6 +13,7 @@ pub mod catalogue;
 pub mod entry;
 pub mod ids;
 pub mod money;
+pub mod payment;
 pub mod policy;
 pub mod purse;
 pub mod quote;
@@ -22,8 +23,8 @@ pub mod verdict;
 
 pub use balance::Balance;
 pub use ids::{
-    CardNumber, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId, RequestId,
-    Sequence, TerminalId, TransactionId,
+    CardNumber, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId, PaymentId,
+    RequestId, Sequence, TerminalId, TransactionId,
 };
 pub use money::Cents;
 pub use purse::{Amounts, SLOTS, Slot};
