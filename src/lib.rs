@@ -15,5 +15,6 @@ pub mod terminal;
 pub mod till;
 pub mod uplink;
 pub mod virtual_card;
+pub mod virtual_tpe;
 pub mod whole_file;
 pub mod wire;

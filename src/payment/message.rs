@@ -37,6 +37,14 @@ impl Tag {
     pub const RESULT: Self = Self(*b"AE");
     /// Why it was not done.
     pub const REASON: Self = Self(*b"AF");
+    /// The bank's authorisation. Never read.
+    pub const AUTHORISATION: Self = Self(*b"AC");
+    /// The number of the holder's bank card, which may be in clear. Never read.
+    pub const CARD_NUMBER: Self = Self(*b"AA");
+    /// Its expiry date. Never read.
+    pub const EXPIRY: Self = Self(*b"AB");
+    /// The tickets. Never read.
+    pub const TICKET: Self = Self(*b"ZT");
 
     /// The tag of these two letters, as they stand in a message.
     pub const fn new(letters: [u8; 2]) -> Option<Self> {

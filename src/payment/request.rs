@@ -126,6 +126,11 @@ impl Request {
         self.way
     }
 
+    /// Of which register.
+    pub const fn register(&self) -> Register {
+        self.register
+    }
+
     /// Its name.
     pub const fn payment(&self) -> PaymentId {
         self.payment

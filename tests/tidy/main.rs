@@ -31,9 +31,13 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("uplink", &["domain", "wire"]),
     ("payment", &["domain", "machine"]),
     ("virtual_card", &["domain", "wire", "crypto", "file_lock"]),
+    ("virtual_tpe", &["domain", "payment"]),
     // Ring 3: what a person or another program meets.
     ("till", &["domain", "machine", "crypto"]),
-    ("card_tool", &["domain", "wire", "crypto", "card", "reader", "virtual_card", "ledger"]),
+    (
+        "card_tool",
+        &["domain", "wire", "crypto", "card", "reader", "virtual_card", "virtual_tpe", "ledger", "whole_file"],
+    ),
     (
         "terminal",
         &[
