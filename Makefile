@@ -4,6 +4,8 @@
 #   make test     everything that must hold before a change goes in
 #   make soak     fresh histories of the simulation, for ever or SECONDS=600, up to the first that fails
 #   make mutants  shows that the simulation finds bugs: puts each of a list of them into a copy of the tree
+#   make screens  pictures of every state of the cashier's page, in target/screens
+#   make api-fuzz  the local API against its description, by schemathesis (from PyPI)
 #   make fuzz      hostile input, SECONDS=60 for each target: needs cargo-fuzz and a nightly toolchain
 #   make bench    how far a sale is from the limit of the machine
 #   make audit    licences and origins of the crates
@@ -17,7 +19,7 @@ PROFILE ?= release
 # Rust as rustup installs it is found also where no login shell has put it on the path.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup demo test soak mutants fuzz bench audit clean
+.PHONY: help setup demo test screens api-fuzz soak mutants fuzz bench audit clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -32,6 +34,14 @@ demo: setup
 
 test: setup
 	@sh scripts/check
+
+screens: setup
+	@sh scripts/tools
+	PASS_SCREENS="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/screens" cargo test --locked --test page screens::
+
+api-fuzz: setup
+	@sh scripts/tools schemathesis
+	cargo test --locked --test api_fuzz -- --nocapture
 
 soak: setup
 	@sh scripts/soak $(SECONDS)

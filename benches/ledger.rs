@@ -75,6 +75,7 @@ impl Shop {
             id: intent.request(),
             command: Sale::Redeem { request, tender: Tender::Cash, confirmed: None },
             wait: Duration::ZERO,
+            cashier: None,
         };
         let ledger = &mut self.ledger;
         let sale = || {

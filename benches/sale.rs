@@ -134,6 +134,7 @@ impl Till {
             id: RequestId::new(u128::from(self.sales).to_be_bytes()),
             command: Request::Redeem { request: QuoteRequest::default(), tender: Tender::Cash, confirmed: None },
             wait: Duration::from_secs(10),
+            cashier: None,
         };
         let begun = Instant::now();
         self.counter.on(Event::Client(request));

@@ -135,7 +135,7 @@ fn fill(region: &Region, terminal: TerminalId, key: &Ed25519Key, entries: u32) -
             sequence = sequence.next();
             let context = Context { catalogue_version: 1, feed_position: 0, policy_version: 1, last_exchange: EVENING };
             let body = Body::Debit(debit(terminal, sequence));
-            let entry = Entry { terminal, sequence, previous, time: EVENING, context, body };
+            let entry = Entry { terminal, sequence, previous, time: EVENING, context, cashier: None, body };
             let cose = sign1_ed25519(key, Content::Entry, terminal, encode_entry(&entry)).encode();
             let hash = entry_hash(&cose);
             signed.push((sequence, previous, hash, cose));

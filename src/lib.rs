@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod machine;
 pub mod packing;
 pub mod payment;
+pub mod printer;
 pub mod reader;
 pub mod region;
 pub mod terminal;

@@ -136,7 +136,15 @@ impl Card {
         let left = GRANTED - self.debits;
         let purpose =
             Purpose::Sale { slot: CINEMA, season: SEASON, amount: 1, sale: sale.clone(), entitlement_serial, left };
-        let intent = Intent { card: self.number(), certificate: self.hash, counter_before, transaction, time, purpose };
+        let intent = Intent {
+            card: self.number(),
+            certificate: self.hash,
+            counter_before,
+            transaction,
+            time,
+            purpose,
+            cashier: None,
+        };
         let record = Record {
             card: self.number(),
             operation: Operation::Debit,

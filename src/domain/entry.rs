@@ -3,8 +3,12 @@
 //! What an entry says is here; its bytes, and why a chain of them cannot be altered, in [`crate::wire::entry`].
 
 use super::card::{CardState, Challenge, SignedRecord};
+use super::cashier::{Change, Role};
 use super::catalogue::Code;
-use super::ids::{CardNumber, Counter, EntitlementSerial, EntryHash, RequestId, Sequence, TerminalId, TransactionId};
+use super::closing::Closing;
+use super::ids::{
+    CardNumber, CashierId, Counter, EntitlementSerial, EntryHash, RequestId, Sequence, TerminalId, TransactionId,
+};
 use super::money::Cents;
 use super::purse::Slot;
 use super::refusal::Refusal;
@@ -72,6 +76,8 @@ pub struct Entry {
     pub context: Context,
     /// What happened.
     pub body: Body,
+    /// Who did it, where cashiers sign in; `None` for what the terminal does by itself.
+    pub cashier: Option<CashierId>,
 }
 
 /// What happened.
@@ -91,6 +97,8 @@ pub enum Body {
     Refused(RefusedCard),
     /// Records and state, read off a card.
     CardRead(CardRead),
+    /// A period was closed.
+    Closing(Closing),
     /// Something technical.
     Event(TechnicalEvent),
 }
@@ -106,6 +114,7 @@ impl Body {
             Self::UndoRequest(_) => "undo-request",
             Self::Refused(_) => "refused",
             Self::CardRead(_) => "card-read",
+            Self::Closing(_) => "closing",
             Self::Event(_) => "event",
         }
     }
@@ -120,7 +129,7 @@ impl Body {
             Self::UndoRequest(request) => Some(request.card),
             Self::Refused(refused) => refused.card,
             Self::CardRead(read) => Some(read.card),
-            Self::Event(_) => None,
+            Self::Closing(_) | Self::Event(_) => None,
         }
     }
 }
@@ -239,6 +248,8 @@ pub struct Intent {
     pub time: Timestamp,
     /// Debit or reversal, with all its data.
     pub purpose: Purpose,
+    /// Who asked for it, where cashiers sign in. The entry that ends the intent says the same, whoever is there when it ends.
+    pub cashier: Option<CashierId>,
 }
 
 impl Intent {
@@ -431,6 +442,29 @@ pub enum TechnicalEvent {
         other_sequence: Sequence,
         /// Its hash.
         other_hash: EntryHash,
+    },
+    /// Wrong PINs have locked a cashier out for a while.
+    CashierLocked {
+        /// Whose PIN was tried.
+        cashier: CashierId,
+        /// How many wrong PINs since the last right one.
+        failures: u32,
+    },
+    /// The list of cashiers was changed. Names and PINs are not in the chain.
+    CashierChanged {
+        /// Who.
+        cashier: CashierId,
+        /// What the cashier is now.
+        role: Role,
+        /// What was done.
+        change: Change,
+    },
+    /// A receipt, or a closing's, was printed or shown once more (*duplicata*).
+    Duplicate {
+        /// The entry that it is of.
+        entry: Sequence,
+        /// How many duplicates of it there are now.
+        count: u32,
     },
 }
 

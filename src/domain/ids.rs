@@ -6,7 +6,7 @@ use std::fmt;
 macro_rules! integer_id {
     ($(#[$doc:meta])* $name:ident($int:ty)) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name($int);
 
         impl $name {
@@ -104,6 +104,11 @@ integer_id! {
 integer_id! {
     /// An entry's place in its terminal's chain, from 1, without gaps.
     Sequence(u64)
+}
+
+integer_id! {
+    /// A cashier of one terminal, from 1. Never given to another person, so that an entry of long ago still says whose it is.
+    CashierId(u16)
 }
 
 impl Counter {

@@ -9,7 +9,9 @@
 
 pub mod balance;
 pub mod card;
+pub mod cashier;
 pub mod catalogue;
+pub mod closing;
 pub mod entry;
 pub mod ids;
 pub mod money;
@@ -17,15 +19,16 @@ pub mod payment;
 pub mod policy;
 pub mod purse;
 pub mod quote;
+pub mod receipt;
 pub mod refusal;
 pub mod time;
 pub mod verdict;
 
 pub use balance::Balance;
 pub use ids::{
-    CardNumber, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId, PaymentId,
-    RequestId, Sequence, TerminalId, TransactionId,
+    CardNumber, CashierId, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId,
+    PaymentId, RequestId, Sequence, TerminalId, TransactionId,
 };
 pub use money::Cents;
 pub use purse::{Amounts, SLOTS, Slot};
-pub use time::{Season, Timestamp};
+pub use time::{Date, Season, Timestamp};

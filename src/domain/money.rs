@@ -58,6 +58,21 @@ impl Cents {
         }
     }
 
+    /// The sum, and at most [`Cents::MAX`].
+    #[must_use]
+    pub const fn saturating_add(self, other: Self) -> Self {
+        match self.checked_add(other) {
+            Some(sum) => sum,
+            None => Self::MAX,
+        }
+    }
+
+    /// The difference, and at least nothing.
+    #[must_use]
+    pub const fn saturating_sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+
     /// `times` this amount, or `None` above [`Cents::MAX`].
     pub const fn checked_mul(self, times: u32) -> Option<Self> {
         match self.0.checked_mul(times as u64) {

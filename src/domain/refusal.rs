@@ -102,6 +102,27 @@ refusals! {
         "The terminal's clock is wrong: it is behind facts already recorded.";
         "Set the clock, or exchange with the region.";
     }
+    /// The day has been open for too long.
+    ClosingNeeded "closing-needed" false {
+        "La journée est ouverte depuis plus de 24 heures : rien n'est vendu avant sa clôture.";
+        "Faites clôturer la journée, puis recommencez.";
+        "The day has been open for more than 24 hours: nothing is sold before it is closed.";
+        "Have the day closed, then start again.";
+    }
+    /// Cashiers sign in on this terminal, and nobody has.
+    SignInNeeded "sign-in-needed" false {
+        "Personne ne s'est identifié à la caisse.";
+        "Identifiez-vous avec votre code, puis recommencez.";
+        "Nobody has signed in at this counter.";
+        "Sign in with your PIN, then start again.";
+    }
+    /// What is asked is for a manager to do.
+    ManagerNeeded "manager-needed" false {
+        "Cette opération est réservée à un responsable.";
+        "Demandez à un responsable de s'identifier.";
+        "This is for a manager to do.";
+        "Ask a manager to sign in.";
+    }
     /// Some other card.
     NotAPass "not-a-pass" false {
         "Cette carte n'est pas un PASS'Région.";
@@ -295,7 +316,7 @@ mod tests {
     fn the_list_is_the_published_one_in_its_order() {
         let codes: Vec<_> = Refusal::ALL.iter().map(|refusal| refusal.code()).collect();
         let published = "terminal-not-enrolled ledger-unavailable ledger-behind terminal-suspended terminal-expired \
-            clock-untrusted not-a-pass card-unreadable card-removed card-changed card-not-genuine sale-in-doubt \
+            clock-untrusted closing-needed sign-in-needed manager-needed not-a-pass card-unreadable card-removed card-changed card-not-genuine sale-in-doubt \
             card-denied card-blocked not-revalidated not-yet-valid no-benefit-here nothing-left choose-benefit \
             price-needed amount-refused offline-too-long offline-too-much nothing-to-undo several-cards busy";
         assert_eq!(codes, published.split_whitespace().collect::<Vec<_>>());

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Seconds since 1970-01-01 00:00 UTC, as cards and certificates carry them (`u32`: until February 2106).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u32);
 
 impl Timestamp {
@@ -109,6 +109,81 @@ impl fmt::Display for Season {
     }
 }
 
+/// A date of the counter's calendar (Europe/Paris).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Date {
+    year: u16,
+    month: u8,
+    day: u8,
+}
+
+impl Date {
+    /// A date that exists.
+    pub fn new(year: u16, month: u8, day: u8) -> Option<Self> {
+        let date = Self { year, month, day };
+        // A 31 November is another day when it is counted.
+        let counted = civil_from_days(days_from_civil(year.into(), month.into(), day.into()));
+        ((1..=12).contains(&month) && counted == (year.into(), month.into(), day.into())).then_some(date)
+    }
+
+    /// The date in Paris at `now`: an hour ahead of UTC, and two from the last Sunday of March to the last Sunday of October, each time from
+    /// 01:00 UTC (directive 2000/84/EC). A test holds it against the time zone database.
+    pub fn at(now: Timestamp) -> Self {
+        Self::and_clock(now).0
+    }
+
+    /// The date in Paris at `now`, and hour and minute of the clock on the wall.
+    pub fn and_clock(now: Timestamp) -> (Self, u8, u8) {
+        let (year, _, _) = civil_from_days(i64::from(now.0) / 86_400);
+        let change = |month| (last_sunday(year, month) * 86_400) + 3600;
+        let second = i64::from(now.0);
+        let hours = if (change(3)..change(10)).contains(&second) { 2 } else { 1 };
+        let local = second + hours * 3600;
+        let small = |number: i64| u8::try_from(number).unwrap_or(0);
+        (Self::of_day(local / 86_400), small(local % 86_400 / 3600), small(local % 3600 / 60))
+    }
+
+    fn of_day(days: i64) -> Self {
+        let (year, month, day) = civil_from_days(days);
+        let small = |number: i64| u8::try_from(number).unwrap_or(u8::MAX);
+        Self { year: u16::try_from(year).unwrap_or(u16::MAX), month: small(month), day: small(day) }
+    }
+
+    /// The day after.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self::of_day(days_from_civil(self.year.into(), self.month.into(), self.day.into()) + 1)
+    }
+
+    /// The year.
+    pub const fn year(self) -> u16 {
+        self.year
+    }
+
+    /// The month, from 1.
+    pub const fn month(self) -> u8 {
+        self.month
+    }
+
+    /// The day, from 1.
+    pub const fn day(self) -> u8 {
+        self.day
+    }
+}
+
+/// `2026-11-22`.
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+    }
+}
+
+/// The last Sunday of a month of 31 days, as days since 1970-01-01, which was a Thursday.
+fn last_sunday(year: i64, month: i64) -> i64 {
+    let last = days_from_civil(year, month, 31);
+    last - (last + 4).rem_euclid(7)
+}
+
 /// Days since 1970-01-01 of a date in the Gregorian calendar, by counting 400-year eras from 1 March of year 0.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
@@ -146,6 +221,28 @@ mod tests {
             assert_eq!(Season::at(Timestamp::new(expected)), season);
             assert_eq!(Season::at(Timestamp::new(expected - 1)), Season::new(year - 1));
         }
+    }
+
+    #[test]
+    fn a_date_is_that_of_paris() {
+        let zone = jiff::tz::TimeZone::get("Europe/Paris").unwrap();
+        // Since 1996 summer time ends in October. Every 6 h 7 min, so that the changes are met from both sides.
+        for second in (820_454_400..3_500_000_000_u32).step_by(22_020) {
+            let zoned = jiff::Timestamp::from_second(i64::from(second)).unwrap().to_zoned(zone.clone());
+            let (date, hour, minute) = Date::and_clock(Timestamp::new(second));
+            let clock = zoned.strftime("%Y-%m-%d %H:%M").to_string();
+            assert_eq!(format!("{date} {hour:02}:{minute:02}"), clock, "{second}");
+        }
+        for (wrong, good) in [
+            ((2026, 11, 31), (2026, 11, 30)),
+            ((2026, 2, 29), (2028, 2, 29)),
+            ((2026, 13, 1), (2026, 12, 1)),
+            ((2026, 1, 0), (2026, 1, 1)),
+        ] {
+            assert_eq!(Date::new(wrong.0, wrong.1, wrong.2), None);
+            assert!(Date::new(good.0, good.1, good.2).is_some());
+        }
+        assert_eq!(Date::new(2026, 12, 31).unwrap().next(), Date::new(2027, 1, 1).unwrap());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, named_pa
 use crate::crypto::{Ed25519Key, entry_hash, sha256, sign1_ed25519, verify_p256};
 use crate::domain::card::{CardCertificate, SignedRecord};
 use crate::domain::entry::{Body, Context, Entry, Intent, Learnt, Purpose, ReadReason};
-use crate::domain::{CardNumber, Counter, RequestId, Sequence, Timestamp, TransactionId};
+use crate::domain::{CardNumber, CashierId, Counter, RequestId, Sequence, Timestamp, TransactionId};
 use crate::wire::cbor;
 use crate::wire::cose::Content;
 use crate::wire::entry::{ENTRY_BYTES_MAX, encode_entry};
@@ -65,11 +65,26 @@ impl Ledger {
         body: Body,
         certificate: Option<&CardCertificate>,
     ) -> Result<Head, LedgerError> {
+        self.append_by(None, now, body, certificate)
+    }
+
+    /// The same, done by a cashier.
+    ///
+    /// # Errors
+    /// As [`Ledger::append`].
+    pub fn append_by(
+        &mut self,
+        cashier: Option<CashierId>,
+        now: Timestamp,
+        body: Body,
+        certificate: Option<&CardCertificate>,
+    ) -> Result<Head, LedgerError> {
         match body {
             Body::UndoRequest(_) | Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => (),
             Body::Debit(_) | Body::Reversal(_) | Body::NotDone(_) | Body::Abandoned(_) => {
                 return Err(LedgerError::NeedsIntent(body.kind()));
             }
+            Body::Closing(_) => return Err(LedgerError::NeedsSums),
         }
         if let Body::UndoRequest(undo) = &body {
             self.not_being_undone(undo.card, undo.debit)?;
@@ -83,7 +98,7 @@ impl Ledger {
             {
                 draft.records_were_read(read.card, read.state.counter)?;
             }
-            draft.append(now, body)
+            draft.append(now, body, cashier)
         })
     }
 
@@ -130,19 +145,24 @@ impl Ledger {
         self.write(|draft| draft.settle(transaction, now, body))
     }
 
-    /// Gives up a sale in doubt, whose money goes back to the holder (decision 6). The intent stays open: the card may
+    /// Gives up a sale in doubt, whose money goes back to the holder (decision 6); `by` whom. The intent stays open: the card may
     /// have done it.
     ///
     /// # Errors
     /// [`LedgerError::NoSuchIntent`], [`LedgerError::IntentEnded`], [`LedgerError::NotASale`], and the others.
-    pub fn abandon(&mut self, transaction: TransactionId, now: Timestamp) -> Result<Head, LedgerError> {
+    pub fn abandon(
+        &mut self,
+        transaction: TransactionId,
+        now: Timestamp,
+        by: Option<CashierId>,
+    ) -> Result<Head, LedgerError> {
         self.write(|draft| {
             let (OpenIntent { intent, abandoned_by }, settled_by) = intent_of(draft.connection, transaction)?;
             if abandoned_by.or(settled_by).is_some() {
                 return Err(LedgerError::IntentEnded(transaction));
             }
             let abandoned = intent::giving_up(&intent).ok_or(LedgerError::NotASale(transaction))?;
-            let head = draft.append(now, Body::Abandoned(abandoned))?;
+            let head = draft.append(now, Body::Abandoned(abandoned), by)?;
             let sql = "UPDATE intent SET abandoned_by = ?2 WHERE transaction_id = ?1";
             draft.connection.prepare_cached(sql)?.execute((transaction.as_bytes(), head.sequence.get()))?;
             Ok(head)
@@ -249,6 +269,7 @@ fn told_at_once(body: &Body) -> bool {
         | Body::UndoRequest(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => false,
     }
 }
@@ -266,7 +287,7 @@ impl Draft<'_> {
         let given_up = if abandoned_by.is_some() { GivenUp::Yes } else { GivenUp::No };
         intent::ends(&intent, given_up, &body, self.facts().identity.terminal)?;
         let delivered = told_at_once(&body);
-        let head = self.append(now, body)?;
+        let head = self.append(now, body, intent.cashier)?;
         let sql = "UPDATE intent SET settled_by = ?2, delivered = ?3 WHERE transaction_id = ?1";
         self.connection.prepare_cached(sql)?.execute((transaction.as_bytes(), head.sequence.get(), delivered))?;
         Ok(head)
@@ -296,8 +317,13 @@ impl Draft<'_> {
         self.settle(intent.transaction, now, body).map(drop)
     }
 
-    /// Signs and writes one entry; its time is `now`, or the floor where `now` lies before it.
-    pub(super) fn append(&mut self, now: Timestamp, body: Body) -> Result<Head, LedgerError> {
+    /// Signs and writes one entry of `cashier`'s; its time is `now`, or the floor where `now` lies before it.
+    pub(super) fn append(
+        &mut self,
+        now: Timestamp,
+        body: Body,
+        cashier: Option<CashierId>,
+    ) -> Result<Head, LedgerError> {
         let taken_back = match project::takes_back(&body) {
             Some(debit) => self.worth_of(debit)?,
             None => 0,
@@ -313,7 +339,7 @@ impl Draft<'_> {
             last_exchange: state.last_exchange,
         };
         let (sequence, previous) = (self.tip.head.sequence.next(), self.tip.head.hash);
-        let entry = Entry { terminal: identity.terminal, sequence, previous, time, context, body };
+        let entry = Entry { terminal: identity.terminal, sequence, previous, time, context, body, cashier };
         let cose = sign1_ed25519(self.key, Content::Entry, entry.terminal, encode_entry(&entry)).encode();
         if cose.len() > ENTRY_BYTES_MAX {
             return Err(LedgerError::TooLarge(cose.len()));
@@ -321,7 +347,8 @@ impl Draft<'_> {
         let head = Head { sequence, hash: entry_hash(&cose) };
         let worth_total = self.tip.worth.saturating_add(worth);
         insert(self.connection, &entry, head, &cose, [worth, worth_total])?;
-        self.tip = Tip { head, floor: time, worth: worth_total };
+        let day = self.tip.day.after(sequence, time, &entry.body);
+        self.tip = Tip { head, floor: time, worth: worth_total, day };
         Ok(head)
     }
 

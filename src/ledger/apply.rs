@@ -87,8 +87,9 @@ impl Ledger {
             let clock_step = draft.take(verified, now)?;
             // What the region said is in force, and these are the first entries that say so.
             draft.fresh = Some(Facts::load(draft.connection)?);
-            let clock_step = clock_step.map(|step| draft.append(draft.tip.floor, Body::Event(step))).transpose()?;
-            let joined = behind.map(|behind| draft.append(draft.tip.floor, Body::Event(joined(behind.other))));
+            let clock_step =
+                clock_step.map(|step| draft.append(draft.tip.floor, Body::Event(step), None)).transpose()?;
+            let joined = behind.map(|behind| draft.append(draft.tip.floor, Body::Event(joined(behind.other)), None));
             let joined = joined.transpose()?;
             for signed in records_in(&verified.pages) {
                 draft.settle_by_record(signed, draft.tip.floor)?;
@@ -118,7 +119,7 @@ impl Ledger {
                 set_acknowledged(draft.connection, Sequence::new(acknowledged / 2))?;
                 draft.fresh = Some(Facts::load(draft.connection)?);
             }
-            if is_named { Ok(draft.tip.head) } else { draft.append(now, Body::Event(joined(other))) }
+            if is_named { Ok(draft.tip.head) } else { draft.append(now, Body::Event(joined(other)), None) }
         })?;
         self.caught_up();
         Ok(head)

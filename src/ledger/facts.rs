@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::crypto::{Ed25519PublicKey, TrustedKeys};
 use crate::domain::card::{KeyCertificate, PublicKey, TerminalCertificate};
+use crate::domain::cashier::Cashiers;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::policy::Policy;
 use crate::domain::{EntryHash, KeySerial, PartnerId, Season, Sequence, TerminalId, Timestamp};
@@ -15,6 +16,7 @@ use crate::wire::cbor::{self, Cbor};
 use crate::wire::exchange::{Head, TerminalStanding};
 use crate::wire::feed::{Partner, Position};
 
+use super::closings::Day;
 use super::error::LedgerError;
 
 /// Who the terminal is. Never changes.
@@ -43,6 +45,7 @@ pub(super) struct Tip {
     pub(super) floor: Timestamp,
     /// The newest entry's `worth_total`.
     pub(super) worth: i64,
+    pub(super) day: Day,
 }
 
 /// The row of `state`, but for what [`Tip`] and [`Acknowledged`] have of it.
@@ -73,6 +76,7 @@ pub(super) struct Facts {
     pub(super) catalogues: BTreeMap<Season, Arc<Catalogue>>,
     pub(super) certificates: Vec<TerminalCertificate>,
     pub(super) keys: TrustedKeys,
+    pub(super) cashiers: Cashiers,
 }
 
 impl Facts {
@@ -89,6 +93,7 @@ impl Facts {
             catalogues: catalogues(connection)?,
             certificates: certificates(connection)?,
             keys: keys(connection, identity.root_key)?,
+            cashiers: super::cashiers::load(connection)?,
             identity,
             state,
         })
@@ -168,9 +173,9 @@ fn tip(
     Ok(match newest.optional()? {
         Some((head, time, worth)) => {
             let floor = if head.sequence > floor_sequence { floor.max(time) } else { floor };
-            Tip { head, floor, worth }
+            Tip { head, floor, worth, day: Day::load(connection)? }
         }
-        None => Tip { head: beginning(identity), floor, worth: 0 },
+        None => Tip { head: beginning(identity), floor, worth: 0, day: Day::default() },
     })
 }
 

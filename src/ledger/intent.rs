@@ -54,9 +54,12 @@ pub(super) fn ends(intent: &Intent, given_up: GivenUp, body: &Body, terminal: Te
             same("what is given back", not_done.returned == money)?;
             ends_without(intent, not_done)
         }
-        Body::Abandoned(_) | Body::UndoRequest(_) | Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => {
-            Err(Misfit("the kind"))
-        }
+        Body::Abandoned(_)
+        | Body::UndoRequest(_)
+        | Body::Refused(_)
+        | Body::CardRead(_)
+        | Body::Closing(_)
+        | Body::Event(_) => Err(Misfit("the kind")),
     }
 }
 

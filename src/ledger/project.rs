@@ -58,7 +58,7 @@ impl Projection {
             Body::UndoRequest(undo) => {
                 plain.of_request(undo.request).giving_back(undo.returned, undo.tender).taking_back(undo.debit)
             }
-            Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => plain,
+            Body::Refused(_) | Body::CardRead(_) | Body::Closing(_) | Body::Event(_) => plain,
         }
     }
 
@@ -102,7 +102,12 @@ pub(super) fn certificate(body: &Body) -> Option<[u8; 32]> {
         Body::Debit(debit) => Some(debit.certificate),
         Body::Reversal(reversal) => Some(reversal.certificate),
         Body::CardRead(read) => Some(read.certificate),
-        Body::NotDone(_) | Body::Abandoned(_) | Body::UndoRequest(_) | Body::Refused(_) | Body::Event(_) => None,
+        Body::NotDone(_)
+        | Body::Abandoned(_)
+        | Body::UndoRequest(_)
+        | Body::Refused(_)
+        | Body::Closing(_)
+        | Body::Event(_) => None,
     }
 }
 
@@ -120,6 +125,7 @@ pub(super) fn takes_back(body: &Body) -> Option<TakesBack> {
         | Body::Abandoned(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => None,
     }
 }
@@ -138,9 +144,12 @@ pub(super) fn season(body: &Body, time: Timestamp) -> Season {
         Body::Debit(debit) => debit.proof.record.season,
         Body::Reversal(reversal) => reversal.proof.record.season,
         Body::Abandoned(abandoned) => abandoned.season,
-        Body::NotDone(_) | Body::UndoRequest(_) | Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => {
-            Season::at(time)
-        }
+        Body::NotDone(_)
+        | Body::UndoRequest(_)
+        | Body::Refused(_)
+        | Body::CardRead(_)
+        | Body::Closing(_)
+        | Body::Event(_) => Season::at(time),
     }
 }
 
@@ -155,7 +164,7 @@ pub(super) fn worth(body: &Body, catalogue: Option<&Catalogue>, taken_back: i64)
         }
         Body::Reversal(_) | Body::UndoRequest(_) => -taken_back,
         Body::Debit(_) | Body::NotDone(_) | Body::Abandoned(_) => 0,
-        Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => 0,
+        Body::Refused(_) | Body::CardRead(_) | Body::Closing(_) | Body::Event(_) => 0,
     }
 }
 

@@ -20,7 +20,7 @@ mod embedded {
 /// 'PASS', as `sql/terminal/V1__ledger.sql` sets it.
 const APPLICATION_ID: u32 = 0x5041_5353;
 /// The number of the newest migration.
-pub(super) const SCHEMA_VERSION: u32 = 2;
+pub(super) const SCHEMA_VERSION: u32 = 4;
 /// The oldest SQLite without the WAL-reset race.
 const SQLITE_OLDEST: i32 = 3_051_003;
 /// How long a statement waits for another connection: readers and checkpoints are all there is.
@@ -51,7 +51,10 @@ pub(super) fn make(path: &Path) -> Result<Connection, OpenError> {
 pub(super) fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
     let mut connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     if version(&connection)? < SCHEMA_VERSION {
+        // A table that is made anew is gone for a moment: what refers to it is looked at again by `verify`.
+        connection.pragma_update(None, "foreign_keys", false)?;
         migrate(&mut connection)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
     }
     // A copy that was put back has lost it: `VACUUM INTO` writes the file without.
     connection.pragma_update(None, "journal_mode", "WAL")?;

@@ -426,6 +426,14 @@ impl View {
         bytes.map(|bytes| bytes.decode("a verdict")).transpose()
     }
 
+    /// The whole COSE bytes of the entry `sequence`.
+    ///
+    /// # Errors
+    /// As [`View::denial`].
+    pub fn signed_entry(&self, sequence: Sequence) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.one("SELECT cose FROM entry WHERE sequence = ?1", [sequence.get()], |row| row.get(0))
+    }
+
     pub(super) fn cose(&self, sequence: Sequence) -> Result<Vec<u8>, LedgerError> {
         let mut statement = self.connection.prepare_cached("SELECT cose FROM entry WHERE sequence = ?1")?;
         Ok(statement.query_row([sequence.get()], |row| row.get(0))?)

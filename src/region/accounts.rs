@@ -132,7 +132,7 @@ impl<'a> Accounts<'a> {
                 self.tx.add_abandoned(self.terminal, abandoned.transaction, abandoned.card)?;
             }
             Body::UndoRequest(request) => self.take_back(request)?,
-            Body::NotDone(_) | Body::Refused(_) | Body::Event(_) => (),
+            Body::NotDone(_) | Body::Refused(_) | Body::Closing(_) | Body::Event(_) => (),
         }
         Ok(())
     }

@@ -453,6 +453,7 @@ pub fn record_of(body: &Body) -> Option<&Record> {
         | Body::UndoRequest(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => None,
     }
 }
@@ -467,6 +468,7 @@ fn debited(body: &Body) -> Option<TransactionId> {
         | Body::UndoRequest(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => None,
     }
 }
@@ -477,6 +479,11 @@ fn ended(body: &Body) -> Option<TransactionId> {
         Body::Debit(debit) => Some(debit.proof.record.transaction),
         Body::Reversal(reversal) => Some(reversal.proof.record.transaction),
         Body::NotDone(not_done) => Some(not_done.transaction),
-        Body::Abandoned(_) | Body::UndoRequest(_) | Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => None,
+        Body::Abandoned(_)
+        | Body::UndoRequest(_)
+        | Body::Refused(_)
+        | Body::CardRead(_)
+        | Body::Closing(_)
+        | Body::Event(_) => None,
     }
 }

@@ -171,7 +171,10 @@ pub fn joined_head(event: &TechnicalEvent) -> Option<Head> {
         TechnicalEvent::Enrolled { .. }
         | TechnicalEvent::Started { .. }
         | TechnicalEvent::Stopped
-        | TechnicalEvent::ClockStep { .. } => None,
+        | TechnicalEvent::ClockStep { .. }
+        | TechnicalEvent::CashierLocked { .. }
+        | TechnicalEvent::CashierChanged { .. }
+        | TechnicalEvent::Duplicate { .. } => None,
     }
 }
 

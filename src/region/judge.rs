@@ -146,9 +146,12 @@ pub fn judge(facts: &CardFacts) -> Judgement {
                     .map_or(Verdict::Recorded, Verdict::Contested),
             ),
             Body::CardRead(read) => Some(card.verdict_on_read(read, of_entry)),
-            Body::NotDone(_) | Body::Abandoned(_) | Body::UndoRequest(_) | Body::Refused(_) | Body::Event(_) => {
-                Some(Verdict::Recorded)
-            }
+            Body::NotDone(_)
+            | Body::Abandoned(_)
+            | Body::UndoRequest(_)
+            | Body::Refused(_)
+            | Body::Closing(_)
+            | Body::Event(_) => Some(Verdict::Recorded),
         });
     }
     let within = card.within_grant(&candidates, facts);
@@ -393,6 +396,7 @@ fn report<'f>(of_entry: &'f EntryFacts, record: &Record) -> Option<&'f Debit> {
         | Body::UndoRequest(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => None,
     }
 }

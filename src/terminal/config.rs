@@ -5,13 +5,20 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de};
 
+use crate::domain::Cents;
 use crate::domain::refusal::Language;
+use crate::printer::{Connection, Width};
 use crate::till::json;
+use crate::till::server::LoopbackServer;
+
+use super::closings::ClosingSettings;
+use super::receipts::PrinterSettings;
 
 /// What the program works with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +27,8 @@ pub struct Settings {
     pub data: PathBuf,
     /// A part of the name of the reader to use; every reader without it.
     pub reader: Option<String>,
+    /// Where page and API listen over loopback; nowhere without it.
+    pub listen: Option<SocketAddr>,
     /// The region's address, where it is not the one of the enrolment.
     pub region: Option<String>,
     /// A file of PEM certificates: the only authorities that are believed for the region's TLS; those of the system without it.
@@ -30,6 +39,12 @@ pub struct Settings {
     pub card_wait: Duration,
     /// When to exchange with the region.
     pub exchange: ExchangeTimes,
+    /// After so long without a request a cashier has to sign in again.
+    pub session_idle: Duration,
+    /// How the terminal closes.
+    pub closing: ClosingSettings,
+    /// The printer.
+    pub printer: PrinterSettings,
 }
 
 /// When to exchange with the region.
@@ -101,11 +116,12 @@ pub enum ConfigError {
 }
 
 impl Settings {
-    /// The settings of a command line: `data` and `reader` over the file `config`, that over the defaults.
+    /// The settings of a command line: what stands in it over the file `config`, that over the defaults.
     ///
     /// # Errors
     /// [`ConfigError`].
-    pub fn resolve(config: Option<&Path>, data: Option<PathBuf>, reader: Option<String>) -> Result<Self, ConfigError> {
+    pub fn resolve(config: Option<&Path>, line: CommandLine) -> Result<Self, ConfigError> {
+        let CommandLine { data, reader, listen } = line;
         let file = match config {
             Some(path) => File::read(path)?,
             None => File::default(),
@@ -114,11 +130,15 @@ impl Settings {
         Ok(Self {
             data: data.or(file.data.map(beside)).ok_or(ConfigError::NoData)?,
             reader: reader.or(file.reader),
+            listen: listen.or(file.listen),
             region: file.region,
             region_authorities: file.region_authorities.map(beside),
             language: file.language,
             card_wait: file.card_wait_seconds,
             exchange: file.exchange.times(),
+            session_idle: file.cashiers.session_idle_seconds,
+            printer: file.printer.settings(),
+            closing: ClosingSettings { automatic: file.closing.automatic, float: file.closing.float },
         })
     }
 
@@ -128,12 +148,25 @@ impl Settings {
     }
 }
 
+/// What of a command line is over the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandLine {
+    /// The terminal's directory.
+    pub data: Option<PathBuf>,
+    /// A part of the name of the reader to use.
+    pub reader: Option<String>,
+    /// Where page and API listen over loopback.
+    pub listen: Option<SocketAddr>,
+}
+
 /// The file. Each value is checked where it is read, so that its line is known.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
     data: Option<PathBuf>,
     reader: Option<String>,
+    #[serde(deserialize_with = "loopback")]
+    listen: Option<SocketAddr>,
     #[serde(deserialize_with = "address")]
     region: Option<String>,
     region_authorities: Option<PathBuf>,
@@ -143,6 +176,61 @@ struct File {
     card_wait_seconds: Duration,
     #[serde(deserialize_with = "exchange")]
     exchange: FileExchange,
+    cashiers: FileCashiers,
+    closing: FileClosing,
+    printer: FilePrinter,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct FileCashiers {
+    #[serde(deserialize_with = "seconds::<60, 86_400, _>")]
+    session_idle_seconds: Duration,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct FileClosing {
+    #[serde(deserialize_with = "hour_or_never")]
+    automatic: Option<TimeOfDay>,
+    #[serde(deserialize_with = "euros")]
+    float: Cents,
+}
+
+impl Default for FileClosing {
+    fn default() -> Self {
+        Self { automatic: Some(TimeOfDay(5 * 60)), float: Cents::ZERO }
+    }
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct FilePrinter {
+    #[serde(deserialize_with = "connection")]
+    connection: Option<Connection>,
+    #[serde(deserialize_with = "paper_width")]
+    width: Width,
+    automatic: bool,
+    drawer: bool,
+}
+
+impl Default for FilePrinter {
+    fn default() -> Self {
+        Self { connection: None, width: Width::ALL[1], automatic: true, drawer: true }
+    }
+}
+
+impl FilePrinter {
+    fn settings(self) -> PrinterSettings {
+        let Self { connection, width, automatic, drawer } = self;
+        PrinterSettings { connection, width, automatic, drawer }
+    }
+}
+
+impl Default for FileCashiers {
+    fn default() -> Self {
+        Self { session_idle_seconds: Duration::from_secs(4 * 3600) }
+    }
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -161,11 +249,15 @@ impl Default for File {
         Self {
             data: None,
             reader: None,
+            listen: None,
             region: None,
             region_authorities: None,
             language: Language::French,
             card_wait_seconds: json::WAIT_DEFAULT,
             exchange: FileExchange::default(),
+            cashiers: FileCashiers::default(),
+            closing: FileClosing::default(),
+            printer: FilePrinter::default(),
         }
     }
 }
@@ -216,6 +308,22 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
     Err(de::Error::custom("an address begins with https://"))
 }
 
+fn loopback<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let address = String::deserialize(deserializer)?;
+    listen_address(&address).map(Some).map_err(de::Error::custom)
+}
+
+/// An address of this machine alone, with its port, as 127.0.0.1:8470.
+///
+/// # Errors
+/// What is right, in one sentence.
+pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| "an address with its port, as 127.0.0.1:8470 or [::1]:8470".to_owned())?;
+    LoopbackServer::check(address).map_err(|error| error.to_string())?;
+    Ok(address)
+}
+
 fn language<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Language, D::Error> {
     match String::deserialize(deserializer)?.as_str() {
         "fr" => Ok(Language::French),
@@ -237,6 +345,30 @@ fn time_of_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeOfDay, 
     TimeOfDay::parse(&text).ok_or_else(|| de::Error::custom("a time of the day is written \"02:00\""))
 }
 
+fn hour_or_never<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<TimeOfDay>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text == "never" {
+        return Ok(None);
+    }
+    TimeOfDay::parse(&text)
+        .map(Some)
+        .ok_or_else(|| de::Error::custom("a time of the day is written \"05:00\", or \"never\""))
+}
+
+fn connection<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Connection>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let wrong = || de::Error::custom("a printer is \"tcp:HOST:9100\" or a device such as \"/dev/usb/lp0\"");
+    Connection::parse(&text).map(Some).ok_or_else(wrong)
+}
+
+fn paper_width<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Width, D::Error> {
+    Width::new(u8::deserialize(deserializer)?).ok_or_else(|| de::Error::custom("a line has 32, 42 or 48 characters"))
+}
+
+fn euros<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cents, D::Error> {
+    Cents::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+}
+
 fn exchange<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FileExchange, D::Error> {
     let exchange = FileExchange::deserialize(deserializer)?;
     if exchange.window_from == exchange.window_to {
@@ -249,18 +381,22 @@ fn exchange<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FileExchange, 
 mod tests {
     use super::*;
 
+    fn over(data: Option<&str>, reader: Option<&str>) -> CommandLine {
+        CommandLine { data: data.map(PathBuf::from), reader: reader.map(str::to_owned), listen: None }
+    }
+
     fn resolve(text: &str) -> Result<Settings, ConfigError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("terminal.toml");
         std::fs::write(&path, text).unwrap();
-        Settings::resolve(Some(&path), Some(PathBuf::from("/data")), None)
+        Settings::resolve(Some(&path), over(Some("/data"), None))
     }
 
     #[test]
     fn the_shipped_file_says_the_defaults() {
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/terminal.toml");
-        let without = Settings::resolve(None, Some(PathBuf::from("/var/lib/pass-terminal")), None).unwrap();
-        assert_eq!(Settings::resolve(Some(&shipped), None, None).unwrap(), without);
+        let without = Settings::resolve(None, over(Some("/var/lib/pass-terminal"), None)).unwrap();
+        assert_eq!(Settings::resolve(Some(&shipped), CommandLine::default()).unwrap(), without);
         assert_eq!(without.card_wait, Duration::from_secs(30));
         assert_eq!(without.exchange.window_from.to_string(), "02:00");
         assert_eq!(without.exchange.window_to.minutes(), 240);
@@ -271,11 +407,22 @@ mod tests {
     fn the_shipped_file_shows_every_key() {
         let shipped = include_str!("../../config/terminal.toml");
         // What serde expects, as it lists it in the message for a key that is unknown.
-        for (table, wrong) in [("", "unheard-of = 1"), ("exchange", "[exchange]\nunheard-of = 1")] {
+        for (table, wrong) in [
+            ("", "unheard-of = 1"),
+            ("exchange", "[exchange]\nunheard-of = 1"),
+            ("cashiers", "[cashiers]\nunheard-of = 1"),
+            ("closing", "[closing]\nunheard-of = 1"),
+            ("printer", "[printer]\nunheard-of = 1"),
+        ] {
             let message = resolve(wrong).unwrap_err().to_string();
             let (_, keys) = message.split_once("expected ").unwrap();
-            let keys: Vec<_> = keys.split('`').skip(1).step_by(2).filter(|key| *key != "exchange").collect();
-            assert!(keys.len() >= 3, "{table}: {message}");
+            let keys: Vec<_> = keys
+                .split('`')
+                .skip(1)
+                .step_by(2)
+                .filter(|key| !matches!(*key, "exchange" | "cashiers" | "closing" | "printer"))
+                .collect();
+            assert!(!keys.is_empty(), "{table}: {message}");
             for key in keys {
                 assert!(shipped.contains(&format!("{key} = ")), "{key}");
             }
@@ -287,10 +434,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("terminal.toml");
         std::fs::write(&path, "data = \"here\"\nreader = \"ACR\"\n[exchange]\nwindow-from = \"23:30\"").unwrap();
-        let file = Settings::resolve(Some(&path), None, None).unwrap();
+        let file = Settings::resolve(Some(&path), CommandLine::default()).unwrap();
         assert_eq!((file.data, file.reader.as_deref()), (dir.path().join("here"), Some("ACR")));
         assert_eq!((file.exchange.window_from.minutes(), file.exchange.window_to.minutes()), (23 * 60 + 30, 240));
-        let over = Settings::resolve(Some(&path), Some(PathBuf::from("there")), Some("SCM".to_owned())).unwrap();
+        let over = Settings::resolve(Some(&path), over(Some("there"), Some("SCM"))).unwrap();
         assert_eq!((over.data, over.reader.as_deref()), (PathBuf::from("there"), Some("SCM")));
     }
 
@@ -303,6 +450,10 @@ mod tests {
             ("card-wait-seconds = -5", 1, "invalid value"),
             ("card-wait-seconds = \"30\"", 1, "invalid type"),
             ("region = \"pass.example\"", 1, "https://"),
+            ("listen = \"8470\"", 1, "with its port"),
+            ("listen = \"0.0.0.0:8470\"", 1, "no address of this machine alone"),
+            ("listen = \"127.0.0.2:8470\"", 1, "no address of this machine alone"),
+            ("listen = \"[::ffff:127.0.0.1]:8470\"", 1, "no address of this machine alone"),
             ("[exchange]\nwindow-from = \"2:00\"", 2, "\"02:00\""),
             ("[exchange]\n\nwindow-to = \"24:00\"", 3, "\"02:00\""),
             ("[exchange]\ninterval-min-seconds = 9", 2, "10 to 86400"),
@@ -324,8 +475,8 @@ mod tests {
 
     #[test]
     fn a_directory_is_needed() {
-        assert!(matches!(Settings::resolve(None, None, None), Err(ConfigError::NoData)));
+        assert!(matches!(Settings::resolve(None, CommandLine::default()), Err(ConfigError::NoData)));
         let nowhere = Path::new("/nonexistent/terminal.toml");
-        assert!(matches!(Settings::resolve(Some(nowhere), None, None), Err(ConfigError::Read { .. })));
+        assert!(matches!(Settings::resolve(Some(nowhere), CommandLine::default()), Err(ConfigError::Read { .. })));
     }
 }

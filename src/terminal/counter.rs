@@ -12,7 +12,9 @@ use crate::crypto;
 use crate::domain::card::{DebitOrder, Entitlement, ReversalOrder, Signature, TerminalCertificate};
 use crate::domain::entry::{Body, CardRead, Intent, Purpose, ReadReason, RefusedCard};
 use crate::domain::refusal::Refusal;
-use crate::domain::{CardNumber, Counter as CardCounter, Season, Sequence, TerminalId, Timestamp, TransactionId};
+use crate::domain::{
+    CardNumber, CashierId, Counter as CardCounter, Season, Sequence, TerminalId, Timestamp, TransactionId,
+};
 use crate::ledger::{Ledger, LedgerError, LedgerGone, LedgerHandle, TerminalKeys, View as LedgerView};
 use crate::machine::sale::{
     Action, Change, ClientRequest, Event, Facts, Now, OpenFailure, Outcome, Presented, SaleMachine, Settlement, View,
@@ -216,10 +218,10 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
             Action::Settle(intent) => Some(Event::Settled(self.settle(&intent))),
             Action::StoreIntent(intent) => Some(self.store_intent(*intent)),
             Action::Change(intent) => Some(Event::Changed(self.change(&intent))),
-            Action::Append { body, settles } => Some(self.append(*body, settles)),
-            Action::Abandon(transaction) => {
+            Action::Append { body, settles, by } => Some(self.append(*body, settles, by)),
+            Action::Abandon { transaction, by } => {
                 let now = self.trusted_time();
-                Some(self.write(move |ledger| ledger.abandon(transaction, now).map(|head| Some(head.sequence))))
+                Some(self.write(move |ledger| ledger.abandon(transaction, now, by).map(|head| Some(head.sequence))))
             }
             Action::AppendCardRead { reason, records } => Some(self.append_card_read(reason, records)),
             Action::ReadRecords(from) => Some(Event::RecordsRead(self.read_records(from))),
@@ -440,13 +442,13 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
         }
     }
 
-    fn append(&mut self, body: Body, settles: Option<TransactionId>) -> Event {
+    fn append(&mut self, body: Body, settles: Option<TransactionId>, by: Option<CashierId>) -> Event {
         let now = self.trusted_time();
         let certificate = self.session.as_ref().map(|session| *session.certificate());
         self.write(move |ledger| {
             let head = match settles {
                 Some(transaction) => ledger.settle(transaction, now, body)?,
-                None => ledger.append(now, body, certificate.as_ref())?,
+                None => ledger.append_by(by, now, body, certificate.as_ref())?,
             };
             Ok(Some(head.sequence))
         })
@@ -463,7 +465,7 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
             state: *session.state(),
             records,
         });
-        self.append(body, None)
+        self.append(body, None, None)
     }
 
     /// Writes, and says whether it is durable.

@@ -4,14 +4,15 @@
 //! opened first and closed last.
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::domain::entry::{Body, TechnicalEvent};
 use crate::ledger::{
@@ -19,12 +20,16 @@ use crate::ledger::{
 };
 use crate::machine::exchange::{ExchangeMachine, Schedule};
 use crate::reader::{CardWorker, ReaderFilter, Watcher};
-use crate::till::server::{BindError, LocalServer};
+use crate::till::server::{Api, BindError, ListenError, LocalServer, LoopbackServer};
+use crate::till::web::{Access, AccessError};
 use crate::uplink::{Uplink, UplinkError};
 
+use super::cashiers::Sessions;
 use super::clock::{Clock, SystemClock};
+use super::closings::ClosingSettings;
 use super::desk::{Desk, DeskHandle, STOP_PATIENCE};
 use super::exchanger::{Exchange, Exchanger};
+use super::receipts::{PrinterSettings, Receipts};
 use super::region_file::RegionFile;
 use super::service::Service;
 
@@ -42,12 +47,20 @@ pub struct DaemonSettings {
     pub data: PathBuf,
     /// Where the local API listens.
     pub socket: PathBuf,
+    /// Where page and API listen over loopback; nowhere without it.
+    pub listen: Option<SocketAddr>,
     /// Which readers.
     pub reader: ReaderFilter,
     /// When to exchange.
     pub schedule: Schedule,
     /// Where the region is; without it the terminal sells until its policy stops it.
     pub region: Option<RegionFile>,
+    /// After so long without a request a cashier has to sign in again.
+    pub session_idle: Duration,
+    /// How the terminal closes.
+    pub closing: ClosingSettings,
+    /// The printer.
+    pub printer: PrinterSettings,
 }
 
 /// Why the daemon did not run, or ended by itself.
@@ -74,6 +87,12 @@ pub enum RunError {
     /// The local API.
     #[error(transparent)]
     Serve(#[from] BindError),
+    /// The page.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// The list of tills.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// Threads or signals.
     #[error("the operating system refuses: {0}")]
     System(#[from] std::io::Error),
@@ -152,14 +171,15 @@ async fn run_until(
         clock: Arc::clone(&clock),
         data,
         generation,
+        sessions: Sessions::new(settings.session_idle),
+        closing: settings.closing,
+        receipts: Arc::new(Receipts::start(settings.printer)?),
         pulses: [watcher.pulse().clone(), worker_pulse],
     });
-    let (stop_serving, stop) = oneshot::channel::<()>();
-    let server = LocalServer::bind(&settings.socket)?;
-    let mut serving = pin!(server.serve(service, async {
-        // Told to stop, or left alone: both are the end.
-        let _told = stop.await;
-    }));
+    let (stop_serving, stop) = watch::channel(());
+    let servers = Servers::bind(&settings.socket, settings.listen, &settings.data).await?;
+    let mut closing = pin!(service.close_at_the_set_hour());
+    let mut serving = pin!(servers.serve(Arc::clone(&service), stop));
     notify(&[sd_notify::NotifyState::Ready]);
     tracing::info!(%terminal, "ready");
     let watchdog = tokio::spawn(feed_watchdog(thread.handle(), desk_handle.clone()));
@@ -169,6 +189,7 @@ async fn run_until(
         () = until => Ok(()),
         _ = &mut desk_ended => Err(RunError::ThreadEnded("desk's thread")),
         () = &mut serving => Err(RunError::ThreadEnded("local API")),
+        () = &mut closing => Err(RunError::ThreadEnded("ledger's thread")),
     };
 
     notify(&[sd_notify::NotifyState::Stopping]);
@@ -188,6 +209,47 @@ async fn run_until(
     watcher.stop(WATCHER_PATIENCE);
     close(thread, clock.as_ref());
     ended
+}
+
+/// The local API, wherever it can be reached.
+struct Servers {
+    local: LocalServer,
+    loopback: Option<LoopbackServer>,
+    access: Access,
+}
+
+impl Servers {
+    async fn bind(socket: &Path, listen: Option<SocketAddr>, data: &Path) -> Result<Self, RunError> {
+        let local = LocalServer::bind(socket)?;
+        let loopback = match listen {
+            Some(address) => Some(LoopbackServer::bind(address).await?),
+            None => None,
+        };
+        let page = loopback.as_ref().map(LoopbackServer::address);
+        Ok(Self { local, loopback, access: Access::open(tills_file(data), page)? })
+    }
+
+    /// Answers until `stop` is dropped.
+    async fn serve(self, service: Arc<Service>, stop: watch::Receiver<()>) {
+        let until = |mut stop: watch::Receiver<()>| async move {
+            // Told to stop, or left alone: both are the end.
+            let _told = stop.changed().await;
+        };
+        let api = Api::new(service, self.access);
+        let local = self.local.serve(Arc::clone(&api), until(stop.clone()));
+        match self.loopback {
+            Some(loopback) => {
+                tracing::info!(address = %loopback.address(), "the page listens: « pass-terminal page » opens it");
+                tokio::join!(local, loopback.serve(api, until(stop)));
+            }
+            None => local.await,
+        }
+    }
+}
+
+/// The tills that may use the API over loopback.
+fn tills_file(data: &Path) -> PathBuf {
+    data.join("tills.json")
 }
 
 /// The desk's thread; the receiver ends with it, however it ends.

@@ -7,7 +7,7 @@ use crate::domain::refusal::Refusal;
 use crate::domain::{Cents, Season, Sequence, Slot, Timestamp};
 use crate::ledger::{LedgerError, StoredEntry, View};
 use crate::machine::sale::View as Shown;
-use crate::till::{ExchangeState, JournalLine, JournalQuery, ReaderState, Status};
+use crate::till::{ExchangeState, JournalLine, JournalQuery, PrinterState, ReaderState, Status};
 
 use super::lookup::gate_now;
 
@@ -41,7 +41,11 @@ fn unit(view: &View, season: Season, slot: Slot) -> Option<Unit> {
     view.catalogue(season)?.benefit(slot).map(|benefit| benefit.unit)
 }
 
-fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerError> {
+/// The journal's line of one entry.
+///
+/// # Errors
+/// [`LedgerError`].
+pub fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerError> {
     let sequence = stored.head.sequence;
     let body = &stored.entry.body;
     let mut line = JournalLine {
@@ -57,6 +61,7 @@ fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerError> {
         tender: None,
         related: view.undone_by(sequence)?,
         signature: None,
+        cashier: stored.entry.cashier,
         acknowledged: sequence <= view.acknowledged().sequence,
         verdict: view.verdict(sequence)?.map(|verdict| verdict.verdict),
         detail: None,
@@ -90,6 +95,11 @@ fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerError> {
         }
         Body::Refused(refused) => line.detail = Some(refused.refusal.code().to_owned()),
         Body::CardRead(read) => line.detail = Some(format!("{} records", read.records.len())),
+        Body::Closing(closing) => {
+            let (collected, returned) = closing.totals.money();
+            (line.collected, line.returned) = (collected, returned);
+            line.detail = Some(format!("{} {}", closing.period.kind().code(), closing.period));
+        }
         Body::Event(event) => line.detail = Some(event_detail(event)),
     }
     Ok(line)
@@ -114,6 +124,13 @@ fn event_detail(event: &TechnicalEvent) -> String {
         TechnicalEvent::Started { version } => format!("started, version {version}"),
         TechnicalEvent::Stopped => "stopped".to_owned(),
         TechnicalEvent::ClockStep { from, to } => format!("clock moved from {from} to {to}"),
+        TechnicalEvent::Duplicate { entry, count } => format!("duplicate {count} of entry {entry}"),
+        TechnicalEvent::CashierLocked { cashier, failures } => {
+            format!("cashier {cashier} locked out after {failures} wrong PINs")
+        }
+        TechnicalEvent::CashierChanged { cashier, role, change } => {
+            format!("cashier {cashier} ({}): {}", role.code(), change.code())
+        }
         TechnicalEvent::Joined { other_sequence, .. } => {
             format!("restored copy joined to a branch of {other_sequence} entries")
         }
@@ -127,6 +144,8 @@ pub struct Living {
     pub reader: ReaderState,
     /// What the cashier sees.
     pub view: Shown,
+    /// The printer, where one is set up.
+    pub printer: Option<PrinterState>,
     /// What keeps the daemon from selling that no reader of the ledger sees.
     pub refusal: Option<Refusal>,
     /// What the last exchange failed on.
@@ -158,6 +177,8 @@ pub fn status(view: &View, clock: Timestamp, living: Living) -> Result<Status, L
         certificate_not_after: certificate.map(|certificate| certificate.not_after).max(),
         in_doubt: view.open_intents()?.len() as u64,
         reader: living.reader,
+        printer: living.printer,
+        day_opened: view.open_day().map(|day| day.since),
         exchange: ExchangeState {
             acknowledged: view.acknowledged().sequence,
             exposure,

@@ -1,13 +1,14 @@
 //! What the ledger knows for the machine's next decision. Runs on the ledger's thread.
 
+use crate::domain::cashier::Deed;
 use crate::domain::entry::{Body, Debit, Purpose};
 use crate::domain::purse::{Amounts, Slots};
 use crate::domain::refusal::Refusal;
-use crate::domain::{CardNumber, Season, Sequence, Timestamp, TransactionId};
+use crate::domain::{CardNumber, RequestId, Season, Sequence, Timestamp, TransactionId};
 use crate::ledger::{ByRequest, EndedIntent, LedgerError, StoredEntry, View};
 use crate::machine::sale::plan::{TerminalFacts, gate};
 use crate::machine::sale::{
-    ClientRequest, Command, Facts, Granted, Known, OpenIntent, Outcome, Undelivered, UndoTarget, Undone,
+    ClientRequest, Command, Facts, Granted, Known, OpenIntent, Outcome, Refused, Undelivered, UndoTarget, Undone,
 };
 use crate::wire::exchange::TerminalStanding;
 
@@ -26,6 +27,7 @@ pub fn gate_now(view: &View, clock: Timestamp) -> Option<Refusal> {
         behind: view.behind().is_some(),
         suspended: view.standing() != TerminalStanding::Active,
         certified,
+        overdue: view.open_day().is_some_and(|day| day.is_overdue(now)),
         clock,
         floor: view.floor(),
     })
@@ -50,6 +52,7 @@ pub fn unavailable(time: Timestamp, transaction: TransactionId) -> Facts {
         debited_today: Amounts::ZERO,
         known: None,
         undo: None,
+        forbidden: None,
         transaction,
     }
 }
@@ -86,7 +89,7 @@ pub fn look_up(
             of_card(view, &mut facts, card, now)?;
         }
         if let Some(client) = client {
-            of_client(view, &mut facts, client)?;
+            of_client(view, &mut facts, client, now)?;
         }
         Ok(())
     })?;
@@ -127,7 +130,24 @@ fn of_card(view: &View, facts: &mut Facts, card: CardNumber, now: Timestamp) -> 
     Ok(())
 }
 
-fn of_client(view: &View, facts: &mut Facts, client: &ClientRequest) -> Result<(), LedgerError> {
+/// What an earlier request came to; nothing where nothing was begun, or it came to nothing. Nobody counts as told by this.
+///
+/// # Errors
+/// [`LedgerError`] when the ledger cannot be read.
+pub fn what_became_of(view: &View, clock: Timestamp, request: RequestId) -> Result<Option<Outcome>, LedgerError> {
+    let now = clock.max(view.floor());
+    let facts = Facts { catalogue: view.catalogue(Season::at(now)), ..unavailable(now, TransactionId::new([0; 16])) };
+    Ok(match view.by_request(request)? {
+        Some(ByRequest::Open(open)) => {
+            let card = Some(open.intent.card);
+            Some(Outcome::Refused(Refused { card, ..Refused::because(Refusal::SaleInDoubt) }))
+        }
+        Some(ByRequest::Ended(entry)) => outcome_of(&facts, &entry),
+        None => None,
+    })
+}
+
+fn of_client(view: &View, facts: &mut Facts, client: &ClientRequest, now: Timestamp) -> Result<(), LedgerError> {
     facts.known = match view.by_request(client.id)? {
         Some(ByRequest::Open(open)) => Some(Known::InDoubt(Box::new(open.intent))),
         Some(ByRequest::Ended(entry)) => {
@@ -149,7 +169,19 @@ fn of_client(view: &View, facts: &mut Facts, client: &ClientRequest) -> Result<(
         }
         Command::Quote(_) | Command::Redeem { .. } => (),
     }
+    facts.forbidden = view.cashiers().may(client.cashier, deed(view, facts, &client.command, now)?).err();
     Ok(())
+}
+
+/// What the client wants to do. Whoever takes back what there is not is told that, not to fetch a manager.
+fn deed(view: &View, facts: &Facts, command: &Command, now: Timestamp) -> Result<Deed, LedgerError> {
+    let target = match command {
+        Command::Undo { .. } => facts.undo,
+        Command::Quote(_) | Command::Redeem { .. } | Command::Abandon { .. } => None,
+    };
+    let Some(target) = target else { return Ok(Deed::Sell) };
+    let seller = view.entry(target.entry)?.and_then(|sale| sale.entry.cashier);
+    Ok(Deed::Undo { seller, age: now.seconds_since(target.record.time) })
 }
 
 /// The intent that `entry` ended, if nobody was told of that end yet.
@@ -175,6 +207,7 @@ fn as_debit(stored: StoredEntry) -> Option<(StoredEntry, Debit)> {
         | Body::UndoRequest(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => None,
     }
 }
@@ -248,6 +281,6 @@ fn outcome_of(facts: &Facts, stored: &StoredEntry) -> Option<Outcome> {
         Body::Abandoned(abandoned) => Outcome::Abandoned { entry, card: abandoned.card },
         Body::NotDone(_) => return None,
         // No client's request ends in these.
-        Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => return None,
+        Body::Refused(_) | Body::CardRead(_) | Body::Closing(_) | Body::Event(_) => return None,
     })
 }

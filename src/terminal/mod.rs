@@ -1,9 +1,13 @@
 //! The program `pass-terminal`: wires reader, card, ledger, machines and line into a daemon, and gives the command line its verbs.
 
+pub mod archive;
 pub mod backup;
+pub mod books;
 pub mod carrier;
+pub mod cashiers;
 pub mod cli;
 pub mod clock;
+pub mod closings;
 pub mod config;
 pub mod counter;
 pub mod daemon;
@@ -12,7 +16,10 @@ pub mod enrol;
 pub mod exchanger;
 pub mod journal;
 pub mod lookup;
+pub mod pin;
 pub mod port;
+pub mod proof;
+pub mod receipts;
 pub mod region_file;
 pub mod service;
 pub mod verbs;

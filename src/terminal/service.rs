@@ -5,20 +5,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::domain::RequestId;
 use crate::domain::refusal::Refusal;
 use crate::ledger::{LedgerGone, LedgerHandle};
 use crate::machine::sale::{ClientRequest, Outcome, View};
 use crate::reader::Pulse;
 use crate::till::{
-    BoxFuture, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, ReaderState, Status,
-    SyncReport,
+    BoxFuture, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, PrinterState,
+    ReaderState, Status, SyncReport,
 };
 
 use super::carrier;
+use super::cashiers::Sessions;
 use super::clock::Clock;
+use super::closings::ClosingSettings;
 use super::desk::{DeskHandle, Readers};
 use super::exchanger::{ExchangerHandle, ask_ledger};
 use super::journal::{Living, journal, status};
+use super::lookup::what_became_of;
+use super::receipts::Receipts;
 
 /// After so long without an answer of pcscd or the driver, the reader counts as frozen.
 const FROZEN_AFTER: Duration = Duration::from_secs(10);
@@ -37,6 +42,12 @@ pub struct Service {
     pub data: PathBuf,
     /// Grows with every answer of the region that was applied.
     pub generation: Arc<AtomicU64>,
+    /// Who has signed in.
+    pub sessions: Sessions,
+    /// Its receipts.
+    pub receipts: Arc<Receipts>,
+    /// How it closes.
+    pub closing: ClosingSettings,
     /// Signs of life of the watcher and of the card worker.
     pub pulses: [Pulse; 2],
 }
@@ -59,7 +70,18 @@ impl Service {
 
 impl Desk for Service {
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>> {
-        Box::pin(async move { self.desk.ask(request).await.ok_or(DeskGone) })
+        Box::pin(async move {
+            let outcome = self.desk.ask(request).await.ok_or(DeskGone)?;
+            self.print_outcome(&outcome);
+            Ok(outcome)
+        })
+    }
+
+    fn known(&self, request: RequestId) -> BoxFuture<'_, Result<Option<Outcome>, DeskGone>> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            logged(ask_ledger(&self.ledger, move |ledger| what_became_of(ledger.view(), now, request)).await)
+        })
     }
 
     fn view(&self) -> View {
@@ -79,6 +101,7 @@ impl Desk for Service {
             let mut living = Living {
                 reader: self.reader(),
                 view: self.view(),
+                printer: self.receipts.state().map(printer_state),
                 refusal: None,
                 last_error: self.exchanger.last_error(),
                 next_attempt: self.exchanger.next_attempt(),
@@ -120,8 +143,13 @@ impl Desk for Service {
     }
 }
 
+fn printer_state(state: crate::printer::PrinterState) -> PrinterState {
+    let crate::printer::PrinterState { waiting, printed, lost, error } = state;
+    PrinterState { waiting: waiting as u64, printed, lost, error }
+}
+
 /// A ledger that cannot be read is told in the log; the client is told that it has no answer.
-fn logged<T, E: std::fmt::Display, G>(outcome: Result<Result<T, E>, G>) -> Result<T, DeskGone> {
+pub(super) fn logged<T, E: std::fmt::Display, G>(outcome: Result<Result<T, E>, G>) -> Result<T, DeskGone> {
     match outcome {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => {

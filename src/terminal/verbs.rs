@@ -7,24 +7,37 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use crate::crypto::Ed25519PublicKey;
+use crate::domain::CashierId;
+use crate::domain::cashier::Cashiers;
 use crate::domain::refusal::Language;
-use crate::ledger::{KeysError, Ledger, LedgerError, LedgerThread, OpenError, TerminalKeys, VerifyError, View, verify};
+use crate::ledger::{
+    By, KeysError, Ledger, LedgerError, LedgerThread, OpenError, TerminalKeys, VerifyError, View, verify,
+};
 use crate::machine::exchange::Schedule;
 use crate::machine::sale::View as Shown;
 use crate::reader::ReaderFilter;
-use crate::till::{ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, ReaderState, Status};
+use crate::till::{
+    CashierOrder, CashierRefused, CloseOrder, Closed, ClosingQuery, ExportReport, ImportReport, JournalLine,
+    JournalQuery, NotCarried, NotClosed, ReaderState, Status,
+};
 use crate::uplink::{Uplink, UplinkError};
 use crate::wire::code::{EnrolmentCode, NotACode};
 
+use super::archive;
 use super::backup;
 use super::carrier;
+use super::cashiers::carry_out;
 use super::cli::{DaemonVerbs, Exit, Failure, Setup};
 use super::clock::{Clock, SystemClock};
+use super::closings::{close, closings, verify_since_closing};
 use super::config::{ExchangeTimes, Settings};
 use super::daemon::{DaemonSettings, RunError, run};
 use super::enrol::{EnrolError, enrol};
 use super::exchanger::{Exchange, ExchangeError};
 use super::journal::{Living, journal, status};
+use super::pin;
+use super::proof;
 use super::region_file::RegionFile;
 
 /// How many messages the exchange after an enrolment may take.
@@ -128,6 +141,37 @@ impl DaemonVerbs for Verbs {
         }
     }
 
+    fn verify_receipt(
+        &self,
+        setup: &Setup,
+        code: &str,
+        key: Option<Ed25519PublicKey>,
+        out: &mut dyn Write,
+    ) -> Result<Exit, Failure> {
+        let key = match key {
+            Some(key) => key,
+            None => {
+                let view = View::open(&setup.settings.data).map_err(|error| open_failure(&error, setup.language))?;
+                view.identity().entry_key
+            }
+        };
+        proof::verify_receipt(setup, code, &key, out)
+    }
+
+    fn archive(&self, setup: &Setup, year: u16, directory: &Path, out: &mut dyn Write) -> Result<Exit, Failure> {
+        archive::create(setup, year, directory, out)
+    }
+
+    fn verify_archive(
+        &self,
+        setup: &Setup,
+        directory: &Path,
+        key: Option<Ed25519PublicKey>,
+        out: &mut dyn Write,
+    ) -> Result<Exit, Failure> {
+        archive::verify(setup, directory, key, out)
+    }
+
     fn validate(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
         let settings = &setup.settings;
         if let Some(url) = &settings.region {
@@ -184,6 +228,7 @@ impl DaemonVerbs for Verbs {
             let living = Living {
                 reader: ReaderState::Unavailable("the daemon does not run".to_owned()),
                 view: Shown::Idle,
+                printer: None,
                 refusal: None,
                 last_error: None,
                 next_attempt: None,
@@ -194,6 +239,42 @@ impl DaemonVerbs for Verbs {
 
     fn journal_without_daemon(&self, setup: &Setup, query: JournalQuery) -> Result<Option<Vec<JournalLine>>, Failure> {
         with_view(setup, |view| journal(view, query))
+    }
+
+    fn close_without_daemon(
+        &self,
+        setup: &Setup,
+        order: CloseOrder,
+    ) -> Result<Option<Result<Closed, NotClosed>>, Failure> {
+        let Settings { data, closing, .. } = &setup.settings;
+        with_ledger(setup, |ledger| {
+            verify_since_closing(data, ledger.view())?;
+            let now = SystemClock::default().now().max(ledger.view().floor());
+            close(ledger, By { cashier: None, now }, order, closing.float)
+        })
+    }
+
+    fn closings_without_daemon(&self, setup: &Setup, query: ClosingQuery) -> Result<Option<Vec<Closed>>, Failure> {
+        with_view(setup, |view| closings(view, query))
+    }
+
+    fn cashiers_without_daemon(&self, setup: &Setup) -> Result<Option<Cashiers>, Failure> {
+        with_view(setup, |view| Ok(view.cashiers().clone()))
+    }
+
+    fn change_cashiers_without_daemon(
+        &self,
+        setup: &Setup,
+        order: &CashierOrder,
+    ) -> Result<Option<Result<CashierId, CashierRefused>>, Failure> {
+        with_ledger(setup, |ledger| {
+            let hash = match order {
+                CashierOrder::Add { pin, .. } | CashierOrder::SetPin { pin, .. } => pin::hash(pin)?,
+                CashierOrder::Disable(_) | CashierOrder::Enable(_) => String::new(),
+            };
+            let now = SystemClock::default().now().max(ledger.view().floor());
+            Ok(carry_out(ledger, By { cashier: None, now }, order, &hash)?)
+        })
     }
 }
 
@@ -225,9 +306,13 @@ fn daemon_settings(settings: &Settings) -> Result<DaemonSettings, Failure> {
     Ok(DaemonSettings {
         data: settings.data.clone(),
         socket: settings.socket(),
+        listen: settings.listen,
         reader: settings.reader.clone().map_or(ReaderFilter::Any, ReaderFilter::Named),
         schedule: schedule(&settings.exchange),
         region: region_of(settings)?,
+        session_idle: settings.session_idle,
+        closing: settings.closing,
+        printer: settings.printer.clone(),
     })
 }
 
@@ -360,6 +445,7 @@ fn run_failure(error: &RunError, language: Language) -> Failure {
         RunError::Ledger(error) => open_failure(&OpenError::Ledger(error.clone()), language),
         RunError::Uplink(error) => Failure::new(Exit::Config, error.to_string()),
         RunError::Serve(error) => Failure::new(Exit::Config, error.to_string()),
+        RunError::Listen(_) | RunError::Access(_) => Failure::new(Exit::Config, error.to_string()),
         RunError::ThreadEnded(_) | RunError::System(_) => Failure::new(Exit::Internal, error.to_string()),
     }
 }

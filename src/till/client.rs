@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
 use super::json::Problem;
+use super::server::SESSION_HEADER;
 
 /// The largest answer: a journal of a thousand entries has half of a million bytes.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -52,12 +53,27 @@ pub enum ClientError {
 #[derive(Clone, Debug)]
 pub struct Client {
     socket: PathBuf,
+    session: Option<String>,
 }
 
 impl Client {
     /// A client of the daemon on this socket. Connects at each request.
     pub fn new(socket: &Path) -> Self {
-        Self { socket: socket.to_owned() }
+        Self { socket: socket.to_owned(), session: None }
+    }
+
+    /// The same, for the cashier of this session.
+    #[must_use]
+    pub fn with_session(self, session: Option<String>) -> Self {
+        Self { session, ..self }
+    }
+
+    /// `DELETE target`, answered within `timeout`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn delete<A: DeserializeOwned>(&self, target: &str, timeout: Duration) -> Result<A, ClientError> {
+        self.ask(Method::DELETE, target, Bytes::new(), timeout).await
     }
 
     /// `GET target`, answered within `timeout`.
@@ -89,7 +105,10 @@ impl Client {
         body: Bytes,
         timeout: Duration,
     ) -> Result<A, ClientError> {
-        let request = Request::builder()
+        let session = self.session.as_deref().map(|session| (SESSION_HEADER, session));
+        let request =
+            session.into_iter().fold(Request::builder(), |request, (name, value)| request.header(name, value));
+        let request = request
             .method(method)
             .uri(target)
             .header(header::HOST, "localhost")

@@ -8,7 +8,7 @@ use crate::domain::catalogue::Unit;
 use crate::domain::policy::{Exposure, Policy, Standing};
 use crate::domain::refusal::{Language, Refusal};
 use crate::domain::verdict::Verdict;
-use crate::domain::{Cents, EntryHash, PartnerId, Season, Sequence, TerminalId, Timestamp};
+use crate::domain::{CashierId, Cents, EntryHash, PartnerId, RequestId, Season, Sequence, TerminalId, Timestamp};
 use crate::machine::sale::{ClientRequest, Outcome, View};
 
 /// An answer that will come.
@@ -20,10 +20,13 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct DeskGone;
 
 /// What the terminal does for the local API.
-pub trait Desk: Send + Sync + 'static {
+pub trait Desk: super::CashierDesk + super::ClosingDesk + super::ReceiptDesk {
     /// Does what a client asks. Answers [`Refusal::Busy`] while another client is served. Dropping the future tells the desk that the client went away: nothing
     /// that was begun is undone by that.
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>>;
+
+    /// What became of a request: nothing when nothing was begun under this name, or what was begun came to nothing. Nothing is begun by asking.
+    fn known(&self, request: RequestId) -> BoxFuture<'_, Result<Option<Outcome>, DeskGone>>;
 
     /// What the cashier sees now.
     fn view(&self) -> View;
@@ -62,6 +65,19 @@ pub enum ReaderState {
         /// Since when.
         seconds: u64,
     },
+}
+
+/// How the printer is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrinterState {
+    /// How many receipts wait.
+    pub waiting: u64,
+    /// How many were printed since the start.
+    pub printed: u64,
+    /// How many were given up since the start.
+    pub lost: u64,
+    /// What the newest failed on (one sentence, in English), until one is printed again.
+    pub error: Option<String>,
 }
 
 /// How the exchange is.
@@ -104,6 +120,10 @@ pub struct Status {
     pub in_doubt: u64,
     /// The readers.
     pub reader: ReaderState,
+    /// The printer, where one is set up.
+    pub printer: Option<PrinterState>,
+    /// Since when the day is open, if it is.
+    pub day_opened: Option<Timestamp>,
     /// The exchange.
     pub exchange: ExchangeState,
     /// What the cashier sees.
@@ -150,6 +170,8 @@ pub struct JournalLine {
     pub related: Option<Sequence>,
     /// The card's signature of its record, for a debit or a reversal.
     pub signature: Option<Signature>,
+    /// Who did it, where cashiers sign in.
+    pub cashier: Option<CashierId>,
     /// Whether the region has acknowledged it.
     pub acknowledged: bool,
     /// What the region said of it, if it said.

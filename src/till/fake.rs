@@ -6,19 +6,26 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use super::{
-    BoxFuture, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery, News, NotCarried,
-    ReaderState, Status, SyncReport,
+    BoxFuture, CashierAnswer, CashierDesk, CashierOrder, CashierRefused, CloseOrder, Closed, ClosingAnswer,
+    ClosingDesk, ClosingQuery, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery,
+    News, NoReceipt, NotCarried, NotClosed, Paper, ReaderState, ReceiptAnswer, ReceiptDesk, ReceiptView, SessionToken,
+    SignedIn, Status, SyncReport,
 };
 use crate::domain::card::Signature;
+use crate::domain::cashier::{Cashier, CashierName, Cashiers, Lockout, Pin, Role};
 use crate::domain::catalogue::{Code, Unit};
+use crate::domain::closing::{BenefitTotal, Cash, Closing, Doubts, Period, PeriodKind, Perpetual, TenderTotal, Totals};
 use crate::domain::entry::Tender;
 use crate::domain::policy::{Exposure, Limit, Policy};
 use crate::domain::quote::{Quote, QuotedCard};
+use crate::domain::receipt::{Copy, Debited, Deed, Receipt};
+use crate::domain::refusal::Refusal;
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{
-    CardNumber, Cents, Counter, EntitlementSerial, EntryHash, PartnerId, Season, Sequence, Slot, TerminalId, Timestamp,
+    CardNumber, CashierId, Cents, Counter, Date, EntitlementSerial, EntryHash, PartnerId, RequestId, Season, Sequence,
+    Slot, TerminalId, Timestamp,
 };
-use crate::machine::sale::{BalanceView, CardView, ClientRequest, Granted, Outcome, View};
+use crate::machine::sale::{BalanceView, CardView, ClientRequest, Granted, Outcome, Refused, View};
 
 /// 22 November 2026, 20:41:07 in Paris.
 pub(crate) const EVENING: Timestamp = Timestamp::new(1_795_376_467);
@@ -73,6 +80,140 @@ impl Drop for Unanswered {
     }
 }
 
+impl CashierDesk for FakeDesk {
+    fn sign_in(&self, cashier: CashierId, pin: Pin) -> CashierAnswer<'_, SignedIn> {
+        let right = pin.as_bytes() == b"4711";
+        let signed_in = move || SignedIn { session: SESSION, cashier: Cashier { id: cashier, ..manager() } };
+        Box::pin(async move {
+            Ok(if right { Ok(signed_in()) } else { Err(CashierRefused::WrongPin { locked_seconds: 30 }) })
+        })
+    }
+
+    fn vouch(&self, _: CashierId) -> CashierAnswer<'_, SignedIn> {
+        Box::pin(async { Err(DeskGone) })
+    }
+
+    fn sign_out(&self, _: SessionToken) {}
+
+    fn who(&self, session: SessionToken) -> Option<CashierId> {
+        (session == SESSION).then_some(manager().id)
+    }
+
+    fn cashiers(&self) -> BoxFuture<'_, Result<Cashiers, DeskGone>> {
+        Box::pin(async { Ok(Cashiers::new(vec![manager()])) })
+    }
+
+    fn change_cashiers(&self, by: Option<CashierId>, order: CashierOrder) -> CashierAnswer<'_, CashierId> {
+        let whom = match order {
+            CashierOrder::Add { .. } => CashierId::new(2),
+            CashierOrder::SetPin { cashier, .. } | CashierOrder::Disable(cashier) | CashierOrder::Enable(cashier) => {
+                cashier
+            }
+        };
+        let refused = CashierRefused::NotAllowed(Refusal::SignInNeeded);
+        Box::pin(async move { Ok(by.map(|_| whom).ok_or(refused)) })
+    }
+}
+
+impl ClosingDesk for FakeDesk {
+    fn close(&self, by: Option<CashierId>, order: CloseOrder) -> ClosingAnswer<'_, Closed> {
+        let cash = Cash { counted: order.counted, ..closed().closing.cash };
+        let closed = Closed { cashier: by, closing: Closing { cash, ..closed().closing }, ..closed() };
+        Box::pin(async move { Ok(if order.kind == PeriodKind::Day { Ok(closed) } else { Err(NotClosed::Nothing) }) })
+    }
+
+    fn closings(&self, _: ClosingQuery) -> BoxFuture<'_, Result<Vec<Closed>, DeskGone>> {
+        Box::pin(async { Ok(vec![closed()]) })
+    }
+
+    fn duplicate_closing(&self, by: Option<CashierId>, entry: Sequence) -> ClosingAnswer<'_, Option<Closed>> {
+        let found = (entry == closed().entry).then(|| Closed { duplicate: 1, ..closed() });
+        let refused = NotClosed::NotAllowed(Refusal::SignInNeeded);
+        Box::pin(async move { Ok(if by.is_some() { Ok(found) } else { Err(refused) }) })
+    }
+}
+
+impl ReceiptDesk for FakeDesk {
+    fn receipt(&self, entry: Sequence) -> ReceiptAnswer<'_, ReceiptView> {
+        let found = (entry == Sequence::new(12)).then(receipt_view).ok_or(NoReceipt::NotThere);
+        Box::pin(async move { Ok(found) })
+    }
+
+    fn hand_out(&self, _: Option<CashierId>, _: Sequence, paper: Paper) -> ReceiptAnswer<'_, ReceiptView> {
+        let view = receipt_view();
+        let receipt = Receipt { copy: Copy::Duplicate(1), ..view.receipt.clone() };
+        let duplicate = ReceiptView { receipt, duplicates: Some(1), ..view };
+        Box::pin(async move { Ok(if paper == Paper::Client { Ok(duplicate) } else { Err(NoReceipt::NoPrinter) }) })
+    }
+}
+
+fn receipt_view() -> ReceiptView {
+    let receipt = Receipt {
+        deed: Deed::Sale,
+        copy: Copy::Original,
+        entry: Sequence::new(12),
+        time: EVENING,
+        partner: "Cinéma Le Navire".to_owned(),
+        terminal: TerminalId::new(17),
+        cashier: None,
+        card: card().masked(),
+        debited: Some(Debited {
+            benefit: Code::new("cinema").unwrap(),
+            label: Some(("Cinéma".to_owned(), "Cinema".to_owned())),
+            amount: 1,
+            unit: Some(SEAT),
+            left: Some(4),
+        }),
+        price: None,
+        supplement: Cents::ZERO,
+        money: Cents::from_u32(100),
+        tender: Tender::Cash,
+        related: None,
+        hash: EntryHash::new([0xab; 32]),
+        code: "PASS1:AE".to_owned(),
+    };
+    ReceiptView { receipt, duplicates: None, text: "VENTE".to_owned() }
+}
+
+pub(crate) fn closed() -> Closed {
+    let cash = Cash { float: Cents::from_u32(5000), taken: Cents::from_u32(300), ..Cash::default() };
+    let tender = TenderTotal {
+        tender: Tender::Cash,
+        sales: 3,
+        collected: Cents::from_u32(300),
+        undone: 0,
+        returned: Cents::ZERO,
+        given_up: Cents::ZERO,
+    };
+    let benefit =
+        BenefitTotal { benefit: Code::new("cinema").unwrap(), debits: 3, debited: 3, undone: 0, given_back: 0 };
+    let closing = Closing {
+        period: Period::Day(Date::at(EVENING)),
+        number: 7,
+        from: Sequence::new(21),
+        to: Sequence::new(29),
+        opened: EVENING,
+        totals: Totals { benefits: vec![benefit], tenders: vec![tender] },
+        perpetual: Perpetual { absolute: Cents::from_u32(12_300), net: Cents::from_u32(11_300) },
+        cash,
+        doubts: Doubts::default(),
+    };
+    Closed { entry: Sequence::new(30), time: EVENING.plus(7200), cashier: None, closing, duplicate: 0 }
+}
+
+/// The session of the one who knows that the PIN is 4711.
+pub(crate) const SESSION: SessionToken = SessionToken::new([7; 16]);
+
+pub(crate) fn manager() -> Cashier {
+    Cashier {
+        id: CashierId::new(1),
+        name: CashierName::new("Inès").unwrap(),
+        role: Role::Manager,
+        disabled: false,
+        lockout: Lockout::default(),
+    }
+}
+
 impl Desk for FakeDesk {
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>> {
         let unanswered = Unanswered(self.dropped.clone());
@@ -87,6 +228,18 @@ impl Desk for FakeDesk {
             std::mem::forget(unanswered);
             answer
         })
+    }
+
+    /// Knows what was asked by its script: what never ends is in doubt, what is refused came to nothing.
+    fn known(&self, request: RequestId) -> BoxFuture<'_, Result<Option<Outcome>, DeskGone>> {
+        let asked =
+            self.asked.lock().unwrap().iter().find(|asked| asked.id == request).map(|asked| (self.script)(asked));
+        let known = match asked {
+            Some(Reply::Outcome(Outcome::Refused(_))) | None => None,
+            Some(Reply::Outcome(outcome)) => Some(outcome),
+            Some(Reply::Never | Reply::Gone) => Some(Outcome::Refused(Refused::because(Refusal::SaleInDoubt))),
+        };
+        Box::pin(async { Ok(known) })
     }
 
     fn view(&self) -> View {
@@ -220,6 +373,8 @@ pub(crate) fn status() -> Status {
         certificate_not_after: Some(EVENING.plus(20 * 86_400)),
         in_doubt: 0,
         reader: ReaderState::Ready(vec!["Virtual PCD 00 00".to_owned()]),
+        printer: None,
+        day_opened: None,
         exchange: ExchangeState {
             acknowledged: Sequence::new(9),
             exposure,
@@ -247,6 +402,7 @@ pub(crate) fn debit_line() -> JournalLine {
         tender: Some("cash".to_owned()),
         related: Some(Sequence::new(13)),
         signature: Some(Signature([0x5a; 64])),
+        cashier: None,
         acknowledged: true,
         verdict: Some(Verdict::Contested(Contest::TakenBack)),
         detail: None,

@@ -10,13 +10,23 @@
 
 mod answers;
 mod carried;
+mod cashiers;
+mod closings;
 mod problem;
+mod receipts;
 mod requests;
 mod state;
+mod tills;
 
 pub use answers::{Abandoned, Answer, Answered, FoundCard, Granted, Labels, Quoted, Refused, Served, Undone};
 pub use carried::{Export, Exported, Import, ImportRequest, Imported, Reason as NotCarriedReason, from_hexadecimal};
+pub use cashiers::{
+    CashierChange, CashierChanged, CashierLine, CashierList, NewCashier, NewPin, NotDone as CashierNotDone, Session,
+    SignIn, Signed, cashier_id,
+};
+pub use closings::{Closing, ClosingOutcome, ClosingParameters, ClosingRequest, Closings};
 pub use problem::{Problem, ProblemKind};
+pub use receipts::{NoReceiptReason, PrintRequest, Receipt, ReceiptOutcome};
 pub use requests::{
     AbandonmentRequest, BadValue, CardQuery, Confirmation, JournalParameters, LanguageQuery, RedemptionRequest,
     UndoRequest, WAIT_DEFAULT, request_id, wait,
@@ -24,6 +34,7 @@ pub use requests::{
 pub use state::{
     Benefit, Card, Exchange, InDoubt, Journal, JournalEntry, Limit, Presented, Reader, Reason, Status, Sync,
 };
+pub use tills::{Invitation, NewTill, OpenedPage, PageCode, Till, Tills};
 
 use crate::domain::refusal::Language;
 

@@ -14,11 +14,12 @@ use tokio::task::JoinHandle;
 
 use super::client::{Client, ClientError};
 use super::fake::{EVENING, FakeDesk, Reply, card, card_view, granted, quoted};
-use super::server::{BindError, LocalServer};
+use super::server::{Api, BindError, LocalServer};
+use super::web::Access;
 use crate::domain::catalogue::Code;
 use crate::domain::entry::Tender;
 use crate::domain::refusal::{DenialReason, Refusal};
-use crate::domain::{Cents, RequestId, Sequence};
+use crate::domain::{CashierId, Cents, RequestId, Sequence};
 use crate::machine::sale::{Command, Granted, Outcome, Refused, Undone, View};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,7 +39,8 @@ impl House {
         let server = LocalServer::bind(&dir.path().join("socket")).unwrap();
         let (desk, (stop, stopped)) = (Arc::new(desk), oneshot::channel());
         let shutdown = async move { stopped.await.unwrap_or_default() };
-        let server = tokio::spawn(server.serve(desk.clone(), shutdown));
+        let access = Access::open(dir.path().join("tills.json"), None).unwrap();
+        let server = tokio::spawn(server.serve(Api::new(desk.clone(), access), shutdown));
         Self { dir, desk, stop, server }
     }
 
@@ -451,4 +453,65 @@ async fn the_thirty_third_client_waits_for_its_turn() {
     assert!(!late.is_finished());
     drop(crowd);
     assert!(late.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn whoever_has_signed_in_is_named_with_what_they_ask() {
+    let house = House::open(FakeDesk::answering(quoted()));
+    let signed: Value = house.post("/v1/sessions", json!({ "cashier": 1, "pin": "4711" })).await.unwrap();
+    assert_eq!((&signed["outcome"], &signed["role"]), (&json!("signed-in"), &json!("manager")));
+    let session = signed["session"].as_str().unwrap().to_owned();
+    let wrong: Value = house.post("/v1/sessions", json!({ "cashier": 1, "pin": "4712", })).await.unwrap();
+    assert_eq!((&wrong["refusal"], &wrong["locked_seconds"]), (&json!("wrong-pin"), &json!(30)));
+    for bad in [json!({ "cashier": 0, "pin": "4711" }), json!({ "cashier": 1, "pin": "471" }), json!({ "pin": "4711" })]
+    {
+        let Err(ClientError::Problem(problem)) = house.post("/v1/sessions", bad).await else { panic!("a problem") };
+        assert_eq!(problem.status, 400);
+    }
+
+    house.post("/v1/quotes", json!({})).await.unwrap();
+    assert_eq!(house.desk.last_asked().cashier, None);
+    let client = house.client().with_session(Some(session));
+    let _quoted: Value = client.post("/v1/quotes", &json!({}), TIMEOUT).await.unwrap();
+    assert_eq!(house.desk.last_asked().cashier, Some(CashierId::new(1)));
+    let list: Value = client.get("/v1/cashiers", TIMEOUT).await.unwrap();
+    assert_eq!((&list["signed_in"], &list["cashiers"][0]["name"]), (&json!(1), &json!("Inès")));
+    let zoe = json!({ "name": "Zoé", "role": "cashier", "pin": "1111" });
+    let refused: Value = house.post("/v1/cashiers", zoe.clone()).await.unwrap();
+    assert_eq!(refused["refusal"], "sign-in-needed");
+    let added: Value = client.post("/v1/cashiers", &zoe, TIMEOUT).await.unwrap();
+    assert_eq!((&added["outcome"], &added["cashier"]), (&json!("changed"), &json!(2)));
+    let ended: Value = client.delete("/v1/sessions", TIMEOUT).await.unwrap();
+    assert_eq!(ended["outcome"], "signed-out");
+    let stranger = house.client().with_session(Some("00".repeat(16)));
+    let _quoted: Value = stranger.post("/v1/quotes", &json!({}), TIMEOUT).await.unwrap();
+    assert_eq!(house.desk.last_asked().cashier, None);
+}
+
+#[tokio::test]
+async fn closings_and_receipts() {
+    let house = House::open(FakeDesk::answering(quoted()));
+    let closed: Value = house.post("/v1/closings", json!({ "cash_counted_cents": 5290 })).await.unwrap();
+    assert_eq!((&closed["outcome"], &closed["of"]), (&json!("closed"), &json!("2026-11-22")));
+    assert_eq!((&closed["cash"]["expected_cents"], &closed["cash"]["difference_cents"]), (&json!(5300), &json!(-10)));
+    let nothing: Value = house.post("/v1/closings", json!({ "period": "month" })).await.unwrap();
+    assert_eq!(nothing["refusal"], "nothing-to-close");
+    let listed: Value = house.get("/v1/closings?period=day&limit=5").await.unwrap();
+    assert_eq!(listed["closings"][0]["perpetual_net_cents"], 11_300);
+    let refused: Value = house.post("/v1/closings/30/duplicate", json!({})).await.unwrap();
+    assert_eq!(refused["refusal"], "sign-in-needed");
+    for wrong in ["/v1/closings?limit=401", "/v1/closings?period=week", "/v1/receipts/twelve"] {
+        let Err(ClientError::Problem(problem)) = house.get(wrong).await else { panic!("{wrong}") };
+        assert_eq!(problem.status, 400, "{wrong}");
+    }
+
+    let shown: Value = house.get("/v1/receipts/12").await.unwrap();
+    assert_eq!(
+        (&shown["outcome"], &shown["duplicate"], &shown["handed_out"]),
+        (&json!("receipt"), &json!(0), &json!(false))
+    );
+    assert_eq!(house.get("/v1/receipts/13").await.unwrap()["refusal"], "no-receipt");
+    assert_eq!(house.post("/v1/receipts/12/print", json!({})).await.unwrap()["refusal"], "no-printer");
+    let page: Value = house.post("/v1/receipts/12/print", json!({ "to": "client" })).await.unwrap();
+    assert_eq!((&page["duplicate"], &page["handed_out"]), (&json!(1), &json!(true)));
 }

@@ -264,6 +264,16 @@ pub fn decode<T: Cbor>(bytes: &[u8]) -> Result<T, CborError> {
     if encode(&value) == bytes { Ok(value) } else { Err(CborError::NotDeterministic) }
 }
 
+/// How many bytes the first value in `bytes` has, whatever it is: for values that stand one after the other (RFC 8742).
+///
+/// # Errors
+/// [`CborError::Malformed`] where no whole value begins.
+pub fn item_length(bytes: &[u8]) -> Result<usize, CborError> {
+    let mut decoder = minicbor::Decoder::new(bytes);
+    decoder.skip().map_err(|_| CborError::Malformed(decoder.position()))?;
+    Ok(decoder.position())
+}
+
 impl<T: Cbor> Cbor for Option<T> {
     fn write(&self, to: &mut Writer) {
         match self {

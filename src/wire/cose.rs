@@ -19,6 +19,8 @@ pub enum Content {
     Receipt,
     /// A page of the feed.
     FeedPage,
+    /// The manifest of a terminal's archive, which is JSON.
+    ArchiveManifest,
     /// A terminal asks to be enrolled.
     EnrolmentRequest,
     /// The region enrols it.
@@ -34,6 +36,7 @@ impl Content {
             Self::ExchangeAnswer => "application/vnd.pass.exchange-answer+cbor",
             Self::Receipt => "application/vnd.pass.receipt+cbor",
             Self::FeedPage => "application/vnd.pass.feed-page+cbor",
+            Self::ArchiveManifest => "application/vnd.pass.archive-manifest+json",
             Self::EnrolmentRequest => "application/vnd.pass.enrolment-request+cbor",
             Self::EnrolmentAnswer => "application/vnd.pass.enrolment-answer+cbor",
         }

@@ -1,10 +1,13 @@
 //! The bytes of an entry, and the chain.
 //!
-//! An entry is a `COSE_Sign1` with the terminal's Ed25519 key over the CBOR array `[version, terminal, sequence, previous, time, context, [kind, body]]`.
+//! An entry is a `COSE_Sign1` with the terminal's Ed25519 key over the CBOR array `[version, terminal, sequence, previous, time, context, [kind, body]]`,
+//! with the cashier as an eighth field in version 2. What version 1 can say is said in version 1, so every entry has one encoding, and a reader of
+//! version 1 reads all that a terminal without cashiers and closings writes.
 //! `previous` is SHA-256 over the *whole* COSE bytes of the entry before, signature included, so a link needs no understanding of what it links: a reader of
 //! tomorrow's entries still checks today's chain. The first entry's `previous` is SHA-256 over `"PASS1-CHAIN"`, the terminal id (4 bytes, big-endian) and
 //! its public key, so a chain belongs to one key.
 
+use crate::domain::closing::Closing;
 use crate::domain::entry::{
     Abandoned, Body, CardRead, Context, Debit, Entry, Intent, NotDone, Purpose, RefusedCard, Reversal, Sale,
     TechnicalEvent, UndoRequest,
@@ -13,8 +16,10 @@ use crate::domain::{Sequence, TerminalId};
 
 use super::cbor::{Cbor, CborError, Opaque, Reader, Writer, cbor_array, cbor_choice, decode, encode};
 
-/// The version of the payload that this file writes and reads.
-pub const ENTRY_VERSION: u8 = 1;
+/// The first version of the payload.
+const VERSION_1: u8 = 1;
+/// The version that has a cashier, closings, and more kinds of events.
+const VERSION_2: u8 = 2;
 
 /// The largest entry, in bytes: sixteen records with all their signatures fit twice.
 pub const ENTRY_BYTES_MAX: usize = 8192;
@@ -61,31 +66,62 @@ pub fn decode_link(payload: &[u8]) -> Result<Link, CborError> {
     Ok(Link { terminal: Cbor::read(&mut from)?, sequence: Cbor::read(&mut from)?, previous: Cbor::read(&mut from)? })
 }
 
+/// The version that an entry is written in: the first that can say it.
+const fn version(entry: &Entry) -> u8 {
+    match &entry.body {
+        _ if entry.cashier.is_some() => VERSION_2,
+        Body::Event(event) => match event {
+            TechnicalEvent::Enrolled { .. }
+            | TechnicalEvent::Started { .. }
+            | TechnicalEvent::Stopped
+            | TechnicalEvent::ClockStep { .. }
+            | TechnicalEvent::Joined { .. } => VERSION_1,
+            TechnicalEvent::CashierLocked { .. }
+            | TechnicalEvent::CashierChanged { .. }
+            | TechnicalEvent::Duplicate { .. } => VERSION_2,
+        },
+        Body::Closing(_) => VERSION_2,
+        Body::Debit(_)
+        | Body::Reversal(_)
+        | Body::NotDone(_)
+        | Body::Abandoned(_)
+        | Body::UndoRequest(_)
+        | Body::Refused(_)
+        | Body::CardRead(_) => VERSION_1,
+    }
+}
+
 impl Cbor for Entry {
     fn write(&self, to: &mut Writer) {
-        to.array(7);
-        ENTRY_VERSION.write(to);
+        let version = version(self);
+        to.array(if version == VERSION_1 { 7 } else { 8 });
+        version.write(to);
         self.terminal.write(to);
         self.sequence.write(to);
         self.previous.write(to);
         self.time.write(to);
         self.context.write(to);
         self.body.write(to);
+        if version != VERSION_1 {
+            self.cashier.write(to);
+        }
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, CborError> {
-        from.array_of(7)?;
-        if u8::read(from)? != ENTRY_VERSION {
+        let (length, named) = (from.array()?, u8::read(from)?);
+        if !matches!((length, named), (7, VERSION_1) | (8, VERSION_2)) {
             return Err(CborError::Meaningless("the entry's version"));
         }
-        Ok(Self {
+        let read = Self {
             terminal: Cbor::read(from)?,
             sequence: Cbor::read(from)?,
             previous: Cbor::read(from)?,
             time: Cbor::read(from)?,
             context: Cbor::read(from)?,
             body: Cbor::read(from)?,
-        })
+            cashier: if named == VERSION_1 { None } else { Cbor::read(from)? },
+        };
+        if version(&read) == named { Ok(read) } else { Err(CborError::Meaningless("the entry's version")) }
     }
 }
 
@@ -98,6 +134,7 @@ cbor_choice! {
         5 => UndoRequest(UndoRequest),
         6 => Refused(RefusedCard),
         7 => CardRead(CardRead),
+        8 => Closing(Closing),
         9 => Event(TechnicalEvent),
     }
 }
@@ -111,7 +148,38 @@ cbor_array! {
     Abandoned [card, transaction, counter_before, slot, season, amount, returned, tender, request]
     UndoRequest [card, debit, debit_counter, returned, tender, request]
     CardRead [card, certificate, reason, challenge, state, records]
-    Intent [card, certificate, counter_before, transaction, time, purpose]
+}
+
+/// An array of six, and of seven where it has a cashier.
+impl Cbor for Intent {
+    fn write(&self, to: &mut Writer) {
+        to.array(if self.cashier.is_some() { 7 } else { 6 });
+        self.card.write(to);
+        self.certificate.write(to);
+        self.counter_before.write(to);
+        self.transaction.write(to);
+        self.time.write(to);
+        self.purpose.write(to);
+        if let Some(cashier) = &self.cashier {
+            cashier.write(to);
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, CborError> {
+        let length = from.array()?;
+        if !matches!(length, 6 | 7) {
+            return Err(CborError::Meaningless("the intent's length"));
+        }
+        Ok(Self {
+            card: Cbor::read(from)?,
+            certificate: Cbor::read(from)?,
+            counter_before: Cbor::read(from)?,
+            transaction: Cbor::read(from)?,
+            time: Cbor::read(from)?,
+            purpose: Cbor::read(from)?,
+            cashier: if length == 7 { Some(Cbor::read(from)?) } else { None },
+        })
+    }
 }
 
 impl Cbor for RefusedCard {
@@ -128,7 +196,9 @@ impl Cbor for RefusedCard {
     }
 }
 
-/// `[1, replaces]` enrolled, `[2, version]` started, `[3]` stopped, `[4, from, to]` clock step, `[5, sequence, hash]` joined.
+/// `[1, replaces]` enrolled, `[2, version]` started, `[3]` stopped, `[4, from, to]` clock step, `[5, sequence, hash]` joined,
+/// `[6, cashier, failures]` a cashier locked out, `[7, cashier, role, change]` the list of cashiers changed,
+/// `[8, entry, count]` a duplicate.
 impl Cbor for TechnicalEvent {
     fn write(&self, to: &mut Writer) {
         match self {
@@ -158,6 +228,25 @@ impl Cbor for TechnicalEvent {
                 other_sequence.write(to);
                 other_hash.write(to);
             }
+            Self::CashierLocked { cashier, failures } => {
+                to.array(3);
+                to.uint(6);
+                cashier.write(to);
+                failures.write(to);
+            }
+            Self::Duplicate { entry, count } => {
+                to.array(3);
+                to.uint(8);
+                entry.write(to);
+                count.write(to);
+            }
+            Self::CashierChanged { cashier, role, change } => {
+                to.array(4);
+                to.uint(7);
+                cashier.write(to);
+                role.write(to);
+                change.write(to);
+            }
         }
     }
 
@@ -167,6 +256,13 @@ impl Cbor for TechnicalEvent {
             (2, 2) => Ok(Self::Started { version: Cbor::read(from)? }),
             (1, 3) => Ok(Self::Stopped),
             (3, 4) => Ok(Self::ClockStep { from: Cbor::read(from)?, to: Cbor::read(from)? }),
+            (3, 8) => Ok(Self::Duplicate { entry: Cbor::read(from)?, count: Cbor::read(from)? }),
+            (3, 6) => Ok(Self::CashierLocked { cashier: Cbor::read(from)?, failures: Cbor::read(from)? }),
+            (4, 7) => Ok(Self::CashierChanged {
+                cashier: Cbor::read(from)?,
+                role: Cbor::read(from)?,
+                change: Cbor::read(from)?,
+            }),
             (3, 5) => Ok(Self::Joined { other_sequence: Cbor::read(from)?, other_hash: Cbor::read(from)? }),
             _ => Err(CborError::Meaningless("the technical event")),
         }

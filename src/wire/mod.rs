@@ -6,9 +6,11 @@
 pub mod apdu;
 pub mod card;
 pub mod cbor;
+mod closing;
 pub mod code;
 pub mod cose;
 pub mod entry;
 pub mod exchange;
 pub mod feed;
+pub mod receipt;
 mod values;

@@ -5,14 +5,15 @@ use crate::domain::card::{
     CardCertificate, CardState, Challenge, Entitlement, KeyCertificate, PublicKey, Signature, SignedRecord,
     TerminalCertificate,
 };
+use crate::domain::cashier::{Change, Role};
 use crate::domain::catalogue::{Benefit, Catalogue, Code, Grant, Unit};
 use crate::domain::entry::{Learnt, ReadReason, Tender};
 use crate::domain::policy::{Limit, Policy};
 use crate::domain::refusal::{DenialReason, Refusal};
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{
-    CardNumber, Cents, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId,
-    RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
+    CardNumber, CashierId, Cents, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial,
+    PartnerId, RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
 };
 
 use super::cbor::{Cbor, CborError, Reader, Writer, cbor_array, cbor_code, cbor_newtype};
@@ -23,6 +24,7 @@ cbor_newtype! {
     KeySerial: u32, |serial| serial.get(), |n| Some(Self::new(n));
     EntitlementSerial: u32, |serial| serial.get(), |n| Some(Self::new(n));
     IssueNumber: u8, |issue| issue.get(), |n| Some(Self::new(n));
+    CashierId: u16, |id| id.get(), |n| (n > 0).then_some(Self::new(n));
     Counter: u32, |counter| counter.get(), |n| Some(Self::new(n));
     Sequence: u64, |sequence| sequence.get(), |n| Some(Self::new(n));
     CardNumber: u64, |card| card.get(), |n| Self::new(n).ok();
@@ -50,6 +52,8 @@ cbor_code! {
     Tender { 1 => Self::Cash, 2 => Self::Card, 3 => Self::Cheque, 4 => Self::Other }
     Learnt { 1 => Self::AtOnce, 2 => Self::FromRecords }
     ReadReason { 1 => Self::Wanted, 2 => Self::SeasonEnd, 3 => Self::Blocked }
+    Role { 1 => Self::Cashier, 2 => Self::Manager }
+    Change { 1 => Self::Added, 2 => Self::Pin, 3 => Self::Disabled, 4 => Self::Enabled }
     DenialReason { 1 => Self::Lost, 2 => Self::Stolen, 3 => Self::Broken }
 }
 

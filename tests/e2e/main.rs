@@ -9,6 +9,7 @@ mod support;
 
 mod carried;
 mod commands;
+mod counter_day;
 mod deaths;
 mod lines;
 mod pulls;

@@ -274,7 +274,15 @@ impl Terminal {
         let head = self.head();
         let context =
             Context { catalogue_version: 1, feed_position: self.position, policy_version: 1, last_exchange: EVENING };
-        Entry { terminal: self.id, sequence: head.sequence.next(), previous: head.hash, time, context, body }
+        Entry {
+            terminal: self.id,
+            sequence: head.sequence.next(),
+            previous: head.hash,
+            time,
+            context,
+            body,
+            cashier: None,
+        }
     }
 
     /// Signs any payload as an entry.

@@ -198,6 +198,7 @@ fn sale_in_doubt(learnt: Learnt) {
             entitlement_serial: EntitlementSerial::new(1),
             left: 4,
         },
+        cashier: None,
     });
     terminal.exchange(&world.region, hours(2));
     terminal.doubts.clear();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use pass::crypto::{Ed25519Key, P256Key};
+use pass::crypto::Ed25519Key;
 use pass::domain::entry::{Body, Tender};
 use pass::domain::quote::QuoteRequest;
 use pass::domain::{CardNumber, Cents, RequestId, Sequence};
@@ -80,10 +80,9 @@ pub(crate) struct Shop {
 impl Shop {
     pub(crate) fn open(region: &Region, terminal: u32, activity: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let (card, _) = P256Key::generate().unwrap();
-        let (entry, entry_pkcs8) = Ed25519Key::generate().unwrap();
-        let answer = region.enrolment(terminal, &card, activity);
-        let keys = Arc::new(TerminalKeys { entry, card });
+        let keys = Arc::new(TerminalKeys::load_or_generate(directory.path()).unwrap());
+        let entry_pkcs8 = std::fs::read(directory.path().join("keys/entry.pk8")).unwrap();
+        let answer = region.enrolment(terminal, &keys.card, activity);
         let key = Ed25519Key::from_pkcs8(&entry_pkcs8).unwrap();
         let mut ledger = Ledger::create(directory.path(), key, &answer, EVENING).unwrap();
         let health = Health { version: "test".to_owned(), disk_free_bytes: 0 };
@@ -160,13 +159,13 @@ impl Shop {
     }
 
     pub(crate) fn request(&mut self, id: RequestId, command: Command) {
-        self.event(Event::Client(ClientRequest { id, command, wait: Duration::from_secs(10) }));
+        self.event(Event::Client(ClientRequest { id, command, wait: Duration::from_secs(10), cashier: None }));
     }
 
     /// Asks, and is killed after `survived` steps; whether all were done by then.
     pub(crate) fn request_and_die(&mut self, id: RequestId, command: Command, survived: u32) -> bool {
         let (counter, _) = self.running.as_mut().unwrap();
-        counter.begin(Event::Client(ClientRequest { id, command, wait: Duration::from_secs(10) }));
+        counter.begin(Event::Client(ClientRequest { id, command, wait: Duration::from_secs(10), cashier: None }));
         let mut finished = false;
         for _ in 0..survived {
             finished = !counter.step();
@@ -179,7 +178,7 @@ impl Shop {
     pub(crate) fn request_and_begin(&mut self, command: Command, steps: u32) {
         let id = self.next_id();
         let (counter, _) = self.running.as_mut().unwrap();
-        counter.begin(Event::Client(ClientRequest { id, command, wait: Duration::from_secs(10) }));
+        counter.begin(Event::Client(ClientRequest { id, command, wait: Duration::from_secs(10), cashier: None }));
         for _ in 0..steps {
             counter.step();
         }

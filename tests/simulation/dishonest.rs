@@ -176,6 +176,7 @@ impl Disguise {
             time,
             context: like.context,
             body,
+            cashier: None,
         };
         let cose = sign1_ed25519(&self.key, Content::Entry, self.terminal, encode_entry(&entry)).encode();
         let head = Head { sequence: entry.sequence, hash: entry_hash(&cose) };

@@ -12,10 +12,12 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
 use pass::crypto::Ed25519Key;
+use pass::domain::closing::PeriodKind;
 use pass::domain::entry::{Body, TechnicalEvent};
 use pass::domain::{CardNumber, Sequence, TerminalId, Timestamp};
 use pass::ledger::{
-    ApplyError, Ledger, LedgerError, LedgerHandle, LedgerThread, StoredEntry, TerminalKeys, View as LedgerView,
+    ApplyError, By, Counted, Ledger, LedgerError, LedgerHandle, LedgerThread, StoredEntry, TerminalKeys,
+    View as LedgerView,
 };
 use pass::machine::sale::{Event, Outcome, View};
 use pass::terminal::clock::Clock;
@@ -423,8 +425,24 @@ impl Terminal {
     }
 
     pub(crate) fn begin(&mut self, event: Event) {
+        self.close_overdue_day();
         self.running.as_mut().unwrap().counter.begin(event);
         self.pending = true;
+    }
+
+    /// What the daemon does by itself at its hour. On a full disk it stays undone, and nothing is sold.
+    fn close_overdue_day(&mut self) {
+        let now = self.clock.now();
+        let closed = self.handle().call(move |ledger| {
+            let now = now.max(ledger.view().floor());
+            let overdue = ledger.view().open_day().is_some_and(|day| day.is_overdue(now));
+            let by = By { cashier: None, now };
+            overdue.then(|| ledger.close(by, PeriodKind::Day, Counted::default()).is_ok())
+        });
+        if closed == Ok(Some(true)) {
+            self.shared.say(|| format!("{} closes its day", self.name));
+            self.remember_head_file();
+        }
     }
 
     /// Does the next thing; false when there is nothing to do.

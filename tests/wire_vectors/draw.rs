@@ -4,7 +4,9 @@ use pass::domain::card::{
     CardState, CardStatus, Challenge, Entitlement, KeyCertificate, Operation, PublicKey, Record, Signature,
     SignedRecord, TerminalCertificate,
 };
+use pass::domain::cashier::{Change, Role};
 use pass::domain::catalogue::{Benefit, Catalogue, Code, Grant, Unit};
+use pass::domain::closing::{BenefitTotal, Cash, Closing, Doubt, Doubts, Period, Perpetual, TenderTotal, Totals};
 use pass::domain::entry::{
     Abandoned, Body, CardRead, Context, Debit, Entry, Intent, Learnt, NotDone, Purpose, ReadReason, RefusedCard,
     Reversal, Sale, TechnicalEvent, Tender, UndoRequest,
@@ -14,8 +16,8 @@ use pass::domain::purse::Slots;
 use pass::domain::refusal::{DenialReason, Refusal};
 use pass::domain::verdict::{Contest, Verdict};
 use pass::domain::{
-    Amounts, CardNumber, Cents, Counter, EntitlementSerial, EntryHash, KeySerial, PartnerId, RequestId, Season,
-    Sequence, Slot, TerminalId, Timestamp, TransactionId,
+    Amounts, CardNumber, CashierId, Cents, Counter, Date, EntitlementSerial, EntryHash, KeySerial, PartnerId,
+    RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
 };
 use pass::packing::pack;
 use pass::wire::cbor::Opaque;
@@ -125,6 +127,7 @@ drawn! {
     PartnerId: |from| Self::new(Drawn::drawn(from));
     KeySerial: |from| Self::new(Drawn::drawn(from));
     EntitlementSerial: |from| Self::new(Drawn::drawn(from));
+    CashierId: |from| Self::new((from.next() as u16).max(1));
     Counter: |from| Self::new(Drawn::drawn(from));
     Sequence: |from| Self::new(Drawn::drawn(from));
     Season: |from| Self::new(from.up_to(u16::MAX.into()) as u16);
@@ -142,6 +145,8 @@ drawn! {
     Amounts: |from| Self::new(std::array::from_fn(|_| Drawn::drawn(from)));
     Code: |from| Self::new(from.one_of(&["a", "leisure-books", "abcdefghijklmnopqrstuvwxyz012345"])).unwrap();
     Opaque: |from| Self(Drawn::drawn(from));
+    Role: |from| from.one_of(&Self::ALL);
+    Change: |from| from.one_of(&[Self::Added, Self::Pin, Self::Disabled, Self::Enabled]);
     Tender: |from| from.one_of(&Self::ALL);
     Learnt: |from| from.one_of(&[Self::AtOnce, Self::FromRecords]);
     ReadReason: |from| from.one_of(&[Self::Wanted, Self::SeasonEnd, Self::Blocked]);
@@ -177,14 +182,22 @@ drawn! {
         let benefits = vec![benefit(0, "cinema", from), benefit(15, "books", from)];
         Self::new(Drawn::drawn(from), Drawn::drawn(from), benefits).unwrap()
     };
-    TechnicalEvent: |from| match from.next() % 5 {
+    TechnicalEvent: |from| match from.next() % 8 {
+        6 => Self::Duplicate { entry: Drawn::drawn(from), count: Drawn::drawn(from) },
         0 => Self::Enrolled { replaces: Drawn::drawn(from) },
         1 => Self::Started { version: Drawn::drawn(from) },
         2 => Self::Stopped,
         3 => Self::ClockStep { from: Drawn::drawn(from), to: Drawn::drawn(from) },
+        4 => Self::CashierLocked { cashier: Drawn::drawn(from), failures: Drawn::drawn(from) },
+        5 => Self::CashierChanged { cashier: Drawn::drawn(from), role: Drawn::drawn(from), change: Drawn::drawn(from) },
         _ => Self::Joined { other_sequence: Drawn::drawn(from), other_hash: Drawn::drawn(from) },
     };
-    Body: |from| match from.next() % 8 {
+    Period: |from| match from.next() % 3 {
+        0 => Self::Day(Date::new(2000 + (from.next() % 100) as u16, 1 + (from.next() % 12) as u8, 1 + (from.next() % 28) as u8).unwrap()),
+        1 => Self::Month(from.next() as u16, 1 + (from.next() % 12) as u8),
+        _ => Self::Year(from.next() as u16),
+    };
+    Body: |from| match from.next() % 9 {
         0 => Self::Debit(Drawn::drawn(from)),
         1 => Self::Reversal(Drawn::drawn(from)),
         2 => Self::NotDone(Drawn::drawn(from)),
@@ -192,6 +205,7 @@ drawn! {
         4 => Self::UndoRequest(Drawn::drawn(from)),
         5 => Self::Refused(Drawn::drawn(from)),
         6 => Self::CardRead(Drawn::drawn(from)),
+        7 => Self::Closing(Drawn::drawn(from)),
         _ => Self::Event(Drawn::drawn(from)),
     };
     Purpose: |from| match from.next() % 2 {
@@ -240,7 +254,15 @@ drawn_structures! {
     Grant { profile, amount }
     Policy { version, offline_hours, waiting_entries, waiting_cents, deny_list_hours, all_entitlements }
     Context { catalogue_version, feed_position, policy_version, last_exchange }
-    Entry { terminal, sequence, previous, time, context, body }
+    Entry { terminal, sequence, previous, time, context, body, cashier }
+    BenefitTotal { benefit, debits, debited, undone, given_back }
+    TenderTotal { tender, sales, collected, undone, returned, given_up }
+    Totals { benefits, tenders }
+    Perpetual { absolute, net }
+    Cash { float, taken, given, counted }
+    Doubt { card, transaction, collected, tender }
+    Doubts { count, cash, sales }
+    Closing { period, number, from, to, opened, totals, perpetual, cash, doubts }
     Sale { request, benefit, price, supplement, due, tender }
     Debit { proof, certificate, entitlement_serial, left, sale, collected, learnt, abandoned }
     Reversal { proof, certificate, debit, returned, tender, request, learnt }
@@ -249,7 +271,7 @@ drawn_structures! {
     UndoRequest { card, debit, debit_counter, returned, tender, request }
     RefusedCard { card, refusal, certificate }
     CardRead { card, certificate, reason, challenge, state, records }
-    Intent { card, certificate, counter_before, transaction, time, purpose }
+    Intent { card, certificate, counter_before, transaction, time, purpose, cashier }
     Denial { card, reason, denied_at, block }
     RecordsWanted { card, from, to }
     EntryVerdict { sequence, version, verdict }

@@ -5,7 +5,9 @@ use pass::domain::card::{
     CardState, Challenge, Entitlement, KeyCertificate, Operation, PublicKey, Record, Signature, SignedRecord,
     TerminalCertificate,
 };
+use pass::domain::cashier::{Change, Role};
 use pass::domain::catalogue::{Benefit, Catalogue, Code, Grant, Unit};
+use pass::domain::closing::{BenefitTotal, Cash, Closing, Doubt, Doubts, Period, Perpetual, TenderTotal, Totals};
 use pass::domain::entry::{
     Abandoned, Body, CardRead, Context, Debit, Intent, Learnt, NotDone, Purpose, ReadReason, RefusedCard, Reversal,
     Sale, TechnicalEvent, Tender, UndoRequest,
@@ -14,8 +16,8 @@ use pass::domain::policy::{Limit, Policy};
 use pass::domain::refusal::{DenialReason, Refusal};
 use pass::domain::verdict::{Contest, Verdict};
 use pass::domain::{
-    CardNumber, Cents, Counter, EntitlementSerial, EntryHash, KeySerial, PartnerId, RequestId, Season, Sequence, Slot,
-    Timestamp, TransactionId,
+    CardNumber, CashierId, Cents, Counter, Date, EntitlementSerial, EntryHash, KeySerial, PartnerId, RequestId, Season,
+    Sequence, Slot, Timestamp, TransactionId,
 };
 use pass::wire::cbor::Opaque;
 use pass::wire::exchange::{
@@ -231,7 +233,70 @@ pub(crate) fn bodies() -> Vec<Body> {
         Body::Event(TechnicalEvent::ClockStep { from: NOW.plus(1020), to: NOW.plus(1100) }),
         Body::Event(TechnicalEvent::Joined { other_sequence, other_hash }),
         Body::Event(TechnicalEvent::Stopped),
+        cashier_changed(1, Role::Manager),
+        cashier_changed(2, Role::Cashier),
+        Body::Event(TechnicalEvent::CashierLocked { cashier: CashierId::new(2), failures: 3 }),
+        Body::NotDone(NotDone {
+            card: card(),
+            transaction: transaction(0x70),
+            counter_before: Counter::new(4),
+            returned: cents(100),
+            tender: Tender::Cash,
+            request: request_id(10),
+        }),
+        Body::Event(TechnicalEvent::Duplicate { entry: Sequence::new(8), count: 1 }),
+        closing(Period::Day(Date::new(2017, 10, 1).unwrap()), 20),
+        closing(Period::Month(2017, 10), 21),
+        closing(Period::Year(2017), 22),
     ]
+}
+
+/// Whose the entries are: the first fifteen are of version 1, which knows no cashiers.
+pub(crate) fn cashiers() -> Vec<Option<u16>> {
+    let of_version_2 = [None, Some(1), None, Some(2), Some(1), Some(1), None, None];
+    [[None; 15].as_slice(), &of_version_2].concat()
+}
+
+fn cashier_changed(cashier: u16, role: Role) -> Body {
+    Body::Event(TechnicalEvent::CashierChanged { cashier: CashierId::new(cashier), role, change: Change::Added })
+}
+
+/// The sums of the entries before, which are the same for the day, its month and its year.
+fn closing(period: Period, to: u64) -> Body {
+    let benefit = |name: &str, debits, debited, undone, given_back| BenefitTotal {
+        benefit: code(name),
+        debits,
+        debited,
+        undone,
+        given_back,
+    };
+    let tender = |tender, sales, collected, undone, returned, given_up| TenderTotal {
+        tender,
+        sales,
+        collected: cents(collected),
+        undone,
+        returned: cents(returned),
+        given_up: cents(given_up),
+    };
+    let doubt = Doubt { card: card(), transaction: transaction(0x50), collected: Cents::ZERO, tender: Tender::Other };
+    Body::Closing(Closing {
+        period,
+        number: 1,
+        from: Sequence::FIRST,
+        to: Sequence::new(to),
+        opened: NOW,
+        totals: Totals {
+            benefits: vec![benefit("cinema", 2, 2, 1, 1), benefit("leisure-books", 1, 350, 1, 350)],
+            tenders: vec![
+                tender(Tender::Cash, 2, 700, 2, 800, 350),
+                tender(Tender::Card, 0, 0, 0, 0, 100),
+                tender(Tender::Cheque, 1, 100, 0, 0, 0),
+            ],
+        },
+        perpetual: Perpetual { absolute: cents(1600), net: Cents::ZERO },
+        cash: Cash { float: cents(5000), taken: cents(700), given: cents(800), counted: Some(cents(4890)) },
+        doubts: Doubts { count: 1, cash: Cents::ZERO, sales: vec![doubt] },
+    })
 }
 
 fn head() -> Head {
@@ -250,6 +315,7 @@ fn intent(name: u8, time: u32, purpose: Purpose) -> Intent {
         transaction: transaction(name),
         time: NOW.plus(time),
         purpose,
+        cashier: None,
     }
 }
 
@@ -276,7 +342,7 @@ pub(crate) fn request() -> ExchangeRequest {
         time: NOW.plus(1300),
         feed_position: 12,
         head: head(),
-        entries: entries()[13..].iter().map(|entry| Opaque(bytes(entry, "cose"))).collect(),
+        entries: entries()[13..15].iter().map(|entry| Opaque(bytes(entry, "cose"))).collect(),
         in_doubt: vec![intent(0x50, 1150, sale), intent(0x60, 1160, undo)],
         cards: vec![card()],
         health: Health { version: "0.1.0".to_owned(), disk_free_bytes: 12_000_000_000 },

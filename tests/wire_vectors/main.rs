@@ -16,7 +16,7 @@ use pass::crypto::{
 };
 use pass::domain::card::{CardCertificate, KeyCertificate, PublicKey, TerminalCertificate};
 use pass::domain::entry::Entry;
-use pass::domain::{KeySerial, Sequence, TerminalId};
+use pass::domain::{CashierId, KeySerial, Sequence, TerminalId};
 use pass::packing::unpack_page;
 use pass::wire::cbor::{Cbor, decode, encode};
 use pass::wire::code::EnrolmentCode;
@@ -183,9 +183,11 @@ fn an_entry_with_one_bit_changed_is_no_entry_of_this_terminal() {
 fn every_entry_says_what_it_is_meant_to_say() {
     let bodies = expected::bodies();
     assert_eq!(bodies.len(), entries().len());
-    for (vector, body) in entries().iter().zip(bodies) {
+    assert_eq!(expected::cashiers().len(), entries().len());
+    for ((vector, body), cashier) in entries().iter().zip(bodies).zip(expected::cashiers()) {
         let entry = decode_entry(&bytes(vector, "payload")).unwrap();
         assert_eq!(entry.body, body, "{}", text(vector, "what"));
+        assert_eq!(entry.cashier.map(CashierId::get), cashier);
         let context = if entry.sequence.get() <= 2 { expected::FIRST_CONTEXT } else { expected::CONTEXT };
         assert_eq!(entry.context, context);
         assert_eq!(encode_entry(&Entry { body, ..entry.clone() }), bytes(vector, "payload"));

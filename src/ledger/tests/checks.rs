@@ -28,7 +28,7 @@ fn some_days() -> (World, Ledger) {
     let intent = card.intent(4);
     ledger.store_intent(&intent, &card.certificate).unwrap();
     let proof = card.does(&intent);
-    ledger.abandon(intent.transaction, NOW).unwrap();
+    ledger.abandon(intent.transaction, NOW, None).unwrap();
     ledger.settle(intent.transaction, NOW, done(&intent, proof, Learnt::FromRecords, true)).unwrap();
     ledger.store_intent(&card.intent(5), &card.certificate).unwrap();
     (world, ledger)

@@ -78,8 +78,8 @@ fn an_abandoned_sale_that_was_done_is_worth_nothing_and_can_be_taken_back() {
     let intent = card.intent(1);
     ledger.store_intent(&intent, &card.certificate).unwrap();
     let proof = card.does(&intent);
-    ledger.abandon(intent.transaction, NOW).unwrap();
-    assert_eq!(ledger.abandon(intent.transaction, NOW), Err(LedgerError::IntentEnded(intent.transaction)));
+    ledger.abandon(intent.transaction, NOW, None).unwrap();
+    assert_eq!(ledger.abandon(intent.transaction, NOW, None), Err(LedgerError::IntentEnded(intent.transaction)));
     assert!(ledger.view().open_intent(card.number()).unwrap().unwrap().abandoned_by.is_some());
     let paid = ledger.settle(intent.transaction, NOW, done(&intent, proof, Learnt::FromRecords, false));
     assert_eq!(paid, Err(LedgerError::Misfit(Misfit("what the sale had collected"))));
@@ -131,7 +131,7 @@ fn what_the_card_may_be_taking_back_is_not_asked_of_the_region() {
     };
     let refused = ledger.append(NOW, Body::UndoRequest(asked), None);
     assert_eq!(refused, Err(LedgerError::OpenIntent(card.number())));
-    assert_eq!(ledger.abandon(intent.transaction, NOW), Err(LedgerError::NotASale(intent.transaction)));
+    assert_eq!(ledger.abandon(intent.transaction, NOW, None), Err(LedgerError::NotASale(intent.transaction)));
     ledger.settle(intent.transaction, NOW, done(&intent, proof, Learnt::FromRecords, false)).unwrap();
 }
 

@@ -230,6 +230,7 @@ impl Card {
             transaction: TransactionId::new([name; 16]),
             time: NOW,
             purpose,
+            cashier: None,
         }
     }
 

@@ -78,7 +78,7 @@ impl History {
             Step::Settle(card) => self.settle(card),
             Step::Abandon(card) => {
                 if let Some(open) = self.open(card) {
-                    let abandoned = self.ledger().abandon(open.intent.transaction, NOW);
+                    let abandoned = self.ledger().abandon(open.intent.transaction, NOW, None);
                     let sale = matches!(open.intent.purpose, entry::Purpose::Sale { .. });
                     assert_eq!(abandoned.is_ok(), sale && open.abandoned_by.is_none());
                 }

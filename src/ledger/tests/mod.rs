@@ -3,7 +3,9 @@
 mod answers;
 mod bad_days;
 mod carried;
+mod cashiers;
 mod checks;
+mod closings;
 mod days;
 mod fixture;
 mod histories;

@@ -39,7 +39,7 @@ fn a_panic_is_an_error_for_everybody_and_leaves_nothing_half_written() {
     handle.call_with(
         |ledger| {
             ledger.write::<(), LedgerError>(|draft| {
-                draft.append(NOW, started())?;
+                draft.append(NOW, started(), None)?;
                 panic!("a mistake")
             })
         },

@@ -197,7 +197,7 @@ impl<'a> Checker<'a> {
         holds(Projection::of(&entry) == row.columns, Wrong::Columns)?;
         self.check_worth(row, &entry)?;
         self.check_card(row, &entry.body)?;
-        self.check_intent(row, &entry.body)?;
+        self.check_intent(row, &entry)?;
         check_taking_back(row, &entry.body)?;
         check_card_history(row, &entry.body)
     }
@@ -242,7 +242,12 @@ impl<'a> Checker<'a> {
                     && verify_p256(&certificate.public_key, &state, &read.state.signature)
                     && read.records.iter().all(signed)
             }
-            Body::NotDone(_) | Body::Abandoned(_) | Body::UndoRequest(_) | Body::Refused(_) | Body::Event(_) => true,
+            Body::NotDone(_)
+            | Body::Abandoned(_)
+            | Body::UndoRequest(_)
+            | Body::Refused(_)
+            | Body::Closing(_)
+            | Body::Event(_) => true,
         };
         holds(good, Wrong::Card)
     }
@@ -264,7 +269,7 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    fn check_intent(&self, row: &Row, body: &Body) -> Result<(), Wrong> {
+    fn check_intent(&self, row: &Row, Entry { body, cashier, .. }: &Entry) -> Result<(), Wrong> {
         if row.columns.transaction.is_none() {
             return Ok(());
         }
@@ -280,6 +285,7 @@ impl<'a> Checker<'a> {
             same("the mark that it was given up", stored.abandoned_by == Some(sequence))?;
             return Ok(same("the sale", intent::giving_up(&intent).as_ref() == Some(abandoned))?);
         }
+        same("the cashier", *cashier == intent.cashier)?;
         same("the mark that it has ended", stored.settled_by == Some(sequence))?;
         let given_up = if stored.abandoned_by.is_some() { GivenUp::Yes } else { GivenUp::No };
         Ok(intent::ends(&intent, given_up, body, self.identity.terminal)?)
@@ -304,6 +310,7 @@ fn check_taking_back(row: &Row, body: &Body) -> Result<(), Wrong> {
         | Body::Abandoned(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => true,
     };
     holds(named && amount, Wrong::TakesBack)
@@ -320,6 +327,7 @@ fn check_card_history(row: &Row, body: &Body) -> Result<(), Wrong> {
         | Body::UndoRequest(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => return Ok(()),
     };
     let before = match record.operation {

@@ -4,6 +4,7 @@
 //! batches, and all cores check signatures meanwhile; memory stays the same whatever the length of the chain. What one
 //! entry must satisfy is in `entry`; this file walks.
 
+mod closings;
 mod entry;
 
 use std::collections::HashMap;
@@ -113,6 +114,9 @@ pub enum Wrong {
     /// An intent's columns are not what its bytes say.
     #[error("the columns beside the open intent of card {0} differ from what it says")]
     IntentColumns(CardNumber),
+    /// A closing's sums are not those of the entries that it covers.
+    #[error("it closes a period, and its sums or its bounds are not those of the entries")]
+    Closing,
     /// A receipt is not what the region signed, or is for another entry.
     #[error("a receipt for it is not what the region signed, or is for another entry")]
     Receipt,
@@ -179,6 +183,7 @@ pub(super) fn verify_file(
     let walk = Walk { connection: &snapshot, facts: &facts };
     let start = walk.start(known)?;
     let entries = walk.entries(start, &mut progress)?;
+    closings::check(&snapshot, start.head.sequence)?;
     walk.intents()?;
     let receipts = walk.receipts()?;
     walk.head_file(named)?;

@@ -6,7 +6,7 @@ use crate::domain::card::{Entitlement, SignedRecord};
 use crate::domain::catalogue::Unit;
 use crate::domain::entry::{Body, Intent};
 use crate::domain::refusal::Refusal;
-use crate::domain::{CardNumber, Counter, RequestId, Sequence, Timestamp};
+use crate::domain::{CardNumber, CashierId, Counter, RequestId, Sequence, Timestamp};
 
 use super::plan::{Step, Tried, plan};
 use super::types::*;
@@ -249,6 +249,11 @@ impl SaleMachine {
         }
     }
 
+    /// Who asks.
+    fn cashier(&self) -> Option<CashierId> {
+        self.client.as_ref().and_then(|waiting| waiting.request.cashier)
+    }
+
     fn client_needs_no_card(&self) -> bool {
         self.client.as_ref().is_some_and(|waiting| match waiting.request.command {
             Command::Abandon { .. } | Command::Undo { without_card: true, .. } => true,
@@ -345,7 +350,9 @@ impl SaleMachine {
         after: AfterStore,
     ) -> Vec<Action> {
         self.phase = Phase::Storing(presented, Box::new(after));
-        vec![Action::Append { body: Box::new(body), settles: settles.map(|intent| intent.transaction) }]
+        // A request to the region is its client's; a card that is turned away is nobody's deed.
+        let by = if matches!(body, Body::UndoRequest(_)) { self.cashier() } else { None };
+        vec![Action::Append { body: Box::new(body), settles: settles.map(|intent| intent.transaction), by }]
     }
 
     // --- The loop: looked up, one step, looked up again. ---
@@ -369,6 +376,14 @@ impl SaleMachine {
                 Some(refused) => self.turn_away(presented, refused),
                 None => self.rest(presented, &facts),
             });
+            return actions;
+        }
+        // What was begun is finished by whoever is there.
+        if let (Some(refusal), None) = (facts.forbidden, &facts.known)
+            && self.client.as_ref().is_some_and(|waiting| waiting.begun.is_none())
+        {
+            let mut actions = self.reply(Outcome::Refused(Refused::because(refusal)));
+            actions.extend(self.settle_down(presented));
             return actions;
         }
         if let Some(waiting) = &mut self.client {
@@ -403,7 +418,7 @@ impl SaleMachine {
             Step::TakeBack(target) => {
                 self.tried.take_back = true;
                 let request = RequestId::new(*facts.transaction.as_bytes());
-                let intent = undo_intent(&presented, &facts, &target, request);
+                let intent = undo_intent(&presented, &facts, &target, (request, None));
                 self.begin(presented, &facts, intent)
             }
             Step::Block(signature) => {

@@ -148,6 +148,8 @@ pub struct TerminalFacts {
     pub suspended: bool,
     /// It has a certificate for the season that covers the clock's time, and that season's catalogue.
     pub certified: bool,
+    /// The day has been open for too long.
+    pub overdue: bool,
     /// The clock.
     pub clock: Timestamp,
     /// The newest instant that is known to have passed.
@@ -166,6 +168,7 @@ pub fn gate(terminal: &TerminalFacts) -> Option<Refusal> {
         // A wrong clock makes every certificate look expired, so it is the reason to give.
         (!terminal.certified && !clock_behind, Refusal::TerminalExpired),
         (clock_behind, Refusal::ClockUntrusted),
+        (terminal.overdue, Refusal::ClosingNeeded),
     ]
     .into_iter()
     .find_map(|(holds, refusal)| holds.then_some(refusal))

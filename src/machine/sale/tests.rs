@@ -12,7 +12,7 @@ use crate::domain::purse::{Amounts, Slot, Slots};
 use crate::domain::quote::QuoteRequest;
 use crate::domain::refusal::{DenialReason, Refusal};
 use crate::domain::{
-    CardNumber, Counter, EntitlementSerial, KeySerial, RequestId, Season, Sequence, TerminalId, Timestamp,
+    CardNumber, CashierId, Counter, EntitlementSerial, KeySerial, RequestId, Season, Sequence, TerminalId, Timestamp,
     TransactionId,
 };
 
@@ -74,6 +74,7 @@ fn facts() -> Facts {
         debited_today: Amounts::ZERO,
         known: None,
         undo: None,
+        forbidden: None,
         transaction: TRANSACTION,
     }
 }
@@ -97,7 +98,7 @@ fn proof() -> Box<SignedRecord> {
 
 fn redemption() -> Event {
     let command = Command::Redeem { request: QuoteRequest::default(), tender: Tender::Cash, confirmed: None };
-    Event::Client(ClientRequest { id: RequestId::new([1; 16]), command, wait: Duration::from_secs(30) })
+    Event::Client(ClientRequest { id: RequestId::new([1; 16]), command, wait: Duration::from_secs(30), cashier: None })
 }
 
 /// A machine with a client that waits and a card that was opened; what it says to the facts is returned.
@@ -126,7 +127,7 @@ fn the_order_of_a_sale_is_intent_then_card_then_entry_then_granted() {
     let [Action::Change(same)] = actions.as_slice() else { panic!("{actions:?}") };
     assert_eq!(same, intent);
     let actions = machine.on_event(NOW, Event::Changed(Change::Done(proof())));
-    let [Action::Append { body, settles: Some(TRANSACTION) }] = actions.as_slice() else { panic!("{actions:?}") };
+    let [Action::Append { body, settles: Some(TRANSACTION), .. }] = actions.as_slice() else { panic!("{actions:?}") };
     assert!(matches!(**body, Body::Debit(_)));
     let actions = machine.on_event(NOW, Event::Stored(Some(Sequence::new(12))));
     let [Action::Reply(Outcome::Granted(granted)), Action::LookUp { .. }] = actions.as_slice() else {
@@ -145,6 +146,31 @@ fn a_sale_has_the_time_at_which_it_was_looked_up_whatever_the_clock_does_then() 
     let actions = machine.on_event(days_later, Event::Facts(Box::new(facts())));
     let [Action::StoreIntent(intent)] = actions.as_slice() else { panic!("{actions:?}") };
     assert_eq!(intent.time, EVENING, "the policy and the season were judged by that");
+}
+
+#[test]
+fn who_may_not_sell_is_told_so_and_the_card_is_asked_nothing() {
+    let forbidden = Facts { forbidden: Some(Refusal::SignInNeeded), ..facts() };
+    let (_, actions) = asked(forbidden.clone());
+    assert_eq!(refusal_in(&actions), Some(Refusal::SignInNeeded));
+    assert!(matches!(actions.last(), Some(Action::LookUp { client: None, .. })), "{actions:?}");
+    // What was done under the name is told to whoever asks.
+    let known = Known::Ended { outcome: Outcome::Abandoned { entry: Sequence::FIRST, card: card() }, untold: None };
+    let (_, actions) = asked(Facts { known: Some(known), ..forbidden });
+    assert!(matches!(actions.first(), Some(Action::Reply(Outcome::Abandoned { .. }))), "{actions:?}");
+}
+
+#[test]
+fn a_sale_is_its_cashiers() {
+    let Event::Client(request) = redemption() else { panic!("a client") };
+    let mut machine = SaleMachine::default();
+    machine.on_event(NOW, Event::CardPresent);
+    machine.on_event(NOW, Event::Opened(Box::new(presented())));
+    let cashier = Some(CashierId::new(2));
+    machine.on_event(NOW, Event::Client(ClientRequest { cashier, ..request }));
+    let actions = machine.on_event(NOW, Event::Facts(Box::new(facts())));
+    let [Action::StoreIntent(intent)] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!(intent.cashier, cashier);
 }
 
 #[test]
@@ -184,10 +210,13 @@ fn a_doubt_about_a_card_that_still_lies_there_is_not_settled_by_what_it_said_bef
     machine.on_event(NOW, Event::NotStored);
     // The cashier gives the sale up, and the card was never taken away.
     let (id, wait) = (RequestId::new([8; 16]), Duration::from_secs(30));
-    machine.on_event(NOW, Event::Client(ClientRequest { id, command: Command::Abandon { card: None }, wait }));
+    machine.on_event(
+        NOW,
+        Event::Client(ClientRequest { id, command: Command::Abandon { card: None }, wait, cashier: None }),
+    );
     let in_doubt = Facts { intent: Some(open.clone()), ..facts() };
     let actions = machine.on_event(NOW, Event::Facts(Box::new(in_doubt)));
-    assert_eq!(actions, [Action::Abandon(TRANSACTION)]);
+    assert_eq!(actions, [Action::Abandon { transaction: TRANSACTION, by: None }]);
     machine.on_event(NOW, Event::Stored(Some(Sequence::new(12))));
     let given_up = Facts { intent: Some(OpenIntent { abandoned: true, ..open }), ..facts() };
     let actions = machine.on_event(NOW, Event::Facts(Box::new(given_up)));
@@ -295,7 +324,14 @@ fn a_card_of_last_season_gives_its_last_state_before_it_is_renewed() {
 
 #[test]
 fn what_keeps_a_terminal_from_selling_is_said_in_order() {
-    let good = TerminalFacts { behind: false, suspended: false, certified: true, clock: EVENING, floor: EVENING };
+    let good = TerminalFacts {
+        behind: false,
+        suspended: false,
+        certified: true,
+        overdue: false,
+        clock: EVENING,
+        floor: EVENING,
+    };
     let late = EVENING.plus(121);
     let table = [
         (good, None),
@@ -303,6 +339,8 @@ fn what_keeps_a_terminal_from_selling_is_said_in_order() {
         (TerminalFacts { floor: late, ..good }, Some(Refusal::ClockUntrusted)),
         (TerminalFacts { floor: late, certified: false, ..good }, Some(Refusal::ClockUntrusted)),
         (TerminalFacts { certified: false, ..good }, Some(Refusal::TerminalExpired)),
+        (TerminalFacts { overdue: true, ..good }, Some(Refusal::ClosingNeeded)),
+        (TerminalFacts { overdue: true, floor: late, ..good }, Some(Refusal::ClockUntrusted)),
         (TerminalFacts { suspended: true, certified: false, ..good }, Some(Refusal::TerminalSuspended)),
         (TerminalFacts { behind: true, suspended: true, floor: late, ..good }, Some(Refusal::LedgerBehind)),
     ];

@@ -9,7 +9,7 @@ use crate::domain::entry::{Body, Intent, ReadReason, Tender};
 use crate::domain::purse::{Amounts, Slots};
 use crate::domain::quote::{Quote, QuoteContext, QuoteRequest, QuotedCard};
 use crate::domain::refusal::{DenialReason, Refusal};
-use crate::domain::{CardNumber, Cents, Counter, RequestId, Season, Sequence, Timestamp, TransactionId};
+use crate::domain::{CardNumber, CashierId, Cents, Counter, RequestId, Season, Sequence, Timestamp, TransactionId};
 
 /// The two times that a decision needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,6 +152,8 @@ pub struct Facts {
     pub known: Option<Known>,
     /// The debit that the waiting client wants undone.
     pub undo: Option<UndoTarget>,
+    /// What keeps the waiting client's cashier from doing what it asks.
+    pub forbidden: Option<Refusal>,
     /// A random id for the intent that may follow.
     pub transaction: TransactionId,
 }
@@ -202,6 +204,8 @@ pub struct ClientRequest {
     pub command: Command,
     /// How long it waits for a card, or for the card to come back.
     pub wait: Duration,
+    /// Who asks, where cashiers sign in.
+    pub cashier: Option<CashierId>,
 }
 
 /// What happened.
@@ -286,11 +290,18 @@ pub enum Action {
     Append {
         /// What the entry says.
         body: Box<Body>,
-        /// The intent that it settles.
+        /// The intent that it settles, which knows whose it is.
         settles: Option<TransactionId>,
+        /// Who asked for an entry that settles no intent.
+        by: Option<CashierId>,
     },
     /// Mark an intent abandoned, with its entry: [`Event::Stored`] or [`Event::NotStored`].
-    Abandon(TransactionId),
+    Abandon {
+        /// The intent.
+        transaction: TransactionId,
+        /// Who gives it up.
+        by: Option<CashierId>,
+    },
     /// Write an entry with the card's state and these records: [`Event::Stored`] or [`Event::NotStored`].
     AppendCardRead {
         /// Why.

@@ -332,6 +332,7 @@ fn record(body: &Body) -> Option<&Record> {
         | Body::UndoRequest(_)
         | Body::Refused(_)
         | Body::CardRead(_)
+        | Body::Closing(_)
         | Body::Event(_) => None,
     }
 }
@@ -344,7 +345,7 @@ fn money(body: &Body) -> (Option<Cents>, Option<Cents>) {
         Body::NotDone(not_done) => (None, Some(not_done.returned)),
         Body::Abandoned(abandoned) => (None, Some(abandoned.returned)),
         Body::UndoRequest(request) => (None, Some(request.returned)),
-        Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => (None, None),
+        Body::Refused(_) | Body::CardRead(_) | Body::Closing(_) | Body::Event(_) => (None, None),
     }
 }
 

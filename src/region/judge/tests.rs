@@ -64,7 +64,7 @@ fn of_entry(terminal: TerminalId, body: Body) -> EntryFacts {
         signature: Signature([0; 64]),
     };
     EntryFacts {
-        entry: Entry { terminal, sequence, previous, time: NOON, context, body },
+        entry: Entry { terminal, sequence, previous, time: NOON, context, body, cashier: None },
         settled: true,
         certificates: vec![certificate],
         denied: false,

@@ -1,13 +1,18 @@
 //! The verbs and options, as clap reads them: everything is checked here, so that a verb gets only values that can be
 //! right.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 
+use super::super::config::listen_address;
 use super::local_time;
+use crate::crypto::Ed25519PublicKey;
+use crate::domain::cashier::{CashierName, Role};
 use crate::domain::catalogue::Code;
+use crate::domain::closing::PeriodKind;
 use crate::domain::entry::Tender;
 use crate::domain::refusal::Language;
 use crate::domain::{CardNumber, Cents, RequestId, Timestamp};
@@ -50,6 +55,17 @@ pub(super) enum Verb {
         /// Une partie du nom du lecteur / A part of the reader's name
         #[arg(long, value_name = "NAME")]
         reader: Option<String>,
+        /// Adresse de la page et de l'API sur cette machine, comme 127.0.0.1:8470 / Address of the page and the API on this
+        /// machine
+        #[arg(long, value_name = "ADDRESS", value_parser = listen_address)]
+        listen: Option<SocketAddr>,
+    },
+    /// Donne l'adresse qui ouvre la page de caisse, une fois / Gives the address that opens the cashier's page, once
+    Page,
+    /// Relie un logiciel de caisse au terminal / Lets a till program use the terminal
+    Till {
+        #[command(subcommand)]
+        verb: TillVerb,
     },
     /// Inscrit le terminal auprès de la région / Enrols the terminal with the region
     Enrol {
@@ -110,10 +126,192 @@ pub(super) enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Gère les caissiers et leurs codes / Manages the cashiers and their PINs
+    ///
+    /// Le premier responsable ajouté met les caissiers en service : vendre demande alors de s'identifier. Un code se tape sans s'afficher, ou vient
+    /// de l'entrée standard. /
+    /// The first manager who is added switches the cashiers on: from then on one signs in to sell. A PIN is typed without being shown, or
+    /// comes from standard input.
+    Cashier {
+        #[command(subcommand)]
+        verb: Cashier,
+    },
+    /// Clôture la journée, le mois ou l'année / Closes the day, the month or the year
+    ///
+    /// Le mois et l'année clôturés sont les plus anciens qui ne le sont pas encore. / The month or year that is closed is the oldest that is
+    /// not closed yet.
+    Close(Close),
+    /// Montre les clôtures / Shows the closings
+    Closings {
+        #[command(subcommand)]
+        verb: Closings,
+    },
+    /// Montre ou réimprime un reçu / Shows a receipt or prints it again
+    Receipt {
+        #[command(subcommand)]
+        verb: Receipt,
+    },
+    /// Archive une année et vérifie une archive / Archives a year and verifies an archive
+    Archive {
+        #[command(subcommand)]
+        verb: Archive,
+    },
     /// Vérifie tout le journal : chaîne et signatures / Verifies the whole ledger: chain and signatures
-    Verify,
+    Verify {
+        /// Vérifie ce reçu, lu dans son code QR / Verifies this receipt, as read from its QR symbol
+        #[arg(long, value_name = "CODE")]
+        receipt: Option<String>,
+        /// Clé publique du terminal, 64 chiffres hexadécimaux ; sans elle, celle du dossier / The terminal's public key, 64
+        /// hexadecimal digits; the directory's without it
+        #[arg(long, value_name = "KEY", requires = "receipt", value_parser = key)]
+        key: Option<Ed25519PublicKey>,
+    },
     /// Vérifie la configuration / Checks the configuration
     Validate,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Close {
+    /// Période / Period
+    #[arg(long, default_value = "day", value_parser = period_parser())]
+    pub(super) period: PeriodKind,
+    /// Espèces comptées dans le tiroir, fonds de caisse compris / Cash counted in the drawer, float and all
+    #[arg(long, value_name = "EUROS", value_parser = Cents::parse)]
+    pub(super) cash_counted: Option<Cents>,
+    /// Fonds de caisse au début de la journée / What was in the drawer when the day began
+    #[arg(long, value_name = "EUROS", value_parser = Cents::parse)]
+    pub(super) float: Option<Cents>,
+}
+
+/// A public key, as `archive` and `pass-region` write it.
+fn key(text: &str) -> Result<Ed25519PublicKey, &'static str> {
+    let bytes = json::from_hexadecimal(text).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    bytes.map(Ed25519PublicKey).ok_or("a key has 64 hexadecimal digits")
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Receipt {
+    /// Montre un reçu, sans le remettre / Shows a receipt, without handing it out
+    Show {
+        /// Écriture de la vente ou de l'annulation / The entry of the sale or undo
+        entry: u64,
+    },
+    /// Imprime un reçu : un duplicata, s'il l'a déjà été / Prints a receipt: a duplicate, if it was printed before
+    Print {
+        /// Écriture de la vente ou de l'annulation / The entry of the sale or undo
+        entry: u64,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Archive {
+    /// Écrit l'archive d'une année clôturée / Writes the archive of a closed year
+    Create {
+        /// L'année / The year
+        #[arg(long)]
+        year: u16,
+        /// Dossier à créer, hors de celui du terminal / Directory to make, outside the terminal's
+        directory: PathBuf,
+    },
+    /// Vérifie une archive, partout et sans le terminal / Verifies an archive, anywhere and without the terminal
+    Verify {
+        /// Le dossier de l'archive / The archive's directory
+        directory: PathBuf,
+        /// Clé publique attendue du terminal / The public key that the terminal is known by
+        #[arg(long, value_name = "KEY", value_parser = key)]
+        key: Option<Ed25519PublicKey>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Closings {
+    /// Les plus récentes d'abord / The newest first
+    List {
+        /// Seulement cette période / Only this period
+        #[arg(long, value_parser = period_parser())]
+        period: Option<PeriodKind>,
+        /// Nombre de clôtures au plus / How many closings at most
+        #[arg(long, value_name = "N", default_value_t = 31, value_parser = clap::value_parser!(u32).range(1..=400))]
+        limit: u32,
+    },
+    /// Une clôture en entier / One closing as a whole
+    Show {
+        /// Écriture de la clôture ; sans elle, la dernière / The closing's entry; the newest without it
+        entry: Option<u64>,
+        /// Remet un duplicata, qui est noté au journal / Hands out a duplicate, which goes on record
+        #[arg(long)]
+        duplicate: bool,
+    },
+}
+
+fn period_parser() -> impl clap::builder::TypedValueParser<Value = PeriodKind> {
+    let codes = PossibleValuesParser::new(PeriodKind::ALL.map(PeriodKind::code));
+    codes.map(|code| PeriodKind::from_code(&code).unwrap_or(PeriodKind::Day))
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TillVerb {
+    /// Ajoute un logiciel de caisse et donne son jeton, une seule fois / Adds a till program and tells its token, once
+    Add {
+        /// Son nom : lettres, chiffres, - _ . / Its name: letters, digits, - _ .
+        name: String,
+    },
+    /// Montre les caisses et les pages ouvertes / Shows the tills and the open pages
+    List,
+    /// Retire une caisse ou une page : son jeton ne sert plus / Removes a till or a page: its token works no longer
+    Remove {
+        /// Son nom, comme dans la liste / Its name, as in the list
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Cashier {
+    /// Ajoute un caissier / Adds a cashier
+    Add {
+        /// Nom affiché / Name as it is shown
+        #[arg(long, value_parser = |text: &str| CashierName::new(text))]
+        name: CashierName,
+        /// Ce qu'il peut faire / What they may do
+        #[arg(long, default_value = "cashier", value_parser = role_parser())]
+        role: Role,
+    },
+    /// Montre les caissiers / Shows the cashiers
+    List,
+    /// Donne un nouveau code / Gives a new PIN
+    Pin {
+        /// Numéro du caissier / The cashier's number
+        #[arg(value_parser = cashier_parser())]
+        cashier: u16,
+    },
+    /// Désactive un caissier / Disables a cashier
+    Disable {
+        /// Numéro du caissier / The cashier's number
+        #[arg(value_parser = cashier_parser())]
+        cashier: u16,
+    },
+    /// Réactive un caissier / Enables a cashier again
+    Enable {
+        /// Numéro du caissier / The cashier's number
+        #[arg(value_parser = cashier_parser())]
+        cashier: u16,
+    },
+    /// Identifie un caissier pour les commandes suivantes / Signs a cashier in for the next commands
+    SignIn {
+        /// Numéro du caissier / The cashier's number
+        #[arg(value_parser = cashier_parser())]
+        cashier: u16,
+    },
+    /// Met fin à l'identification / Signs out
+    SignOut,
+}
+
+fn cashier_parser() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..)
+}
+
+fn role_parser() -> impl clap::builder::TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::ALL.map(Role::code)).map(|code| Role::from_code(&code).unwrap_or(Role::Cashier))
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::{self, Runtime};
 
 use super::args;
+use super::secret;
 use super::speak;
 use super::{DaemonVerbs, Exit, Failure, Setup};
 use crate::crypto;
@@ -35,10 +36,11 @@ impl<'a> Daemon<'a> {
     pub(super) fn of(setup: &'a Setup) -> Result<Self, Failure> {
         let no_runtime = |error: io::Error| Failure::new(Exit::Internal, error.to_string());
         let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(no_runtime)?;
-        Ok(Self { setup, client: Client::new(&setup.settings.socket()), runtime })
+        let client = Client::new(&setup.settings.socket()).with_session(secret::session());
+        Ok(Self { setup, client, runtime })
     }
 
-    fn get<A: DeserializeOwned>(
+    pub(super) fn get<A: DeserializeOwned>(
         &self,
         address: &str,
         pairs: &[(&str, String)],
@@ -54,6 +56,10 @@ impl<'a> Daemon<'a> {
         timeout: Duration,
     ) -> Result<A, ClientError> {
         self.runtime.block_on(self.client.post(&self.target(address, &[]), body, timeout))
+    }
+
+    pub(super) fn delete<A: DeserializeOwned>(&self, address: &str, timeout: Duration) -> Result<A, ClientError> {
+        self.runtime.block_on(self.client.delete(&self.target(address, &[]), timeout))
     }
 
     /// `address` with its query. No value here has a character that would have to be escaped.
@@ -221,7 +227,7 @@ const fn exit(answer: &Answer) -> Exit {
 fn problem_exit(problem: &Problem) -> Exit {
     if problem.is(ProblemKind::TerminalStopping) {
         Exit::NoDaemon
-    } else if problem.is(ProblemKind::BadRequest) {
+    } else if (400..500).contains(&problem.status) {
         Exit::Usage
     } else {
         Exit::Internal

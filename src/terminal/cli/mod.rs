@@ -5,10 +5,15 @@
 //! in one sentence.
 
 mod args;
+mod cashier_verbs;
 mod client_verbs;
+mod closing_verbs;
 mod file_verbs;
 mod local_time;
+mod receipt_verbs;
+mod secret;
 mod speak;
+mod till_verbs;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -17,10 +22,16 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use self::args::{Cli, Verb};
-use super::config::{ConfigError, Settings};
+use self::args::{Archive, Cli, Verb};
+use super::config::{CommandLine, ConfigError, Settings};
+use crate::crypto::Ed25519PublicKey;
+use crate::domain::CashierId;
+use crate::domain::cashier::Cashiers;
 use crate::domain::refusal::Language;
-use crate::till::{ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried, Status};
+use crate::till::{
+    CashierOrder, CashierRefused, CloseOrder, Closed, ClosingQuery, ExportReport, ImportReport, JournalLine,
+    JournalQuery, NotCarried, NotClosed, Status,
+};
 
 /// The exit status: sysexits.h where it has one, 3 and 4 for what a card or the terminal refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,6 +127,36 @@ pub trait DaemonVerbs {
     /// [`Failure`], with its exit status.
     fn verify(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure>;
 
+    /// `verify --receipt`: the code of a receipt, with this key or the ledger's.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn verify_receipt(
+        &self,
+        setup: &Setup,
+        code: &str,
+        key: Option<Ed25519PublicKey>,
+        out: &mut dyn Write,
+    ) -> Result<Exit, Failure>;
+
+    /// `archive create`.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn archive(&self, setup: &Setup, year: u16, directory: &Path, out: &mut dyn Write) -> Result<Exit, Failure>;
+
+    /// `archive verify`.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn verify_archive(
+        &self,
+        setup: &Setup,
+        directory: &Path,
+        key: Option<Ed25519PublicKey>,
+        out: &mut dyn Write,
+    ) -> Result<Exit, Failure>;
+
     /// `validate`: the configuration, which is good already when this is called, and what it names.
     ///
     /// # Errors
@@ -161,6 +202,39 @@ pub trait DaemonVerbs {
     /// # Errors
     /// [`Failure`], with its exit status.
     fn journal_without_daemon(&self, setup: &Setup, query: JournalQuery) -> Result<Option<Vec<JournalLine>>, Failure>;
+
+    /// `close` when no daemon answers; nothing where there is no ledger. Whoever may write the ledger's files may do this.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn close_without_daemon(
+        &self,
+        setup: &Setup,
+        order: CloseOrder,
+    ) -> Result<Option<Result<Closed, NotClosed>>, Failure>;
+
+    /// `closings` when no daemon answers; nothing where there is no ledger.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn closings_without_daemon(&self, setup: &Setup, query: ClosingQuery) -> Result<Option<Vec<Closed>>, Failure>;
+
+    /// `cashier list` when no daemon answers; nothing where there is no ledger.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn cashiers_without_daemon(&self, setup: &Setup) -> Result<Option<Cashiers>, Failure>;
+
+    /// A change of the list of cashiers when no daemon answers; nothing where there is no ledger. Whoever may write the ledger's files
+    /// may do this without a PIN: so a forgotten one is replaced.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn change_cashiers_without_daemon(
+        &self,
+        setup: &Setup,
+        order: &CashierOrder,
+    ) -> Result<Option<Result<CashierId, CashierRefused>>, Failure>;
 }
 
 /// Runs the command line `args`, whose first is the program's name.
@@ -200,7 +274,11 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
     match cli.verb {
         Verb::Run { .. } => verbs.run(setup, out),
         Verb::Enrol { region, code } => verbs.enrol(setup, region.as_deref(), &code, out),
-        Verb::Verify => verbs.verify(setup, out),
+        Verb::Verify { receipt: None, .. } => verbs.verify(setup, out),
+        Verb::Verify { receipt: Some(code), key } => verbs.verify_receipt(setup, &code, key, out),
+        Verb::Receipt { verb } => receipt_verbs::receipt(setup, verb, out),
+        Verb::Archive { verb: Archive::Create { year, directory } } => verbs.archive(setup, year, &directory, out),
+        Verb::Archive { verb: Archive::Verify { directory, key } } => verbs.verify_archive(setup, &directory, key, out),
         Verb::Validate => verbs.validate(setup, out),
         Verb::Card { wait } => client_verbs::card(setup, wait, out),
         Verb::Redeem(args) => client_verbs::redeem(setup, args, out),
@@ -211,22 +289,34 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
         Verb::Import { file } => file_verbs::import(setup, verbs, &file, out),
         Verb::Backup { file, check: false } => verbs.backup(setup, &file, out),
         Verb::Backup { file, check: true } => verbs.check_backup(setup, &file, out),
+        Verb::Page => till_verbs::page(setup, out),
+        Verb::Till { verb } => till_verbs::till(setup, verb, out),
         Verb::Status => client_verbs::status(setup, verbs, out),
         Verb::Journal(args) => client_verbs::journal(setup, verbs, args, out),
+        Verb::Close(args) => closing_verbs::close(setup, verbs, args, out),
+        Verb::Closings { verb } => closing_verbs::closings(setup, verbs, verb, out),
+        Verb::Cashier { verb } => cashier_verbs::cashier(setup, verbs, verb, out),
     }
 }
 
 fn set_up(cli: &Cli) -> Result<Setup, Failure> {
-    let reader = match &cli.verb {
-        Verb::Run { reader } => reader.clone(),
-        _ => None,
+    let (reader, listen) = match &cli.verb {
+        Verb::Run { reader, listen } => (reader.clone(), *listen),
+        _ => (None, None),
     };
     let common = &cli.common;
     let language = common.lang.unwrap_or_default();
-    // A backup is checked anywhere, also where there is no terminal.
-    let anywhere = matches!(cli.verb, Verb::Backup { check: true, .. }).then(|| PathBuf::from("."));
+    // A backup, an archive and a receipt are checked anywhere, also where there is no terminal.
+    let anywhere = matches!(
+        cli.verb,
+        Verb::Backup { check: true, .. }
+            | Verb::Archive { verb: Archive::Verify { .. } }
+            | Verb::Verify { receipt: Some(_), key: Some(_) }
+    )
+    .then(|| PathBuf::from("."));
     let data = common.data.clone().or(anywhere);
-    let settings = Settings::resolve(common.config.as_deref(), data, reader).map_err(|error| {
+    let settings = Settings::resolve(common.config.as_deref(), CommandLine { data, reader, listen });
+    let settings = settings.map_err(|error| {
         let exit = match &error {
             ConfigError::NoData => Exit::Usage,
             ConfigError::Read { .. } | ConfigError::Line { .. } => Exit::Config,

@@ -3,12 +3,18 @@
 //! Pure functions over the local API's JSON, because that is all that a client has. The sentences of refusals come with
 //! the answer; here is only what stands around them.
 
+mod cashiers;
+mod closings;
 mod files;
+mod receipts;
 mod state;
 
 use std::io;
 
+pub(super) use self::cashiers::{cashier_changed, cashiers, no_place_for_session, signed, signed_out};
+pub(super) use self::closings::{closing, closing_outcome, closings};
 pub(super) use self::files::{exported, imported, no_message, not_read, not_written};
+pub(super) use self::receipts::{receipt, receipt_queued};
 pub(super) use self::state::{card, journal, status, sync};
 use super::local_time::{clock, day, same_day};
 use crate::domain::Timestamp;

@@ -1,5 +1,6 @@
 //! The whole command line, as it is typed, against a daemon that does as it is told.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,8 @@ use crate::domain::refusal::Refusal;
 use crate::domain::{Cents, RequestId, Sequence};
 use crate::machine::sale::{Command, Outcome, Refused, Undone};
 use crate::till::fake::{self, FakeDesk, Reply, card};
-use crate::till::server::LocalServer;
+use crate::till::server::{Api, LocalServer};
+use crate::till::web::Access;
 
 /// Notes what it was called for.
 #[derive(Default)]
@@ -44,6 +46,30 @@ impl DaemonVerbs for FakeVerbs {
     fn verify(&self, _: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
         writeln!(out, "broken")?;
         Ok(Exit::Data)
+    }
+
+    fn verify_receipt(
+        &self,
+        _: &Setup,
+        code: &str,
+        key: Option<Ed25519PublicKey>,
+        _: &mut dyn Write,
+    ) -> Result<Exit, Failure> {
+        self.note(format!("verify {code} {}", key.is_some()))
+    }
+
+    fn archive(&self, _: &Setup, year: u16, directory: &Path, _: &mut dyn Write) -> Result<Exit, Failure> {
+        self.note(format!("archive {year} {}", directory.display()))
+    }
+
+    fn verify_archive(
+        &self,
+        _: &Setup,
+        directory: &Path,
+        key: Option<Ed25519PublicKey>,
+        _: &mut dyn Write,
+    ) -> Result<Exit, Failure> {
+        self.note(format!("verify archive {} {}", directory.display(), key.is_some()))
     }
 
     fn validate(&self, setup: &Setup, _: &mut dyn Write) -> Result<Exit, Failure> {
@@ -75,6 +101,29 @@ impl DaemonVerbs for FakeVerbs {
         self.note(format!("journal {}", query.limit))?;
         Ok(self.ledger.then(|| vec![fake::debit_line()]))
     }
+
+    fn close_without_daemon(&self, _: &Setup, order: CloseOrder) -> Result<Option<Result<Closed, NotClosed>>, Failure> {
+        self.note(format!("close {order:?}"))?;
+        Ok(self.ledger.then_some(Err(NotClosed::Nothing)))
+    }
+
+    fn closings_without_daemon(&self, _: &Setup, query: ClosingQuery) -> Result<Option<Vec<Closed>>, Failure> {
+        self.note(format!("closings {}", query.limit))?;
+        Ok(self.ledger.then(|| vec![fake::closed()]))
+    }
+
+    fn cashiers_without_daemon(&self, _: &Setup) -> Result<Option<Cashiers>, Failure> {
+        Ok(self.ledger.then(|| Cashiers::new(vec![fake::manager()])))
+    }
+
+    fn change_cashiers_without_daemon(
+        &self,
+        _: &Setup,
+        order: &CashierOrder,
+    ) -> Result<Option<Result<CashierId, CashierRefused>>, Failure> {
+        self.note(format!("{order:?}"))?;
+        Ok(self.ledger.then_some(Err(CashierRefused::LastManager)))
+    }
 }
 
 /// What a command line came to.
@@ -100,6 +149,9 @@ struct Daemon {
     thread: Option<thread::JoinHandle<()>>,
 }
 
+/// Where the page of such a daemon would listen.
+const PAGE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8470);
+
 impl Daemon {
     fn start(desk: FakeDesk) -> Self {
         let (dir, desk) = (tempfile::tempdir().unwrap(), Arc::new(desk));
@@ -110,8 +162,9 @@ impl Daemon {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async move {
                 let server = LocalServer::bind(&path).unwrap();
+                let access = Access::open(path.with_file_name("tills.json"), Some(PAGE)).unwrap();
                 ready.send(()).unwrap();
-                server.serve(served, async { stopped.await.unwrap_or_default() }).await;
+                server.serve(Api::new(served, access), async { stopped.await.unwrap_or_default() }).await;
             });
         });
         is_ready.recv().unwrap();

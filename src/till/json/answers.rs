@@ -1,6 +1,7 @@
 //! What came of a request: `outcome` says which.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::domain::catalogue::{Code, Unit};
 use crate::domain::quote::{Quote, QuotedCard};
@@ -10,7 +11,7 @@ use crate::machine::sale;
 use crate::machine::sale::{CardView, Outcome, View};
 
 /// An answer, with the request that it answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Answered {
     /// The request's `id`, also when the client gave none.
     pub id: String,
@@ -20,7 +21,7 @@ pub struct Answered {
 }
 
 /// What came of a request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Answer {
     /// Debited, signed and durable.
@@ -38,7 +39,7 @@ pub enum Answer {
 }
 
 /// A right was debited.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Granted {
     /// The entry.
     pub entry: u64,
@@ -69,7 +70,7 @@ pub struct Granted {
 }
 
 /// When this terminal served a card.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Served {
     /// The entry.
     pub entry: u64,
@@ -78,7 +79,7 @@ pub struct Served {
 }
 
 /// Nothing was debited, or it is not known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Refused {
     /// The refusal's code.
     pub refusal: String,
@@ -104,7 +105,7 @@ pub struct Refused {
 }
 
 /// Where a found card goes (R9).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FoundCard {
     /// By post.
     pub address: String,
@@ -113,7 +114,7 @@ pub struct FoundCard {
 }
 
 /// What a redemption would take and cost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Quoted {
     /// The card, masked.
     pub card: String,
@@ -136,7 +137,7 @@ pub struct Quoted {
 }
 
 /// A debit was taken back, or the region is asked to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Undone {
     /// The entry of the reversal, or of the request to the region.
     pub entry: u64,
@@ -151,7 +152,7 @@ pub struct Undone {
 }
 
 /// A sale in doubt is given up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Abandoned {
     /// The entry.
     pub entry: u64,

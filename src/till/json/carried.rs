@@ -2,13 +2,14 @@
 //! the stick.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::BadValue;
 use crate::domain::refusal::Language;
 use crate::till::{CARRIED_BYTES_MAX, ExportReport, ImportReport, NotCarried};
 
 /// `POST /v1/exports`: the next request to the region.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Export {
     /// To be carried to the region.
@@ -18,7 +19,7 @@ pub enum Export {
 }
 
 /// The next request to the region.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Exported {
     /// The whole signed message, in hexadecimal; nothing where it went to a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,7 +38,7 @@ pub struct Exported {
 }
 
 /// `POST /v1/imports`: the region's answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImportRequest {
     /// The whole signed message, in hexadecimal.
@@ -45,7 +46,7 @@ pub struct ImportRequest {
 }
 
 /// What came of an import.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum Import {
     /// The answer is taken.
@@ -55,7 +56,7 @@ pub enum Import {
 }
 
 /// What an answer brought.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Imported {
     /// `newest`; `overtaken` by a later exchange; or the same `again`.
     pub news: String,
@@ -68,7 +69,7 @@ pub struct Imported {
 }
 
 /// Why nothing was exported or imported.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
     /// The stable code.
     pub reason: String,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::catalogue::Code;
 use crate::domain::entry::Tender;
@@ -70,22 +71,27 @@ fn tender(code: Option<&str>) -> Result<Tender, BadValue> {
 }
 
 /// `POST /v1/redemptions`, and `POST /v1/quotes`, which asks the same without taking it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RedemptionRequest {
     /// The client's name for this request; the same name is the same request. Made up when it is missing.
+    #[schema(pattern = "^([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$")]
     pub id: Option<String>,
     /// The benefit's code; the only one that matches without it.
     pub benefit: Option<String>,
     /// The price of the purchase.
+    #[schema(maximum = 9_999_999)]
     pub price_cents: Option<u64>,
     /// How many seats.
     pub seats: Option<u32>,
     /// Wholly the holder's: 3D glasses, a festival's surcharge.
+    #[schema(maximum = 9_999_999)]
     pub supplement_cents: u64,
     /// How the holder paid: `cash` (the default), `card`, `cheque`, `other`. A quote does not need it.
+    #[schema(pattern = "^(cash|card|cheque|other)$")]
     pub paid: Option<String>,
     /// How long to wait for a card; 30 when it is missing, at most 600.
+    #[schema(maximum = 600)]
     pub wait_seconds: Option<u32>,
 }
 
@@ -115,16 +121,19 @@ impl RedemptionRequest {
 
 /// `POST /v1/quotes/confirm`: the money is collected, the quote is taken. The sale has the quote's `id`, so that a
 /// quote can be sold once and its repeat is answered as the first time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Confirmation {
     /// The `id` of the quote.
+    #[schema(pattern = "^([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$")]
     pub id: String,
     /// As in [`RedemptionRequest::paid`].
     #[serde(default)]
+    #[schema(pattern = "^(cash|card|cheque|other)$")]
     pub paid: Option<String>,
     /// As in [`RedemptionRequest::wait_seconds`].
     #[serde(default)]
+    #[schema(maximum = 600)]
     pub wait_seconds: Option<u32>,
 }
 
@@ -139,16 +148,18 @@ impl Confirmation {
 }
 
 /// `POST /v1/undos`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct UndoRequest {
     /// As in [`RedemptionRequest::id`].
+    #[schema(pattern = "^([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$")]
     pub id: Option<String>,
     /// The entry of the debit; the last one when it is missing.
     pub entry: Option<u64>,
     /// The card is not there: the region is asked to give the right back.
     pub without_card: bool,
     /// As in [`RedemptionRequest::wait_seconds`].
+    #[schema(maximum = 600)]
     pub wait_seconds: Option<u32>,
 }
 
@@ -160,11 +171,12 @@ impl UndoRequest {
 }
 
 /// `POST /v1/abandonments`: the sale in doubt of this card is given up; the money was given back.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AbandonmentRequest {
     /// As in [`RedemptionRequest::id`].
     #[serde(default)]
+    #[schema(pattern = "^([0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$")]
     pub id: Option<String>,
     /// The 16 digits of the card; the newest sale in doubt without it.
     #[serde(default)]
@@ -183,19 +195,24 @@ impl AbandonmentRequest {
 }
 
 /// The `lang` that every address may have.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct LanguageQuery {
     /// `fr` or `en`; without it `Accept-Language` decides, and then it is French.
+    #[param(pattern = "^(fr|en)(-[A-Za-z]{2})?$")]
     pub lang: Option<String>,
 }
 
 /// `GET /v1/card`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct CardQuery {
     /// How many seconds to wait for a card when there is none; 0 when it is missing, at most 600.
+    #[param(maximum = 600)]
     pub wait: Option<u32>,
     /// As everywhere.
+    #[param(pattern = "^(fr|en)(-[A-Za-z]{2})?$")]
     pub lang: Option<String>,
 }
 
@@ -210,16 +227,20 @@ impl CardQuery {
 }
 
 /// `GET /v1/journal`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub struct JournalParameters {
     /// Only entries before this one.
     pub before: Option<u64>,
     /// Only entries at or after this instant, as in `2026-11-22T10:00:00Z`.
+    #[param(format = DateTime)]
     pub since: Option<String>,
     /// At most so many; 20 when it is missing, at most 1000.
+    #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
     /// As everywhere.
+    #[param(pattern = "^(fr|en)(-[A-Za-z]{2})?$")]
     pub lang: Option<String>,
 }
 

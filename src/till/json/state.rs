@@ -1,6 +1,7 @@
 //! How things are: the card in the reader, the terminal, its journal, an exchange.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::domain::card::Signature;
 use crate::domain::policy::Level;
@@ -11,12 +12,13 @@ use crate::till;
 use super::answers::{Refused, Served, spoken};
 
 /// `GET /v1/card`: what lies in the reader.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Card {
     /// Whether a card is there.
     pub present: bool,
     /// What it says, when one is there.
     #[serde(flatten)]
+    #[schema(value_type = Presented)]
     pub presented: Option<Presented>,
     /// The sale that waits for its card to come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -24,7 +26,7 @@ pub struct Card {
 }
 
 /// What a card in the reader says.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Presented {
     /// Proven genuine, proven false, or neither (no PASS, unreadable, being read).
     pub genuine: Option<bool>,
@@ -41,6 +43,7 @@ pub struct Presented {
     /// The serial of its entitlement; 0 without one.
     pub entitlement: Option<u32>,
     /// What it has.
+    #[schema(required = false)]
     pub benefits: Vec<Benefit>,
     /// When this terminal last served it.
     pub served: Option<Served>,
@@ -49,7 +52,7 @@ pub struct Presented {
 }
 
 /// One line of a card's balance.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Benefit {
     /// Its code.
     pub benefit: String,
@@ -66,7 +69,7 @@ pub struct Benefit {
 }
 
 /// It is not known whether this card was debited.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InDoubt {
     /// The card, masked.
     pub card: String,
@@ -127,7 +130,7 @@ impl Benefit {
 }
 
 /// `GET /v1/status`: how the terminal is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Status {
     /// Whether the daemon runs; false when this was read from the ledger beside a daemon that does not.
     pub running: bool,
@@ -155,6 +158,11 @@ pub struct Status {
     pub in_doubt: u64,
     /// The reader.
     pub reader: Reader,
+    /// The printer, where one is set up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub printer: Option<Printer>,
+    /// Since when the day is open: after 24 hours nothing is sold before it is closed.
+    pub day_opened: Option<String>,
     /// The exchange with the region.
     pub exchange: Exchange,
     /// The card in the reader.
@@ -164,7 +172,7 @@ pub struct Status {
 }
 
 /// What keeps the terminal from selling.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Reason {
     /// The refusal's code.
     pub refusal: String,
@@ -175,7 +183,7 @@ pub struct Reason {
 }
 
 /// How the reader is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum Reader {
     /// These readers are watched.
@@ -195,8 +203,28 @@ pub enum Reader {
     },
 }
 
+/// How the printer is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Printer {
+    /// How many receipts wait.
+    pub waiting: u64,
+    /// How many were printed since the start.
+    pub printed: u64,
+    /// How many were given up since the start: print them again by hand.
+    pub lost: u64,
+    /// What the newest failed on, in English, until one is printed again.
+    pub error: Option<String>,
+}
+
+impl Printer {
+    fn new(state: &till::PrinterState) -> Self {
+        let till::PrinterState { waiting, printed, lost, error } = state.clone();
+        Self { waiting, printed, lost, error }
+    }
+}
+
 /// How the exchange with the region is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Exchange {
     /// The newest entry that the region has acknowledged; 0 when there is none.
     pub acknowledged: u64,
@@ -217,7 +245,7 @@ pub struct Exchange {
 }
 
 /// A value and what the region's policy says of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Limit {
     /// Now.
     pub value: u64,
@@ -246,6 +274,8 @@ impl Status {
             certificate_not_after: status.certificate_not_after.map(|until| until.to_string()),
             in_doubt: status.in_doubt,
             reader: Reader::new(&status.reader),
+            printer: status.printer.as_ref().map(Printer::new),
+            day_opened: status.day_opened.map(|opened| opened.to_string()),
             exchange: Exchange::new(status),
             card: Card::new(&status.view, language),
             time: status.time.to_string(),
@@ -305,14 +335,14 @@ const fn level_code(level: Level) -> &'static str {
 }
 
 /// `GET /v1/journal`: entries, newest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Journal {
     /// The entries.
     pub entries: Vec<JournalEntry>,
 }
 
 /// One entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct JournalEntry {
     /// Its place.
     pub entry: u64,
@@ -338,6 +368,9 @@ pub struct JournalEntry {
     pub related: Option<u64>,
     /// The card's signature of its record, `r || s` in hexadecimal.
     pub signature: Option<String>,
+    /// The number of the cashier who did it, where cashiers sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cashier: Option<u16>,
     /// Whether the region has acknowledged it.
     pub acknowledged: bool,
     /// `payable`, `contested` or `recorded`, once the region has said so.
@@ -356,7 +389,8 @@ impl Journal {
 }
 
 impl JournalEntry {
-    fn new(line: &till::JournalLine) -> Self {
+    /// The entry, as JSON.
+    pub fn new(line: &till::JournalLine) -> Self {
         Self {
             entry: line.entry.get(),
             time: line.time.to_string(),
@@ -370,6 +404,7 @@ impl JournalEntry {
             tender: line.tender.clone(),
             related: line.related.map(|entry| entry.get()),
             signature: line.signature.map(|Signature(bytes)| bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+            cashier: line.cashier.map(|cashier| cashier.get()),
             acknowledged: line.acknowledged,
             verdict: line.verdict.map(|verdict| verdict.code().to_owned()),
             contest: line.verdict.and_then(|verdict| verdict.contest()).map(|reason| reason.code().to_owned()),
@@ -379,7 +414,7 @@ impl JournalEntry {
 }
 
 /// `POST /v1/exchanges`: what the exchange brought.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Sync {
     /// How many messages were exchanged.
     pub exchanges: u32,

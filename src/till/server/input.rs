@@ -21,14 +21,14 @@ pub(super) const IMPORT_BYTES_MAX: usize = 2 * CARRIED_BYTES_MAX + 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a request got no answer.
-pub(super) struct Failure {
+pub(in crate::till) struct Failure {
     kind: ProblemKind,
     detail: Option<String>,
     language: Language,
 }
 
 impl Failure {
-    pub(super) const fn new(kind: ProblemKind, language: Language) -> Self {
+    pub(in crate::till) const fn new(kind: ProblemKind, language: Language) -> Self {
         Self { kind, detail: None, language }
     }
 

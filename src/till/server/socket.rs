@@ -1,38 +1,20 @@
-//! The Unix socket: who may have its path, who may connect, how many, how slowly, and how it ends.
+//! The Unix socket: who may have its path, who may connect, and how it ends.
 
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
+use super::Api;
+use super::connections::{self, Clients, Door};
 use super::input::BODY_BYTES_MAX;
-use crate::till::Desk;
 
 /// Read and write for the owner and the group: who may connect.
 const SOCKET_MODE: u32 = 0o660;
-/// How many clients are served at a time; the next ones wait to be accepted.
-const CONNECTIONS_MAX: usize = 32;
-/// How long the head of a request may take to arrive.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How many bytes of a connection are buffered, and so the largest head of a request.
-const BUFFER_BYTES_MAX: usize = 64 * 1024;
-/// How long the answers that are under way may take when the daemon stops.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long to wait before the next connection is accepted when the system refused one (no more file descriptors).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// Why the socket could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
@@ -89,60 +71,28 @@ impl LocalServer {
 
     /// Answers clients until `shutdown` is done. Then the socket is removed, nobody new is accepted, and the answers
     /// that are under way have three seconds.
-    pub async fn serve(self, desk: Arc<dyn Desk>, shutdown: impl Future<Output = ()>) {
-        let router = super::router(desk).layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
-        let (stop, stopping) = watch::channel(());
-        let mut connections = JoinSet::new();
-        let mut shutdown = pin!(shutdown);
-        loop {
-            tokio::select! {
-                biased;
-                () = &mut shutdown => break,
-                Some(_) = connections.join_next() => {}
-                accepted = self.listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                    Ok((stream, _)) => {
-                        log_peer(&stream);
-                        connections.spawn(converse(stream, router.clone(), stopping.clone()));
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "a client of the local API could not be accepted");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
+    pub async fn serve(self, api: Arc<Api>, shutdown: impl Future<Output = ()>) {
+        let router = super::socket_router(Arc::clone(&api)).layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
+        let Self { listener, path } = self;
+        let removed = async {
+            shutdown.await;
+            if let Err(error) = remove(&path) {
+                tracing::warn!(%error, path = %path.display(), "the socket could not be removed");
             }
-        }
-        if let Err(error) = remove(&self.path) {
-            tracing::warn!(%error, path = %self.path.display(), "the socket could not be removed");
-        }
-        drop(stop);
-        let drained = tokio::time::timeout(DRAIN_TIMEOUT, async { while connections.join_next().await.is_some() {} });
-        if drained.await.is_err() {
-            tracing::warn!(left = connections.len(), "clients of the local API were cut off");
-            connections.shutdown().await;
-        }
+        };
+        connections::serve(&api, router, &listener, removed).await;
     }
 }
 
-/// One request and its answer. Connections are cheap here, and one that is not kept needs no limit for its idleness.
-async fn converse(stream: UnixStream, router: Router, mut stopping: watch::Receiver<()>) {
-    let service = TowerToHyperService::new(router);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(BUFFER_BYTES_MAX)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        // The sender is dropped, never used.
-        _ = stopping.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a client of the local API went away");
+impl Door for UnixListener {
+    type Stream = UnixStream;
+    const CLIENTS: Clients = Clients::Known;
+    const CONNECTIONS_MAX: usize = 32;
+
+    async fn accept(&self) -> io::Result<UnixStream> {
+        let (stream, _) = Self::accept(self).await?;
+        log_peer(&stream);
+        Ok(stream)
     }
 }
 

@@ -13,15 +13,18 @@ use http_body_util::BodyExt as _;
 use hyper::service::Service as _;
 use hyper::{HeaderMap, Method};
 use hyper_util::service::TowerToHyperService;
-use pass::domain::Cents;
+use pass::domain::cashier::{Cashiers, Pin};
+use pass::domain::{CashierId, Cents, RequestId, Sequence};
 use pass::machine::sale::{ClientRequest, Command, Outcome, View};
 use pass::region::Region;
 use pass::region::server::router;
 use pass::region::settings::ApiSettings;
-use pass::till::server::LocalServer;
+use pass::till::server::{Api, LocalServer};
+use pass::till::web::Access;
 use pass::till::{
-    BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NotCarried,
-    Status, SyncReport,
+    BoxFuture, CARRIED_BYTES_MAX, CashierAnswer, CashierDesk, CashierOrder, CloseOrder, Closed, ClosingAnswer,
+    ClosingDesk, ClosingQuery, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NoReceipt,
+    NotCarried, Paper, ReceiptAnswer, ReceiptDesk, ReceiptView, SessionToken, SignedIn, Status, SyncReport,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -32,6 +35,60 @@ use super::region_kit::{EVENING, World};
 
 /// A desk that looks closely at what it is asked, and has nothing to say.
 struct CloseDesk;
+
+impl CashierDesk for CloseDesk {
+    fn sign_in(&self, _: CashierId, pin: Pin) -> CashierAnswer<'_, SignedIn> {
+        assert!((4..=8).contains(&pin.as_bytes().len()) && pin.as_bytes().iter().all(u8::is_ascii_digit));
+        Box::pin(async { Err(DeskGone) })
+    }
+
+    fn vouch(&self, _: CashierId) -> CashierAnswer<'_, SignedIn> {
+        panic!("nobody is trusted to sign others in")
+    }
+
+    fn sign_out(&self, _: SessionToken) {}
+
+    fn who(&self, _: SessionToken) -> Option<CashierId> {
+        None
+    }
+
+    fn cashiers(&self) -> BoxFuture<'_, Result<Cashiers, DeskGone>> {
+        Box::pin(async { Err(DeskGone) })
+    }
+
+    fn change_cashiers(&self, by: Option<CashierId>, _: CashierOrder) -> CashierAnswer<'_, CashierId> {
+        assert_eq!(by, None);
+        Box::pin(async { Err(DeskGone) })
+    }
+}
+
+impl ClosingDesk for CloseDesk {
+    fn close(&self, by: Option<CashierId>, order: CloseOrder) -> ClosingAnswer<'_, Closed> {
+        assert_eq!(by, None);
+        assert!(order.counted.into_iter().chain(order.float).all(|cents| cents <= Cents::PRICE_MAX));
+        Box::pin(async { Err(DeskGone) })
+    }
+
+    fn closings(&self, query: ClosingQuery) -> BoxFuture<'_, Result<Vec<Closed>, DeskGone>> {
+        assert!((1..=400).contains(&query.limit));
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn duplicate_closing(&self, _: Option<CashierId>, _: Sequence) -> ClosingAnswer<'_, Option<Closed>> {
+        Box::pin(async { Err(DeskGone) })
+    }
+}
+
+impl ReceiptDesk for CloseDesk {
+    fn receipt(&self, _: Sequence) -> ReceiptAnswer<'_, ReceiptView> {
+        Box::pin(async { Ok(Err(NoReceipt::NotThere)) })
+    }
+
+    fn hand_out(&self, by: Option<CashierId>, _: Sequence, _: Paper) -> ReceiptAnswer<'_, ReceiptView> {
+        assert_eq!(by, None);
+        Box::pin(async { Ok(Err(NoReceipt::NoPrinter)) })
+    }
+}
 
 impl Desk for CloseDesk {
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>> {
@@ -45,6 +102,10 @@ impl Desk for CloseDesk {
             Command::Undo { .. } | Command::Abandon { .. } => (),
         }
         Box::pin(async { Err(DeskGone) })
+    }
+
+    fn known(&self, _: RequestId) -> BoxFuture<'_, Result<Option<Outcome>, DeskGone>> {
+        Box::pin(async { Ok(None) })
     }
 
     fn view(&self) -> View {
@@ -90,11 +151,22 @@ static TILL: LazyLock<Till> = LazyLock::new(|| {
     let socket = place.path().join("socket");
     let runtime = Runtime::new().unwrap();
     let bound = runtime.block_on(async { LocalServer::bind(&socket) }).unwrap();
-    runtime.spawn(bound.serve(Arc::new(CloseDesk), std::future::pending()));
+    let access = Access::open(place.path().join("tills.json"), None).unwrap();
+    let api = runtime.block_on(async { Api::new(Arc::new(CloseDesk), access) });
+    runtime.spawn(bound.serve(api, std::future::pending()));
     Till { socket, _place: place, _runtime: runtime }
 });
 
-const TARGETS: [(&str, &str); 10] = [
+const TARGETS: [(&str, &str); 23] = [
+    ("GET", "/v1/receipts/12"),
+    ("POST", "/v1/receipts/12/print"),
+    ("POST", "/v1/closings"),
+    ("GET", "/v1/closings"),
+    ("POST", "/v1/closings/1/duplicate"),
+    ("POST", "/v1/sessions"),
+    ("POST", "/v1/cashiers"),
+    ("POST", "/v1/cashiers/1/pin"),
+    ("POST", "/v1/cashiers/1/disable"),
     ("POST", "/v1/redemptions"),
     ("POST", "/v1/quotes"),
     ("POST", "/v1/quotes/confirm"),
@@ -105,6 +177,10 @@ const TARGETS: [(&str, &str); 10] = [
     ("GET", "/v1/journal"),
     ("POST", "/v1/exchanges"),
     ("GET", "/nowhere"),
+    ("GET", "/v1/requests/00112233445566778899aabbccddeeff"),
+    ("POST", "/v1/tills"),
+    ("DELETE", "/v1/tills/nobody"),
+    ("POST", "/v1/pages"),
 ];
 
 /// A request to the till's API: the bytes as they are, or as the query and the body of an address.

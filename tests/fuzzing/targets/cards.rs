@@ -151,6 +151,7 @@ fn intent(relay: &Relay<'_>, certificate: [u8; 32], name: u8) -> Intent {
             entitlement_serial: EntitlementSerial::new(10),
             left: 4,
         },
+        cashier: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pass::domain::Season;
 use pass::region::config::{CatalogueFile, parse_policy};
-use pass::terminal::config::{ConfigError, Settings};
+use pass::terminal::config::{CommandLine, ConfigError, Settings};
 use pass::terminal::region_file::RegionFile;
 use pass::virtual_card::{CardMemory, FileStorage, Storage as _};
 use tempfile::TempDir;
@@ -43,7 +43,10 @@ pub(crate) fn config_files(bytes: &[u8]) {
     with_place(|place| {
         let file = place.join("terminal.toml");
         fs::write(&file, bytes).unwrap();
-        match Settings::resolve(Some(&file), Some(PathBuf::from("/data")), None) {
+        match Settings::resolve(
+            Some(&file),
+            CommandLine { data: Some(PathBuf::from("/data")), ..CommandLine::default() },
+        ) {
             Ok(settings) => assert!((1..=600).contains(&settings.card_wait.as_secs())),
             Err(ConfigError::Line { line, .. }) => assert!(line >= 1),
             Err(ConfigError::Read { .. }) => (),

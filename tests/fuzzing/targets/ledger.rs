@@ -65,6 +65,7 @@ fn in_doubt(card: &MemoryStorage) -> Intent {
             entitlement_serial: EntitlementSerial::new(1),
             left: 4,
         },
+        cashier: None,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A partner's counter: an enrolled terminal, its daemon, its cashier.
 
+use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
@@ -28,6 +29,8 @@ pub(crate) struct Counter {
     pub(crate) line: Line,
     pub(crate) reader: String,
     daemon: Option<Running>,
+    /// The port of its page, once it had one.
+    page: Option<u16>,
 }
 
 impl Counter {
@@ -49,7 +52,7 @@ impl Counter {
         let stage = Rc::clone(region.stage());
         let data = stage.place(&format!("terminal-{id}"));
         let line = Line::to(region.address());
-        let counter = Self { stage, id, data, line, reader: reader.to_owned(), daemon: None };
+        let counter = Self { stage, id, data, line, reader: reader.to_owned(), daemon: None, page: None };
         let enrolled = counter.ask(&["enrol", "--json", "--region", &counter.line.url(), "--code", code]).exits(0);
         assert_eq!(enrolled.json()["terminal_id"], id);
         assert_eq!(enrolled.json()["exchanged"], true);
@@ -66,6 +69,14 @@ impl Counter {
     #[track_caller]
     pub(crate) fn ask(&self, arguments: &[&str]) -> Said {
         process::run(&self.stage, &mut self.command(arguments))
+    }
+
+    /// The same of a verb that reads `typed`, for whoever has signed in.
+    #[track_caller]
+    pub(crate) fn ask_typing(&self, arguments: &[&str], typed: &str, session: Option<&str>) -> Said {
+        let mut command = self.command(arguments);
+        command.env("PASS_SESSION", session.unwrap_or_default());
+        process::run_typing(&self.stage, &mut command, typed)
     }
 
     /// A verb that waits for something.
@@ -97,6 +108,34 @@ impl Counter {
     pub(crate) fn start_with(&mut self, options: &[&str]) {
         let ended = self.try_start(options);
         assert_eq!(ended, None, "the daemon runs");
+    }
+
+    /// Starts the daemon with its page, which stays where it was.
+    #[track_caller]
+    pub(crate) fn start_with_page(&mut self) {
+        let (reader, address) = (self.reader.clone(), format!("127.0.0.1:{}", self.page.unwrap_or(0)));
+        self.start_with(&["--reader", &reader, "--listen", &address]);
+        let url = self.open_page();
+        let port = url.split_once("127.0.0.1:").and_then(|(_, rest)| rest.split_once('/'));
+        self.page = port.and_then(|(port, _)| port.parse().ok());
+    }
+
+    /// What opens its page, once.
+    #[track_caller]
+    pub(crate) fn open_page(&self) -> String {
+        self.ask(&["page", "--json"]).exits(0).text("url")
+    }
+
+    /// Where its page and its API are.
+    #[track_caller]
+    pub(crate) fn page(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.page.expect("it has a page")))
+    }
+
+    /// A token for a till with this name.
+    #[track_caller]
+    pub(crate) fn till(&self, name: &str) -> String {
+        self.ask(&["till", "add", "--json", name]).exits(0).text("token")
     }
 
     /// Starts the daemon and waits until it answers, or has ended: how it ended.

@@ -85,6 +85,8 @@ impl Stage {
             .env("RUST_BACKTRACE", "0")
             .env("PASS_LOG", std::env::var("PASS_LOG").unwrap_or("warn,pass=info".into()))
             .env_remove("RUST_LOG")
+            .env_remove("PASS_SESSION")
+            .env_remove("XDG_RUNTIME_DIR")
             .env_remove("NOTIFY_SOCKET");
         command
     }
@@ -163,6 +165,13 @@ impl World {
     pub(crate) fn counter(&self, region: &Region, name: &str, activity: &str, reader: usize) -> Counter {
         let mut counter = Counter::enrolled(region, name, activity, &self.pcscd.reader_name(reader));
         counter.start();
+        counter
+    }
+
+    /// The same, with its page.
+    pub(crate) fn counter_with_page(&self, region: &Region, name: &str, activity: &str, reader: usize) -> Counter {
+        let mut counter = Counter::enrolled(region, name, activity, &self.pcscd.reader_name(reader));
+        counter.start_with_page();
         counter
     }
 

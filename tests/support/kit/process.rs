@@ -63,6 +63,14 @@ pub(crate) fn run(stage: &Stage, command: &mut Command) -> Said {
     begin(stage, command).said()
 }
 
+/// Runs `command` to its end, with `typed` on its standard input.
+#[track_caller]
+pub(crate) fn run_typing(stage: &Stage, command: &mut Command, typed: &str) -> Said {
+    let path = stage.place("typed");
+    fs::write(&path, typed).unwrap();
+    Running::start_reading(stage, command, fs::File::open(&path).unwrap().into()).said()
+}
+
 /// Starts `command`, whose answer is asked for later.
 pub(crate) fn begin(stage: &Stage, command: &mut Command) -> Running {
     Running::start(stage, command)
@@ -79,6 +87,10 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(stage: &Stage, command: &mut Command) -> Self {
+        Self::start_reading(stage, command, Stdio::null())
+    }
+
+    fn start_reading(stage: &Stage, command: &mut Command, input: Stdio) -> Self {
         let words = std::iter::once(command.get_program()).chain(command.get_args());
         let mut words = words.map(|word| word.to_string_lossy().into_owned()).skip_while(|word| is_prefix(word));
         let program = PathBuf::from(words.next().unwrap());
@@ -87,7 +99,7 @@ impl Running {
         let verb = arguments.iter().find(|argument| !argument.starts_with('-')).cloned().unwrap_or_default();
         let (out, err) = stage.outputs(&format!("{program}-{}", verb.replace('/', "_")));
         let child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(file(&out))
             .stderr(file(&err))
             .spawn()

@@ -1,9 +1,9 @@
 //! What a client asks of a card that can be served: quote, redeem, undo, abandon.
 
-use crate::domain::RequestId;
 use crate::domain::entry::{Body, Intent, Purpose, Sale, Tender, UndoRequest};
 use crate::domain::quote::{Quote, QuoteRequest, QuotedCard};
 use crate::domain::refusal::Refusal;
+use crate::domain::{CashierId, RequestId};
 
 use super::super::types::*;
 use super::{AfterStore, Begun, Phase, SaleMachine, card_view};
@@ -14,7 +14,7 @@ impl SaleMachine {
             Some(open) if !open.abandoned && matches!(open.intent.purpose, Purpose::Sale { .. }) => {
                 let transaction = open.intent.transaction;
                 self.phase = Phase::Storing(presented, Box::new(AfterStore::Abandoned { card: open.intent.card }));
-                vec![Action::Abandon(transaction)]
+                vec![Action::Abandon { transaction, by: self.cashier() }]
             }
             Some(_) | None => {
                 let mut actions = self.reply(Outcome::Refused(Refused::because(Refusal::NothingToUndo)));
@@ -111,6 +111,7 @@ impl SaleMachine {
                         entitlement_serial: presented.state.entitlement_serial,
                         left: quote.left_after,
                     },
+                    cashier: self.cashier(),
                 };
                 self.begin(presented, facts, intent)
             }
@@ -130,7 +131,7 @@ impl SaleMachine {
             return self.answer_ready(presented, Outcome::Refused(Refused::because(Refusal::CardChanged)));
         }
         let Some(id) = self.client.as_ref().map(|waiting| waiting.request.id) else { return Vec::new() };
-        let intent = undo_intent(&presented, facts, &target, id);
+        let intent = undo_intent(&presented, facts, &target, (id, self.cashier()));
         self.begin(presented, facts, intent)
     }
 
@@ -183,7 +184,12 @@ fn quote(presented: &Presented, facts: &Facts, request: &QuoteRequest) -> Result
     })
 }
 
-pub(super) fn undo_intent(presented: &Presented, facts: &Facts, target: &UndoTarget, request: RequestId) -> Intent {
+pub(super) fn undo_intent(
+    presented: &Presented,
+    facts: &Facts,
+    target: &UndoTarget,
+    (request, cashier): (RequestId, Option<CashierId>),
+) -> Intent {
     Intent {
         card: presented.card,
         certificate: presented.certificate,
@@ -197,5 +203,6 @@ pub(super) fn undo_intent(presented: &Presented, facts: &Facts, target: &UndoTar
             tender: target.tender,
             request,
         },
+        cashier,
     }
 }

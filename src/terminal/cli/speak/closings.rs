@@ -1,0 +1,136 @@
+//! Closings, as people read them.
+
+use super::super::local_time::{clock, day};
+use super::money;
+use crate::domain::Timestamp;
+use crate::domain::refusal::Language;
+use crate::domain::refusal::Language::{English, French};
+use crate::till::json::{Closing, ClosingOutcome, Closings};
+
+fn kind(code: &str, language: Language) -> &'static str {
+    match (code, language) {
+        ("month", French) => "DU MOIS",
+        ("year", French) => "DE L'ANNÉE",
+        (_, French) => "DE LA JOURNÉE",
+        ("month", English) => "THE MONTH",
+        ("year", English) => "THE YEAR",
+        (_, English) => "THE DAY",
+    }
+}
+
+fn tender(code: &str, language: Language) -> &'static str {
+    match (code, language) {
+        ("cash", French) => "espèces",
+        ("card", French) => "carte bancaire",
+        ("cheque", French) => "chèque",
+        (_, French) => "autre",
+        ("cash", English) => "cash",
+        ("card", English) => "bank card",
+        ("cheque", English) => "cheque",
+        (_, English) => "other",
+    }
+}
+
+/// `-1,50 €`.
+fn signed(cents: i64, language: Language) -> String {
+    let sign = if cents < 0 { "-" } else { "" };
+    format!("{sign}{}", money(cents.unsigned_abs(), language))
+}
+
+fn when(time: &str, language: Language) -> String {
+    Timestamp::parse(time).map_or_else(|| time.to_owned(), |time| format!("{} {}", day(time, language), clock(time)))
+}
+
+pub(in crate::terminal::cli) fn closing(closing: &Closing, language: Language) -> String {
+    let (euros, cash) = (|cents| money(cents, language), &closing.cash);
+    let mut lines = Vec::new();
+    if closing.duplicate > 0 {
+        lines.push(match language {
+            French => format!("DUPLICATA n° {}", closing.duplicate),
+            English => format!("DUPLICATE no. {}", closing.duplicate),
+        });
+    }
+    let what = kind(&closing.period, language);
+    lines.push(match language {
+        French => format!("CLÔTURE {what} {} - n° {} · écriture {}", closing.of, closing.number, closing.entry),
+        English => format!("CLOSING OF {what} {} - no. {} · entry {}", closing.of, closing.number, closing.entry),
+    });
+    let (from, to, opened, time) =
+        (closing.from, closing.to, when(&closing.opened, language), when(&closing.time, language));
+    lines.push(match language {
+        French => format!("{} écritures, de {from} à {to} · ouverte {opened} · clôturée {time}", closing.entries),
+        English => format!("{} entries, {from} to {to} · opened {opened} · closed {time}", closing.entries),
+    });
+    for line in &closing.benefits {
+        lines.push(match language {
+            French => format!(
+                "  {} : {} débits ({}), {} annulés ({})",
+                line.benefit, line.debits, line.debited, line.undone, line.given_back
+            ),
+            English => format!(
+                "  {}: {} debits ({}), {} undone ({})",
+                line.benefit, line.debits, line.debited, line.undone, line.given_back
+            ),
+        });
+    }
+    for line in &closing.tenders {
+        let (how, taken, back) =
+            (tender(&line.tender, language), euros(line.collected_cents), euros(line.returned_cents));
+        lines.push(match language {
+            French => format!("  {how} : encaissé {taken} ({} ventes), rendu {back} ({})", line.sales, line.undone),
+            English => format!("  {how}: collected {taken} ({} sales), returned {back} ({})", line.sales, line.undone),
+        });
+    }
+    let (expected, float) = (signed(cash.expected_cents, language), euros(cash.float_cents));
+    lines.push(match (cash.counted_cents.zip(cash.difference_cents), language) {
+        (Some((counted, difference)), French) => format!(
+            "Espèces : attendu {expected} (fonds {float}), compté {}, écart {}",
+            euros(counted),
+            signed(difference, language)
+        ),
+        (Some((counted, difference)), English) => format!(
+            "Cash: expected {expected} (float {float}), counted {}, difference {}",
+            euros(counted),
+            signed(difference, language)
+        ),
+        (None, French) => format!("Espèces : attendu {expected} (fonds {float}), non comptées"),
+        (None, English) => format!("Cash: expected {expected} (float {float}), not counted"),
+    });
+    if closing.in_doubt > 0 {
+        lines.push(match language {
+            French => format!("Ventes en doute : {}", closing.in_doubt),
+            English => format!("Sales in doubt: {}", closing.in_doubt),
+        });
+    }
+    let (absolute, net) = (euros(closing.perpetual_absolute_cents), euros(closing.perpetual_net_cents));
+    lines.push(match language {
+        French => format!("Grand total perpétuel : {absolute} en valeur absolue, {net} net"),
+        English => format!("Perpetual total: {absolute} absolute, {net} net"),
+    });
+    lines.join("\n")
+}
+
+pub(in crate::terminal::cli) fn closing_outcome(outcome: &ClosingOutcome, language: Language) -> String {
+    match outcome {
+        ClosingOutcome::Closed(closed) => closing(closed, language),
+        ClosingOutcome::Refused(why) => why.message.clone(),
+    }
+}
+
+pub(in crate::terminal::cli) fn closings(list: &Closings, language: Language) -> String {
+    if list.closings.is_empty() {
+        return match language {
+            French => "Aucune clôture.".to_owned(),
+            English => "No closing.".to_owned(),
+        };
+    }
+    let line = |closing: &Closing| {
+        let (taken, back) = (money(closing.collected_cents, language), money(closing.returned_cents, language));
+        let what = match language {
+            French => format!("encaissé {taken} · rendu {back}"),
+            English => format!("collected {taken} · returned {back}"),
+        };
+        format!("{:>8}  {:<10} n° {:<5} {what}", closing.entry, closing.of, closing.number)
+    };
+    list.closings.iter().map(line).collect::<Vec<_>>().join("\n")
+}
