@@ -3,8 +3,8 @@
 //! There are three ends, not two: approved, refused, and unknown. What follows from them over time is in
 //! [`crate::machine::payment`]; the bytes on the line to the bank terminal are in [`crate::payment`].
 
-use super::Cents;
 use super::refusal::Language;
+use super::{Cents, PaymentId, RequestId};
 
 /// Which way the money goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -263,6 +263,28 @@ pub enum PaymentState {
 }
 
 impl PaymentState {
+    /// The stable code.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Asked => "asked",
+            Self::Sent => "sent",
+            Self::Approved { .. } => "approved",
+            Self::Refused(_) => "refused",
+            Self::Unknown(_) => "unknown",
+        }
+    }
+
+    /// What goes on record of it: that money moved, that it may have, or that the cashier says that it did not.
+    pub const fn end(self) -> Option<PaymentEnd> {
+        match self {
+            Self::Approved { amount, said } => Some(PaymentEnd::Paid { amount, said }),
+            Self::Unknown(doubt) => Some(PaymentEnd::Unknown(doubt)),
+            Self::Refused(NotPaid::Word) => Some(PaymentEnd::NotPaid),
+            Self::Asked | Self::Sent => None,
+            Self::Refused(NotPaid::Said(_) | NotPaid::Unreachable | NotPaid::NotSent) => None,
+        }
+    }
+
     /// Whether nothing but the cashier's word changes it any more, or nothing at all.
     pub const fn is_at_rest(self) -> bool {
         match self {
@@ -270,6 +292,37 @@ impl PaymentState {
             Self::Approved { .. } | Self::Refused(_) | Self::Unknown(_) => true,
         }
     }
+}
+
+/// What an entry says of a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PaymentFact {
+    /// Which payment.
+    pub payment: PaymentId,
+    /// The request of the sale that it is for.
+    pub request: RequestId,
+    /// Which way.
+    pub way: Way,
+    /// What was asked.
+    pub asked: Cents,
+    /// What became of it.
+    pub end: PaymentEnd,
+}
+
+/// What became of a payment, as far as it goes on record. What was surely not paid without anybody's word is no entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentEnd {
+    /// The money moved.
+    Paid {
+        /// So much.
+        amount: Cents,
+        /// Who says so.
+        said: Said,
+    },
+    /// It was unknown, and the cashier says that no money moved.
+    NotPaid,
+    /// Nobody knows.
+    Unknown(Doubt),
 }
 
 #[cfg(test)]

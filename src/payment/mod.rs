@@ -7,6 +7,8 @@
 //! The line is neither encrypted nor authenticated: it belongs on a wire or a network of its own. Card numbers, expiry dates and
 //! tickets are passed over while an answer is read; no value of this room holds them.
 
+use std::num::NonZero;
+
 mod answer;
 pub mod client;
 pub mod message;
@@ -16,4 +18,4 @@ pub use answer::{Answer, Incoming, Outcome, Progress};
 pub use request::{Register, Request, RequestError};
 
 /// The port on which a bank terminal listens when nobody has set another.
-pub const DEFAULT_PORT: u16 = 8888;
+pub const DEFAULT_PORT: NonZero<u16> = NonZero::new(8888).unwrap();

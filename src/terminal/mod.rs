@@ -16,6 +16,7 @@ pub mod enrol;
 pub mod exchanger;
 pub mod journal;
 pub mod lookup;
+pub mod payments;
 pub mod pin;
 pub mod port;
 pub mod proof;

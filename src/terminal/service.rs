@@ -23,6 +23,7 @@ use super::desk::{DeskHandle, Readers};
 use super::exchanger::{ExchangerHandle, ask_ledger};
 use super::journal::{Living, journal, status};
 use super::lookup::what_became_of;
+use super::payments::Payments;
 use super::receipts::Receipts;
 
 /// After so long without an answer of pcscd or the driver, the reader counts as frozen.
@@ -46,6 +47,8 @@ pub struct Service {
     pub sessions: Sessions,
     /// Its receipts.
     pub receipts: Arc<Receipts>,
+    /// Its bank terminal.
+    pub payments: Payments,
     /// How it closes.
     pub closing: ClosingSettings,
     /// Signs of life of the watcher and of the card worker.
@@ -71,7 +74,9 @@ impl Service {
 impl Desk for Service {
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>> {
         Box::pin(async move {
-            let outcome = self.desk.ask(request).await.ok_or(DeskGone)?;
+            let cashier = request.cashier;
+            let outcome = self.sell(request).await?;
+            self.give_back_after(&outcome, cashier);
             self.print_outcome(&outcome);
             Ok(outcome)
         })

@@ -31,7 +31,7 @@ use super::cashiers::carry_out;
 use super::cli::{DaemonVerbs, Exit, Failure, Setup};
 use super::clock::{Clock, SystemClock};
 use super::closings::{close, closings, verify_since_closing};
-use super::config::{ExchangeTimes, Settings};
+use super::config::{ExchangeTimes, PaymentSettings, Settings};
 use super::daemon::{DaemonSettings, RunError, run};
 use super::enrol::{EnrolError, enrol};
 use super::exchanger::{Exchange, ExchangeError};
@@ -313,6 +313,7 @@ fn daemon_settings(settings: &Settings) -> Result<DaemonSettings, Failure> {
         session_idle: settings.session_idle,
         closing: settings.closing,
         printer: settings.printer.clone(),
+        bank_terminal: settings.payment.as_ref().map(PaymentSettings::tpe),
     })
 }
 

@@ -50,6 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "ledger",
             "reader",
             "uplink",
+            "payment",
             "printer",
             "virtual_card",
             "till",

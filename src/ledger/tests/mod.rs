@@ -9,5 +9,6 @@ mod closings;
 mod days;
 mod fixture;
 mod histories;
+mod payments;
 mod schema;
 mod threads;
