@@ -160,6 +160,8 @@ pub struct Living {
     pub view: Shown,
     /// The printer, where one is set up.
     pub printer: Option<PrinterState>,
+    /// Where the bank terminal is, where one is set up.
+    pub bank_terminal: Option<String>,
     /// What keeps the daemon from selling that no reader of the ledger sees.
     pub refusal: Option<Refusal>,
     /// What the last exchange failed on.
@@ -192,6 +194,7 @@ pub fn status(view: &View, clock: Timestamp, living: Living) -> Result<Status, L
         in_doubt: view.open_intents()?.len() as u64,
         reader: living.reader,
         printer: living.printer,
+        bank_terminal: living.bank_terminal,
         payments: view.open_payments()?.iter().map(shown).collect(),
         day_opened: view.open_day().map(|day| day.since),
         exchange: ExchangeState {

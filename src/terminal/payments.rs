@@ -77,10 +77,31 @@ impl Payments {
         self.tpe.is_some()
     }
 
-    /// The right to use the bank terminal; nothing while somebody has it. Whatever still seems to be in progress then, because the ledger
-    /// could not be written at its end, is not.
+    /// Where the bank terminal is.
+    pub fn address(&self) -> Option<String> {
+        self.tpe.as_ref().map(|tpe| tpe.address().to_owned())
+    }
+
+    /// The right to use the bank terminal; nothing while somebody has it.
     async fn turn(&self) -> Option<Turn> {
-        let turn = Arc::clone(&self.turn).try_lock_owned().ok().map(Turn)?;
+        self.taken_up(Arc::clone(&self.turn).try_lock_owned().ok().map(Turn)?).await
+    }
+
+    /// The same for the sale `request`, which joins the payment that is in progress for it: the same request is the same sale.
+    async fn turn_of(&self, request: RequestId) -> Option<Turn> {
+        if let Some(turn) = self.turn().await {
+            return Some(turn);
+        }
+        let own = |open: &Payment| open.asked.request == request && !open.state.is_at_rest();
+        let open = ask_ledger(&self.ledger, move |ledger| ledger.view().open_payments()).await;
+        if !open.is_ok_and(|open| open.is_ok_and(|open| open.iter().any(own))) {
+            return None;
+        }
+        self.taken_up(Turn(Arc::clone(&self.turn).lock_owned().await)).await
+    }
+
+    /// Whatever seems to be in progress though nobody has the bank terminal, because the ledger could not be written at its end, is not.
+    async fn taken_up(&self, turn: Turn) -> Option<Turn> {
         let now = self.clock.now();
         match ask_ledger(&self.ledger, move |ledger| take_up(ledger, now)).await {
             Ok(Ok(())) => Some(turn),
@@ -234,6 +255,22 @@ fn to_give_back(view: &View, request: RequestId) -> Result<Result<Cents, NotNow>
     })
 }
 
+/// What a client is told whose sale was not begun, where the bank terminal was asked for its money.
+///
+/// # Errors
+/// [`LedgerError`].
+pub fn became_of_payments(view: &View, request: RequestId) -> Result<Option<Outcome>, LedgerError> {
+    let account = account(&view.payments_of(request)?);
+    let refusal = match account.is_settled() {
+        Err(NotNow::InFlight) => Refusal::Busy,
+        Err(NotNow::Unknown | NotNow::Overflow | NotNow::Nothing) => Refusal::PaymentUnknown,
+        Ok(()) if account.held().is_zero() => return Ok(None),
+        // The same sale again goes on with it.
+        Ok(()) => Refusal::PaymentIncomplete,
+    };
+    Ok(Some(refused(refusal, None)))
+}
+
 fn open_payments(view: &View, now: Timestamp) -> Result<OpenPayments, LedgerError> {
     let mut held = Vec::new();
     for request in view.paid_requests(Timestamp::new(now.get().saturating_sub(HELD_SECONDS)))? {
@@ -289,7 +326,8 @@ impl Service {
         if !redeems || !by_tpe && !self.payments.is_set_up() {
             return self.desk.ask(request).await.ok_or(DeskGone);
         }
-        let (id, turn) = (request.id, self.payments.turn().await);
+        let id = request.id;
+        let turn = self.payments.turn_of(id).await;
         let known = ask_ledger(&self.ledger, move |ledger| {
             let view = ledger.view();
             Ok::<_, LedgerError>((begun(view, id)?, account(&view.payments_of(id)?)))

@@ -229,6 +229,7 @@ impl DaemonVerbs for Verbs {
                 reader: ReaderState::Unavailable("the daemon does not run".to_owned()),
                 view: Shown::Idle,
                 printer: None,
+                bank_terminal: setup.settings.payment.as_ref().map(|payment| payment.tpe().address().to_owned()),
                 refusal: None,
                 last_error: None,
                 next_attempt: None,

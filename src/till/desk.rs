@@ -122,6 +122,8 @@ pub struct Status {
     pub reader: ReaderState,
     /// The printer, where one is set up.
     pub printer: Option<PrinterState>,
+    /// Where the bank terminal is, where one is set up.
+    pub bank_terminal: Option<String>,
     /// The payments on the bank terminal that are in progress or unknown.
     pub payments: Vec<super::PaymentView>,
     /// Since when the day is open, if it is.

@@ -428,6 +428,7 @@ pub(crate) fn status() -> Status {
         in_doubt: 0,
         reader: ReaderState::Ready(vec!["Virtual PCD 00 00".to_owned()]),
         printer: None,
+        bank_terminal: None,
         payments: Vec::new(),
         day_opened: None,
         exchange: ExchangeState {
