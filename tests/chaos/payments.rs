@@ -32,8 +32,12 @@ impl BankTerminal {
         let (counted, plan) = (Arc::clone(&money), plan.to_vec());
         thread::spawn(move || {
             let mut tpe = VirtualTpe::new(listener, plan, PERSON, Money::default());
+            let count = |money| {
+                *counted.lock().unwrap_or_else(PoisonError::into_inner) = money;
+                Ok(())
+            };
             // It ends with the test's process.
-            while tpe.serve_one(|money| Ok(*counted.lock().unwrap_or_else(PoisonError::into_inner) = money)).is_ok() {}
+            while tpe.serve_one(count).is_ok() {}
         });
         Self { address, money }
     }
