@@ -339,7 +339,8 @@ mod tests {
         let published = "terminal-not-enrolled ledger-unavailable ledger-behind terminal-suspended terminal-expired \
             clock-untrusted closing-needed sign-in-needed manager-needed not-a-pass card-unreadable card-removed card-changed card-not-genuine sale-in-doubt \
             card-denied card-blocked not-revalidated not-yet-valid no-benefit-here nothing-left choose-benefit \
-            price-needed amount-refused offline-too-long offline-too-much nothing-to-undo several-cards busy";
+            price-needed amount-refused offline-too-long offline-too-much nothing-to-undo several-cards \
+            payment-unknown payment-incomplete payment-not-made busy";
         assert_eq!(codes, published.split_whitespace().collect::<Vec<_>>());
     }
 

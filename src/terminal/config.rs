@@ -483,6 +483,7 @@ mod tests {
             ("cashiers", "[cashiers]\nunheard-of = 1"),
             ("closing", "[closing]\nunheard-of = 1"),
             ("printer", "[printer]\nunheard-of = 1"),
+            ("payment", "[payment]\nunheard-of = 1"),
         ] {
             let message = resolve(wrong).unwrap_err().to_string();
             let (_, keys) = message.split_once("expected ").unwrap();
@@ -490,7 +491,7 @@ mod tests {
                 .split('`')
                 .skip(1)
                 .step_by(2)
-                .filter(|key| !matches!(*key, "exchange" | "cashiers" | "closing" | "printer"))
+                .filter(|key| !matches!(*key, "exchange" | "cashiers" | "closing" | "printer" | "payment"))
                 .collect();
             assert!(!keys.is_empty(), "{table}: {message}");
             for key in keys {
@@ -517,6 +518,9 @@ mod tests {
             ("datta = \"/x\"", 1, "unknown field `datta`"),
             ("\nlanguage = \"de\"", 2, "the language is"),
             ("card-wait-seconds = 0", 1, "1 to 600"),
+            ("[payment]\nregister = 100", 2, "from 0 to 99"),
+            ("[payment]\naddress = \"192.168.1.60/pay\"", 2, "without its port"),
+            ("[payment]\nport = 0", 2, "invalid value"),
             ("card-wait-seconds = -5", 1, "invalid value"),
             ("card-wait-seconds = \"30\"", 1, "invalid type"),
             ("region = \"pass.example\"", 1, "https://"),
