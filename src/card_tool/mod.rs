@@ -5,6 +5,7 @@
 mod inspect;
 mod plan;
 mod serve;
+mod tpe;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -39,6 +40,8 @@ enum Verb {
     Serve(serve::Serve),
     /// Montre la carte qui est dans le lecteur / Shows the card that is in the reader
     Inspect(inspect::Inspect),
+    /// Simule un TPE / Simulates a bank terminal
+    Tpe(tpe::Tpe),
 }
 
 /// The command line, for its manual pages and completions.
@@ -59,6 +62,7 @@ pub fn run() -> ExitCode {
     let done = match cli.verb {
         Verb::Serve(serve) => serve.run(),
         Verb::Inspect(inspect) => inspect.run(),
+        Verb::Tpe(tpe) => tpe.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -109,6 +113,13 @@ enum ToolError {
         /// What is the matter.
         why: String,
     },
+    /// The simulated bank terminal cannot listen or cannot count.
+    Tpe {
+        /// Where it was to listen.
+        address: String,
+        /// What is the matter.
+        error: std::io::Error,
+    },
     /// The system gave no thread or no signal.
     System(std::io::Error),
 }
@@ -121,9 +132,11 @@ impl ToolError {
             Self::File(CardFileError::Foreign { .. } | CardFileError::Newer { .. } | CardFileError::Damaged { .. }) => {
                 exit::DATA
             }
-            Self::NoReader { .. } | Self::Reader { .. } | Self::NoCard { .. } | Self::Unreadable { .. } => {
-                exit::UNAVAILABLE
-            }
+            Self::NoReader { .. }
+            | Self::Reader { .. }
+            | Self::NoCard { .. }
+            | Self::Unreadable { .. }
+            | Self::Tpe { .. } => exit::UNAVAILABLE,
             Self::Terminal { .. } => exit::CONFIG,
             Self::System(_) => exit::OS,
         }
@@ -159,6 +172,7 @@ impl ToolError {
             Self::Terminal { data, why } => {
                 format!("Le répertoire de terminal {} ne peut pas servir : {why}.", data.display())
             }
+            Self::Tpe { address, error } => format!("Le TPE simulé à {address} ne peut pas servir : {error}."),
             Self::System(error) => format!("Le système refuse un fil ou un signal : {error}."),
         }
     }
@@ -176,6 +190,7 @@ impl ToolError {
             Self::Terminal { data, why } => {
                 format!("The terminal's directory {} cannot be used: {why}.", data.display())
             }
+            Self::Tpe { address, error } => format!("The simulated bank terminal at {address} cannot serve: {error}."),
             Self::System(error) => format!("The system refuses a thread or a signal: {error}."),
         }
     }

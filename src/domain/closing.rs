@@ -7,8 +7,9 @@ use std::fmt;
 
 use super::catalogue::Code;
 use super::entry::Tender;
-use super::ids::{CardNumber, Sequence, TransactionId};
+use super::ids::{CardNumber, PaymentId, Sequence, TransactionId};
 use super::money::Cents;
+use super::payment::Way;
 use super::time::{Date, Timestamp};
 
 /// How long a day may be open, from its first sale: after that nothing is sold before it is closed.
@@ -266,6 +267,35 @@ impl Doubts {
     }
 }
 
+/// A payment on the bank terminal of which nobody knows what became of it when the day is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownPayment {
+    /// Which.
+    pub payment: PaymentId,
+    /// Which way.
+    pub way: Way,
+    /// What was asked.
+    pub asked: Cents,
+}
+
+/// All unknown payments at a closing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnknownPayments {
+    /// How many.
+    pub count: u32,
+    /// The oldest, as many as a closing lists.
+    pub payments: Vec<UnknownPayment>,
+}
+
+impl UnknownPayments {
+    /// Counts and lists `payments`.
+    pub fn of(mut payments: Vec<UnknownPayment>) -> Self {
+        let count = u32::try_from(payments.len()).unwrap_or(u32::MAX);
+        payments.truncate(DOUBTS_LISTED_MAX);
+        Self { count, payments }
+    }
+}
+
 /// A closing. It covers the entries `from` to `to`; what a month or a year covers ends with its last day's closing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Closing {
@@ -287,6 +317,8 @@ pub struct Closing {
     pub cash: Cash,
     /// The sales in doubt at its end.
     pub doubts: Doubts,
+    /// The payments on the bank terminal that were unknown at its end.
+    pub unknown_payments: UnknownPayments,
 }
 
 impl Closing {
@@ -320,6 +352,7 @@ impl Closing {
                 counted,
             },
             doubts: last.doubts.clone(),
+            unknown_payments: last.unknown_payments.clone(),
         })
     }
 }

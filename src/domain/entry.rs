@@ -10,6 +10,7 @@ use super::ids::{
     CardNumber, CashierId, Counter, EntitlementSerial, EntryHash, RequestId, Sequence, TerminalId, TransactionId,
 };
 use super::money::Cents;
+use super::payment::PaymentFact;
 use super::purse::Slot;
 use super::refusal::Refusal;
 use super::time::{Season, Timestamp};
@@ -26,11 +27,13 @@ pub enum Tender {
     Cheque,
     /// Something else: a voucher, the partner's own account.
     Other,
+    /// A bank card, on the bank terminal that is connected to this one: each payment is on record by itself.
+    Tpe,
 }
 
 impl Tender {
     /// Every tender.
-    pub const ALL: [Self; 4] = [Self::Cash, Self::Card, Self::Cheque, Self::Other];
+    pub const ALL: [Self; 5] = [Self::Cash, Self::Card, Self::Cheque, Self::Other, Self::Tpe];
 
     /// The stable code.
     pub const fn code(self) -> &'static str {
@@ -39,6 +42,7 @@ impl Tender {
             Self::Card => "card",
             Self::Cheque => "cheque",
             Self::Other => "other",
+            Self::Tpe => "tpe",
         }
     }
 
@@ -116,6 +120,18 @@ impl Body {
             Self::CardRead(_) => "card-read",
             Self::Closing(_) => "closing",
             Self::Event(_) => "event",
+        }
+    }
+
+    /// How money was paid or given back, where it was.
+    pub const fn tender(&self) -> Option<Tender> {
+        match self {
+            Self::Debit(debit) => Some(debit.sale.tender),
+            Self::Reversal(reversal) => Some(reversal.tender),
+            Self::NotDone(not_done) => Some(not_done.tender),
+            Self::Abandoned(abandoned) => Some(abandoned.tender),
+            Self::UndoRequest(request) => Some(request.tender),
+            Self::Refused(_) | Self::CardRead(_) | Self::Closing(_) | Self::Event(_) => None,
         }
     }
 
@@ -466,6 +482,8 @@ pub enum TechnicalEvent {
         /// How many duplicates of it there are now.
         count: u32,
     },
+    /// What became of a payment on the bank terminal: money moved, or may have.
+    Payment(PaymentFact),
 }
 
 #[cfg(test)]

@@ -140,6 +140,10 @@ bytes_id! {
     TransactionId(16)
 }
 bytes_id! {
+    /// One payment asked of the bank terminal, named by this terminal before it asks. It is what the bank terminal is told (CF, 32 characters).
+    PaymentId(16)
+}
+bytes_id! {
     /// A request of a client (a till, a script, the cashier's page), named by the client: a repeat of it is the same request.
     RequestId(16)
 }

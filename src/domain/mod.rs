@@ -15,6 +15,7 @@ pub mod closing;
 pub mod entry;
 pub mod ids;
 pub mod money;
+pub mod payment;
 pub mod policy;
 pub mod purse;
 pub mod quote;
@@ -26,7 +27,7 @@ pub mod verdict;
 pub use balance::Balance;
 pub use ids::{
     CardNumber, CashierId, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial, PartnerId,
-    RequestId, Sequence, TerminalId, TransactionId,
+    PaymentId, RequestId, Sequence, TerminalId, TransactionId,
 };
 pub use money::Cents;
 pub use purse::{Amounts, SLOTS, Slot};

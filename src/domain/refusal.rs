@@ -256,6 +256,27 @@ refusals! {
         "There is a card in more than one reader: nothing is debited.";
         "Leave only the card of the person you are serving.";
     }
+    /// Nobody knows whether the bank terminal took the holder's money.
+    PaymentUnknown "payment-unknown" false {
+        "On ne sait pas si le TPE a pris l'argent.";
+        "Regardez le TPE ou son ticket, et répondez : payé ou non payé. Rien n'est redemandé avant.";
+        "Nobody knows whether the bank terminal took the money.";
+        "Look at the bank terminal or its ticket, and say: paid or not paid. Nothing is asked again before.";
+    }
+    /// The bank terminal took a part of what is due.
+    PaymentIncomplete "payment-incomplete" false {
+        "Le TPE n'a pris qu'une partie de ce qui est dû.";
+        "Recommencez la même vente pour le reste, ou rendez ce qui a été pris.";
+        "The bank terminal took a part of what is due.";
+        "Repeat the same sale for the rest, or give back what was taken.";
+    }
+    /// The bank terminal surely took no money.
+    PaymentNotMade "payment-not-made" false {
+        "Le TPE n'a pas pris d'argent pour cette vente.";
+        "Recommencez, ou encaissez en espèces.";
+        "The bank terminal took no money for this sale.";
+        "Try again, or take cash.";
+    }
     /// The terminal is in the middle of another sale, or the reader is not answering.
     Busy "busy" true {
         "Le terminal ou le lecteur est occupé.";
@@ -318,7 +339,8 @@ mod tests {
         let published = "terminal-not-enrolled ledger-unavailable ledger-behind terminal-suspended terminal-expired \
             clock-untrusted closing-needed sign-in-needed manager-needed not-a-pass card-unreadable card-removed card-changed card-not-genuine sale-in-doubt \
             card-denied card-blocked not-revalidated not-yet-valid no-benefit-here nothing-left choose-benefit \
-            price-needed amount-refused offline-too-long offline-too-much nothing-to-undo several-cards busy";
+            price-needed amount-refused offline-too-long offline-too-much nothing-to-undo several-cards \
+            payment-unknown payment-incomplete payment-not-made busy";
         assert_eq!(codes, published.split_whitespace().collect::<Vec<_>>());
     }
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, named_pa
 
 use crate::crypto::{Ed25519Key, entry_hash, sha256, sign1_ed25519, verify_p256};
 use crate::domain::card::{CardCertificate, SignedRecord};
-use crate::domain::entry::{Body, Context, Entry, Intent, Learnt, Purpose, ReadReason};
+use crate::domain::entry::{Body, Context, Entry, Intent, Learnt, Purpose, ReadReason, TechnicalEvent};
 use crate::domain::{CardNumber, CashierId, Counter, RequestId, Sequence, Timestamp, TransactionId};
 use crate::wire::cbor;
 use crate::wire::cose::Content;
@@ -99,6 +99,7 @@ impl Ledger {
         certificate: Option<&CardCertificate>,
     ) -> Result<Head, LedgerError> {
         match body {
+            Body::Event(TechnicalEvent::Payment(_)) => return Err(LedgerError::NeedsPayment),
             Body::UndoRequest(_) | Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => (),
             Body::Debit(_) | Body::Reversal(_) | Body::NotDone(_) | Body::Abandoned(_) => {
                 return Err(LedgerError::NeedsIntent(body.kind()));

@@ -16,6 +16,7 @@ use crate::wire::exchange::Head;
 use super::append::{Draft, Ledger};
 use super::cashiers::By;
 use super::error::LedgerError;
+use super::payments::unknown_payments;
 use super::totals::{Span, totals};
 use super::view::View;
 
@@ -219,6 +220,7 @@ pub(super) fn day(
         },
         totals,
         doubts,
+        unknown_payments: unknown_payments(connection, at)?,
     }))
 }
 

@@ -39,6 +39,9 @@ pub enum LedgerError {
     /// An entry of this kind is written by `settle` or `abandon` only.
     #[error("an entry of kind {0} is written by ending its intent, not on its own")]
     NeedsIntent(&'static str),
+    /// An entry about a payment is written by `payment_is` only.
+    #[error("an entry about a payment is written with the payment, not on its own")]
+    NeedsPayment,
     /// A closing is written by `close` only, with the sums of what it covers.
     #[error("a closing is written with the sums of what it covers, not on its own")]
     NeedsSums,

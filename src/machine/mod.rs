@@ -5,4 +5,5 @@
 //! actions, can be tried without a reader and without a disk.
 
 pub mod exchange;
+pub mod payment;
 pub mod sale;

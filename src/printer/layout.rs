@@ -124,6 +124,7 @@ const fn tender(tender: Tender) -> &'static str {
         Tender::Card => "carte bancaire",
         Tender::Cheque => "chèque",
         Tender::Other => "autre",
+        Tender::Tpe => "carte bancaire (TPE)",
     }
 }
 

@@ -174,7 +174,8 @@ pub fn joined_head(event: &TechnicalEvent) -> Option<Head> {
         | TechnicalEvent::ClockStep { .. }
         | TechnicalEvent::CashierLocked { .. }
         | TechnicalEvent::CashierChanged { .. }
-        | TechnicalEvent::Duplicate { .. } => None,
+        | TechnicalEvent::Duplicate { .. }
+        | TechnicalEvent::Payment(_) => None,
     }
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use serde::{Deserialize, Deserializer, de};
 
 use crate::domain::Cents;
 use crate::domain::refusal::Language;
+use crate::payment::client::{Deadlines, Tpe};
+use crate::payment::{DEFAULT_PORT, Register};
 use crate::printer::{Connection, Width};
 use crate::till::json;
 use crate::till::server::LoopbackServer;
@@ -48,6 +51,30 @@ pub struct Settings {
     pub closing: ClosingSettings,
     /// The printer.
     pub printer: PrinterSettings,
+    /// The bank terminal, where there is one.
+    pub payment: Option<PaymentSettings>,
+}
+
+/// Where the bank terminal is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentSettings {
+    /// Its address, a name or a number.
+    pub address: String,
+    /// Its port.
+    pub port: u16,
+    /// The register that it is told.
+    pub register: Register,
+    /// How long a holder is given to pay.
+    pub patience: Duration,
+}
+
+impl PaymentSettings {
+    /// The way to it.
+    pub fn tpe(&self) -> Tpe {
+        let bracketed = if self.address.contains(':') { format!("[{}]", self.address) } else { self.address.clone() };
+        let deadlines = Deadlines { answer: self.patience, ..Deadlines::default() };
+        Tpe::new(format!("{bracketed}:{}", self.port), self.register, deadlines)
+    }
 }
 
 /// When to exchange with the region.
@@ -154,6 +181,7 @@ impl Settings {
             exchange: file.exchange.times(),
             session_idle: file.cashiers.session_idle_seconds,
             printer: file.printer.settings(),
+            payment: file.payment.settings(),
             closing: ClosingSettings { automatic: file.closing.automatic, float: file.closing.float },
         })
     }
@@ -242,6 +270,10 @@ const KEYS: &[&str] = &[
     "printer.width",
     "printer.automatic",
     "printer.drawer",
+    "payment.address",
+    "payment.port",
+    "payment.register",
+    "payment.wait-seconds",
 ];
 
 /// The variable that stands for a key.
@@ -279,6 +311,33 @@ struct File {
     cashiers: FileCashiers,
     closing: FileClosing,
     printer: FilePrinter,
+    payment: FilePayment,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct FilePayment {
+    #[serde(deserialize_with = "host")]
+    address: Option<String>,
+    port: NonZero<u16>,
+    #[serde(deserialize_with = "register")]
+    register: Register,
+    #[serde(deserialize_with = "seconds::<10, 600, _>")]
+    wait_seconds: Duration,
+}
+
+impl Default for FilePayment {
+    fn default() -> Self {
+        let wait_seconds = Deadlines::default().answer;
+        Self { address: None, port: DEFAULT_PORT, register: Register::FIRST, wait_seconds }
+    }
+}
+
+impl FilePayment {
+    fn settings(self) -> Option<PaymentSettings> {
+        let Self { address, port, register, wait_seconds } = self;
+        Some(PaymentSettings { address: address?, port: port.get(), register, patience: wait_seconds })
+    }
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -359,6 +418,7 @@ impl Default for File {
             cashiers: FileCashiers::default(),
             closing: FileClosing::default(),
             printer: FilePrinter::default(),
+            payment: FilePayment::default(),
         }
     }
 }
@@ -445,6 +505,20 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
         return Ok(Some(address));
     }
     Err(de::Error::custom("an address begins with https://"))
+}
+
+fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let host = String::deserialize(deserializer)?;
+    let plain = |character: char| character.is_ascii_alphanumeric() || ".-:".contains(character);
+    if host.is_empty() || !host.chars().all(plain) {
+        return Err(de::Error::custom("an address without its port, as 192.168.1.60"));
+    }
+    Ok(Some(host))
+}
+
+fn register<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Register, D::Error> {
+    let number = u8::deserialize(deserializer)?;
+    Register::new(number).ok_or_else(|| de::Error::custom("a register is a number from 0 to 99"))
 }
 
 fn loopback<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
@@ -552,6 +626,7 @@ mod tests {
             ("cashiers", "[cashiers]\nunheard-of = 1"),
             ("closing", "[closing]\nunheard-of = 1"),
             ("printer", "[printer]\nunheard-of = 1"),
+            ("payment", "[payment]\nunheard-of = 1"),
         ] {
             let message = resolve(wrong).unwrap_err().to_string();
             let (_, keys) = message.split_once("expected ").unwrap();
@@ -559,7 +634,7 @@ mod tests {
                 .split('`')
                 .skip(1)
                 .step_by(2)
-                .filter(|key| !matches!(*key, "exchange" | "cashiers" | "closing" | "printer"))
+                .filter(|key| !matches!(*key, "exchange" | "cashiers" | "closing" | "printer" | "payment"))
                 .collect();
             assert!(!keys.is_empty(), "{table}: {message}");
             for key in keys {
@@ -586,6 +661,9 @@ mod tests {
             ("datta = \"/x\"", 1, "unknown field `datta`"),
             ("\nlanguage = \"de\"", 2, "the language is"),
             ("card-wait-seconds = 0", 1, "1 to 600"),
+            ("[payment]\nregister = 100", 2, "from 0 to 99"),
+            ("[payment]\naddress = \"192.168.1.60/pay\"", 2, "without its port"),
+            ("[payment]\nport = 0", 2, "invalid value"),
             ("card-wait-seconds = -5", 1, "invalid value"),
             ("card-wait-seconds = \"30\"", 1, "invalid type"),
             ("region = \"pass.example\"", 1, "https://"),

@@ -20,6 +20,7 @@ use crate::ledger::{
 };
 use crate::machine::exchange::{ExchangeMachine, Schedule};
 use crate::metrics::{self, Telling};
+use crate::payment::client::Tpe;
 use crate::reader::{CardWorker, ReaderFilter, Watcher};
 use crate::till::Desk as _;
 use crate::till::server::{Api, BindError, ListenError, LocalServer, LoopbackServer};
@@ -32,6 +33,7 @@ use super::closings::ClosingSettings;
 use super::desk::{Desk, DeskHandle, STOP_PATIENCE};
 use super::exchanger::{Exchange, Exchanger, health};
 use super::metrics::Metrics;
+use super::payments::{Payments, take_up};
 use super::receipts::{PrinterSettings, Receipts};
 use super::region_file::RegionFile;
 use super::service::Service;
@@ -66,6 +68,8 @@ pub struct DaemonSettings {
     pub closing: ClosingSettings,
     /// The printer.
     pub printer: PrinterSettings,
+    /// The bank terminal, where there is one.
+    pub bank_terminal: Option<Tpe>,
 }
 
 /// Why the daemon did not run, or ended by itself.
@@ -154,6 +158,7 @@ async fn run_until(
     let mut ledger = Ledger::open(&data, TerminalKeys::load(&data)?.entry).map_err(Box::new)?;
     let started = TechnicalEvent::Started { version: env!("CARGO_PKG_VERSION").to_owned() };
     ledger.append(clock.now(), Body::Event(started), None)?;
+    take_up(&mut ledger, clock.now())?;
     let terminal = ledger.view().identity().terminal;
     let measured: Arc<Metrics> = Arc::default();
     let commits = Arc::clone(&measured);
@@ -185,6 +190,7 @@ async fn run_until(
     let service = Arc::new(Service {
         desk: desk_handle.clone(),
         ledger: thread.handle(),
+        payments: Payments::new(settings.bank_terminal, thread.handle(), Arc::clone(&clock), exchanger_handle.clone()),
         exchanger: exchanger_handle,
         clock: Arc::clone(&clock),
         data,

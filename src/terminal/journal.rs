@@ -3,6 +3,7 @@
 use crate::domain::card::Signature;
 use crate::domain::catalogue::Unit;
 use crate::domain::entry::{Body, TechnicalEvent};
+use crate::domain::payment::{PaymentEnd, PaymentFact, Said};
 use crate::domain::refusal::Refusal;
 use crate::domain::{Cents, Season, Sequence, Slot, Timestamp};
 use crate::ledger::{LedgerError, StoredEntry, View};
@@ -10,6 +11,7 @@ use crate::machine::sale::View as Shown;
 use crate::till::{ExchangeState, JournalLine, JournalQuery, PrinterState, ReaderState, Status};
 
 use super::lookup::gate_now;
+use super::payments::shown;
 
 /// The most lines that one query gives.
 pub const JOURNAL_LINES_MAX: u32 = 10_000;
@@ -125,6 +127,7 @@ fn event_detail(event: &TechnicalEvent) -> String {
         TechnicalEvent::Stopped => "stopped".to_owned(),
         TechnicalEvent::ClockStep { from, to } => format!("clock moved from {from} to {to}"),
         TechnicalEvent::Duplicate { entry, count } => format!("duplicate {count} of entry {entry}"),
+        TechnicalEvent::Payment(fact) => payment_detail(fact),
         TechnicalEvent::CashierLocked { cashier, failures } => {
             format!("cashier {cashier} locked out after {failures} wrong PINs")
         }
@@ -137,6 +140,17 @@ fn event_detail(event: &TechnicalEvent) -> String {
     }
 }
 
+fn payment_detail(fact: &PaymentFact) -> String {
+    let PaymentFact { payment, way, asked, .. } = fact;
+    let end = match fact.end {
+        PaymentEnd::Paid { amount, said: Said::ByTpe } => format!("{amount} by the bank terminal"),
+        PaymentEnd::Paid { amount, said: Said::ByCashier } => format!("{amount}, says the cashier"),
+        PaymentEnd::NotPaid => "nothing, says the cashier".to_owned(),
+        PaymentEnd::Unknown(doubt) => format!("unknown ({})", doubt.code()),
+    };
+    format!("payment {payment}: {} of {asked}: {end}", way.code())
+}
+
 /// What the daemon adds to what the ledger knows.
 #[derive(Clone, Debug)]
 pub struct Living {
@@ -146,6 +160,8 @@ pub struct Living {
     pub view: Shown,
     /// The printer, where one is set up.
     pub printer: Option<PrinterState>,
+    /// Where the bank terminal is, where one is set up.
+    pub bank_terminal: Option<String>,
     /// What keeps the daemon from selling that no reader of the ledger sees.
     pub refusal: Option<Refusal>,
     /// What the last exchange failed on.
@@ -178,6 +194,8 @@ pub fn status(view: &View, clock: Timestamp, living: Living) -> Result<Status, L
         in_doubt: view.open_intents()?.len() as u64,
         reader: living.reader,
         printer: living.printer,
+        bank_terminal: living.bank_terminal,
+        payments: view.open_payments()?.iter().map(shown).collect(),
         day_opened: view.open_day().map(|day| day.since),
         exchange: ExchangeState {
             acknowledged: view.acknowledged().sequence,

@@ -263,6 +263,8 @@ mod tests {
             in_doubt: 1,
             reader,
             printer: None,
+            bank_terminal: None,
+            payments: Vec::new(),
             day_opened: None,
             exchange: ExchangeState {
                 acknowledged: Sequence::new(0),

@@ -18,6 +18,7 @@ pub mod exchanger;
 pub mod journal;
 pub mod lookup;
 pub mod metrics;
+pub mod payments;
 pub mod pin;
 pub mod port;
 pub mod proof;

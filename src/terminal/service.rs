@@ -23,6 +23,7 @@ use super::desk::{DeskHandle, Readers};
 use super::exchanger::{ExchangerHandle, ask_ledger};
 use super::journal::{Living, journal, status};
 use super::lookup::what_became_of;
+use super::payments::{Payments, became_of_payments};
 use super::receipts::Receipts;
 
 /// After so long without an answer of pcscd or the driver, the reader counts as frozen.
@@ -46,6 +47,8 @@ pub struct Service {
     pub sessions: Sessions,
     /// Its receipts.
     pub receipts: Arc<Receipts>,
+    /// Its bank terminal.
+    pub payments: Payments,
     /// How it closes.
     pub closing: ClosingSettings,
     /// Signs of life of the watcher and of the card worker.
@@ -71,7 +74,9 @@ impl Service {
 impl Desk for Service {
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>> {
         Box::pin(async move {
-            let outcome = self.desk.ask(request).await.ok_or(DeskGone)?;
+            let cashier = request.cashier;
+            let outcome = self.sell(request).await?;
+            self.give_back_after(&outcome, cashier);
             self.print_outcome(&outcome);
             Ok(outcome)
         })
@@ -80,7 +85,14 @@ impl Desk for Service {
     fn known(&self, request: RequestId) -> BoxFuture<'_, Result<Option<Outcome>, DeskGone>> {
         Box::pin(async move {
             let now = self.clock.now();
-            logged(ask_ledger(&self.ledger, move |ledger| what_became_of(ledger.view(), now, request)).await)
+            let became = ask_ledger(&self.ledger, move |ledger| {
+                let view = ledger.view();
+                match what_became_of(view, now, request)? {
+                    None => became_of_payments(view, request),
+                    begun => Ok(begun),
+                }
+            });
+            logged(became.await)
         })
     }
 
@@ -102,6 +114,7 @@ impl Desk for Service {
                 reader: self.reader(),
                 view: self.view(),
                 printer: self.receipts.state().map(printer_state),
+                bank_terminal: self.payments.address(),
                 refusal: None,
                 last_error: self.exchanger.last_error(),
                 next_attempt: self.exchanger.next_attempt(),

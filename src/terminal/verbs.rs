@@ -31,7 +31,7 @@ use super::cashiers::carry_out;
 use super::cli::{DaemonVerbs, Exit, Failure, Setup};
 use super::clock::{Clock, SystemClock};
 use super::closings::{close, closings, verify_since_closing};
-use super::config::{ExchangeTimes, Settings};
+use super::config::{ExchangeTimes, PaymentSettings, Settings};
 use super::daemon::{DaemonSettings, RunError, run};
 use super::doctor;
 use super::enrol::{EnrolError, enrol};
@@ -234,6 +234,7 @@ impl DaemonVerbs for Verbs {
                 reader: ReaderState::Unavailable("the daemon does not run".to_owned()),
                 view: Shown::Idle,
                 printer: None,
+                bank_terminal: setup.settings.payment.as_ref().map(|payment| payment.tpe().address().to_owned()),
                 refusal: None,
                 last_error: None,
                 next_attempt: None,
@@ -319,6 +320,7 @@ fn daemon_settings(settings: &Settings) -> Result<DaemonSettings, Failure> {
         session_idle: settings.session_idle,
         closing: settings.closing,
         printer: settings.printer.clone(),
+        bank_terminal: settings.payment.as_ref().map(PaymentSettings::tpe),
     })
 }
 

@@ -20,7 +20,7 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub struct DeskGone;
 
 /// What the terminal does for the local API.
-pub trait Desk: super::CashierDesk + super::ClosingDesk + super::ReceiptDesk {
+pub trait Desk: super::CashierDesk + super::ClosingDesk + super::ReceiptDesk + super::PaymentDesk {
     /// Does what a client asks. Answers [`Refusal::Busy`] while another client is served. Dropping the future tells the desk that the client went away: nothing
     /// that was begun is undone by that.
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>>;
@@ -122,6 +122,10 @@ pub struct Status {
     pub reader: ReaderState,
     /// The printer, where one is set up.
     pub printer: Option<PrinterState>,
+    /// Where the bank terminal is, where one is set up.
+    pub bank_terminal: Option<String>,
+    /// The payments on the bank terminal that are in progress or unknown.
+    pub payments: Vec<super::PaymentView>,
     /// Since when the day is open, if it is.
     pub day_opened: Option<Timestamp>,
     /// The exchange.

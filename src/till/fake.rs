@@ -7,23 +7,27 @@ use tokio::sync::watch;
 
 use super::{
     BoxFuture, CashierAnswer, CashierDesk, CashierOrder, CashierRefused, CloseOrder, Closed, ClosingAnswer,
-    ClosingDesk, ClosingQuery, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery,
-    News, NoReceipt, NotCarried, NotClosed, Paper, ReaderState, ReceiptAnswer, ReceiptDesk, ReceiptView, SessionToken,
+    ClosingDesk, ClosingQuery, Desk, DeskGone, ExchangeState, ExportReport, HeldMoney, ImportReport, JournalLine,
+    JournalQuery, News, NoReceipt, NotCarried, NotClosed, OpenPayments, Paper, PaymentAnswer, PaymentDesk,
+    PaymentRefused, PaymentView, ReaderState, ReceiptAnswer, ReceiptDesk, ReceiptView, SaidOfPayment, SessionToken,
     SignedIn, Status, SyncReport,
 };
 use crate::domain::card::Signature;
 use crate::domain::cashier::{Cashier, CashierName, Cashiers, Lockout, Pin, Role};
 use crate::domain::catalogue::{Code, Unit};
-use crate::domain::closing::{BenefitTotal, Cash, Closing, Doubts, Period, PeriodKind, Perpetual, TenderTotal, Totals};
+use crate::domain::closing::{
+    BenefitTotal, Cash, Closing, Doubts, Period, PeriodKind, Perpetual, TenderTotal, Totals, UnknownPayments,
+};
 use crate::domain::entry::Tender;
+use crate::domain::payment::{Doubt, NotPaid, PaymentState, Said, Way};
 use crate::domain::policy::{Exposure, Limit, Policy};
 use crate::domain::quote::{Quote, QuotedCard};
 use crate::domain::receipt::{Copy, Debited, Deed, Receipt, Symbol};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{
-    CardNumber, CashierId, Cents, Counter, Date, EntitlementSerial, EntryHash, PartnerId, RequestId, Season, Sequence,
-    Slot, TerminalId, Timestamp,
+    CardNumber, CashierId, Cents, Counter, Date, EntitlementSerial, EntryHash, PartnerId, PaymentId, RequestId, Season,
+    Sequence, Slot, TerminalId, Timestamp,
 };
 use crate::machine::sale::{BalanceView, CardView, ClientRequest, Granted, Outcome, Refused, View};
 
@@ -133,6 +137,53 @@ impl ClosingDesk for FakeDesk {
     }
 }
 
+/// The payment that nobody knows the end of.
+pub(crate) fn unknown_payment() -> PaymentView {
+    PaymentView {
+        payment: PaymentId::new([5; 16]),
+        request: RequestId::new([6; 16]),
+        way: Way::Charge,
+        asked: Cents::from_u32(100),
+        time: EVENING,
+        state: PaymentState::Unknown(Doubt::NoAnswer),
+    }
+}
+
+impl PaymentDesk for FakeDesk {
+    fn open_payments(&self) -> PaymentAnswer<'_, OpenPayments> {
+        let held = vec![HeldMoney { request: RequestId::new([7; 16]), amount: Cents::from_u32(250) }];
+        Box::pin(async { Ok(Ok(OpenPayments { payments: vec![unknown_payment()], held })) })
+    }
+
+    fn answer_payment(
+        &self,
+        _: Option<CashierId>,
+        id: PaymentId,
+        said: SaidOfPayment,
+    ) -> PaymentAnswer<'_, PaymentView> {
+        let approved = |amount| PaymentState::Approved { amount, said: Said::ByCashier };
+        let state = match said {
+            SaidOfPayment::PaidAsAsked => approved(unknown_payment().asked),
+            SaidOfPayment::Paid(amount) => approved(amount),
+            SaidOfPayment::NotPaid => PaymentState::Refused(NotPaid::Word),
+        };
+        let known = id == unknown_payment().payment;
+        let answered = known.then(|| PaymentView { state, ..unknown_payment() }).ok_or(PaymentRefused::NoSuchPayment);
+        Box::pin(async { Ok(answered) })
+    }
+
+    fn give_back(&self, _: Option<CashierId>, request: RequestId) -> PaymentAnswer<'_, PaymentView> {
+        let state = PaymentState::Approved { amount: Cents::from_u32(250), said: Said::ByTpe };
+        let back = PaymentView { request, way: Way::Refund, state, ..unknown_payment() };
+        let held = request == RequestId::new([7; 16]);
+        Box::pin(async move { Ok(held.then_some(back).ok_or(PaymentRefused::NothingToReturn)) })
+    }
+
+    fn try_bank_terminal(&self) -> PaymentAnswer<'_, String> {
+        Box::pin(async { Ok(Ok("0300".to_owned())) })
+    }
+}
+
 impl ReceiptDesk for FakeDesk {
     fn receipt(&self, entry: Sequence) -> ReceiptAnswer<'_, ReceiptView> {
         let found = (entry == Sequence::new(12)).then(receipt_view).ok_or(NoReceipt::NotThere);
@@ -199,6 +250,7 @@ pub(crate) fn closed() -> Closed {
         perpetual: Perpetual { absolute: Cents::from_u32(12_300), net: Cents::from_u32(11_300) },
         cash,
         doubts: Doubts::default(),
+        unknown_payments: UnknownPayments::default(),
     };
     Closed { entry: Sequence::new(30), time: EVENING.plus(7200), cashier: None, closing, duplicate: 0 }
 }
@@ -376,6 +428,8 @@ pub(crate) fn status() -> Status {
         in_doubt: 0,
         reader: ReaderState::Ready(vec!["Virtual PCD 00 00".to_owned()]),
         printer: None,
+        bank_terminal: None,
+        payments: Vec::new(),
         day_opened: None,
         exchange: ExchangeState {
             acknowledged: Sequence::new(9),

@@ -12,6 +12,7 @@ mod answers;
 mod carried;
 mod cashiers;
 mod closings;
+mod payments;
 mod problem;
 mod receipts;
 mod requests;
@@ -25,6 +26,7 @@ pub use cashiers::{
     SignIn, Signed, cashier_id,
 };
 pub use closings::{Closing, ClosingOutcome, ClosingParameters, ClosingRequest, Closings};
+pub use payments::{Held, Payment, PaymentOutcome, PaymentReason, PaymentWord, Payments, Usable, payment_id};
 pub use problem::{Problem, ProblemKind};
 pub use receipts::{NoReceiptReason, PrintRequest, Receipt, ReceiptOutcome};
 pub use requests::{

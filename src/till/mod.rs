@@ -12,6 +12,7 @@ pub mod web;
 mod cashiers;
 mod closings;
 mod desk;
+mod payments;
 mod receipts;
 
 #[cfg(test)]
@@ -25,4 +26,5 @@ pub use desk::{
     BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery,
     News, NotCarried, PrinterState, ReaderState, Status, SyncReport,
 };
+pub use payments::{HeldMoney, OpenPayments, PaymentAnswer, PaymentDesk, PaymentRefused, PaymentView, SaidOfPayment};
 pub use receipts::{NoReceipt, Paper, ReceiptAnswer, ReceiptDesk, ReceiptView};

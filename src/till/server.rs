@@ -17,6 +17,7 @@ mod handlers;
 mod input;
 mod loopback;
 mod openapi;
+mod payments;
 mod receipts;
 mod socket;
 mod tills;
@@ -120,6 +121,7 @@ fn described() -> (Router<Arc<Api>>, OpenApi) {
         .routes(routes!(events::events))
         .merge(cashiers::routes())
         .merge(closings::routes())
+        .merge(payments::routes())
         .merge(receipts::routes())
         .split_for_parts()
 }

@@ -1,7 +1,9 @@
 //! The bytes of a closing.
 
 use crate::domain::Date;
-use crate::domain::closing::{BenefitTotal, Cash, Closing, Doubt, Doubts, Period, Perpetual, TenderTotal};
+use crate::domain::closing::{
+    BenefitTotal, Cash, Closing, Doubt, Doubts, Period, Perpetual, TenderTotal, UnknownPayment, UnknownPayments,
+};
 
 use super::cbor::{Cbor, CborError, Reader, Writer, cbor_array};
 
@@ -12,6 +14,8 @@ cbor_array! {
     Cash [float, taken, given, counted]
     Doubt [card, transaction, collected, tender]
     Doubts [count, cash, sales]
+    UnknownPayment [payment, way, asked]
+    UnknownPayments [count, payments]
 }
 
 /// `[1, year, month, day]`, `[2, year, month]`, `[3, year]`.
@@ -56,10 +60,11 @@ impl Cbor for Period {
     }
 }
 
-/// An array; the totals' two lists stand in it one after the other.
+/// An array of ten, and of eleven where payments are unknown; the totals' two lists stand in it one after the other.
 impl Cbor for Closing {
     fn write(&self, to: &mut Writer) {
-        to.array(10);
+        let unknown = self.unknown_payments.count > 0;
+        to.array(if unknown { 11 } else { 10 });
         self.period.write(to);
         self.number.write(to);
         self.from.write(to);
@@ -70,11 +75,17 @@ impl Cbor for Closing {
         self.perpetual.write(to);
         self.cash.write(to);
         self.doubts.write(to);
+        if unknown {
+            self.unknown_payments.write(to);
+        }
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, CborError> {
-        from.array_of(10)?;
-        Ok(Self {
+        let length = from.array()?;
+        if !matches!(length, 10 | 11) {
+            return Err(CborError::Meaningless("the closing's length"));
+        }
+        let read = Self {
             period: Cbor::read(from)?,
             number: Cbor::read(from)?,
             from: Cbor::read(from)?,
@@ -84,6 +95,13 @@ impl Cbor for Closing {
             perpetual: Cbor::read(from)?,
             cash: Cbor::read(from)?,
             doubts: Cbor::read(from)?,
-        })
+            unknown_payments: if length == 11 { Cbor::read(from)? } else { UnknownPayments::default() },
+        };
+        // One encoding for each closing: none has an empty list.
+        if (length == 11) == (read.unknown_payments.count > 0) {
+            Ok(read)
+        } else {
+            Err(CborError::Meaningless("the closing's length"))
+        }
     }
 }

@@ -10,8 +10,9 @@
 use crate::domain::closing::Closing;
 use crate::domain::entry::{
     Abandoned, Body, CardRead, Context, Debit, Entry, Intent, NotDone, Purpose, RefusedCard, Reversal, Sale,
-    TechnicalEvent, UndoRequest,
+    TechnicalEvent, Tender, UndoRequest,
 };
+use crate::domain::payment::{PaymentEnd, PaymentFact};
 use crate::domain::{Sequence, TerminalId};
 
 use super::cbor::{Cbor, CborError, Opaque, Reader, Writer, cbor_array, cbor_choice, decode, encode};
@@ -70,6 +71,7 @@ pub fn decode_link(payload: &[u8]) -> Result<Link, CborError> {
 const fn version(entry: &Entry) -> u8 {
     match &entry.body {
         _ if entry.cashier.is_some() => VERSION_2,
+        body if matches!(body.tender(), Some(Tender::Tpe)) => VERSION_2,
         Body::Event(event) => match event {
             TechnicalEvent::Enrolled { .. }
             | TechnicalEvent::Started { .. }
@@ -78,7 +80,8 @@ const fn version(entry: &Entry) -> u8 {
             | TechnicalEvent::Joined { .. } => VERSION_1,
             TechnicalEvent::CashierLocked { .. }
             | TechnicalEvent::CashierChanged { .. }
-            | TechnicalEvent::Duplicate { .. } => VERSION_2,
+            | TechnicalEvent::Duplicate { .. }
+            | TechnicalEvent::Payment(_) => VERSION_2,
         },
         Body::Closing(_) => VERSION_2,
         Body::Debit(_)
@@ -198,7 +201,7 @@ impl Cbor for RefusedCard {
 
 /// `[1, replaces]` enrolled, `[2, version]` started, `[3]` stopped, `[4, from, to]` clock step, `[5, sequence, hash]` joined,
 /// `[6, cashier, failures]` a cashier locked out, `[7, cashier, role, change]` the list of cashiers changed,
-/// `[8, entry, count]` a duplicate.
+/// `[8, entry, count]` a duplicate, `[9, payment, request, way, asked, end]` a payment on the bank terminal.
 impl Cbor for TechnicalEvent {
     fn write(&self, to: &mut Writer) {
         match self {
@@ -240,6 +243,15 @@ impl Cbor for TechnicalEvent {
                 entry.write(to);
                 count.write(to);
             }
+            Self::Payment(PaymentFact { payment, request, way, asked, end }) => {
+                to.array(6);
+                to.uint(9);
+                payment.write(to);
+                request.write(to);
+                way.write(to);
+                asked.write(to);
+                end.write(to);
+            }
             Self::CashierChanged { cashier, role, change } => {
                 to.array(4);
                 to.uint(7);
@@ -263,8 +275,47 @@ impl Cbor for TechnicalEvent {
                 role: Cbor::read(from)?,
                 change: Cbor::read(from)?,
             }),
+            (6, 9) => Ok(Self::Payment(PaymentFact {
+                payment: Cbor::read(from)?,
+                request: Cbor::read(from)?,
+                way: Cbor::read(from)?,
+                asked: Cbor::read(from)?,
+                end: Cbor::read(from)?,
+            })),
             (3, 5) => Ok(Self::Joined { other_sequence: Cbor::read(from)?, other_hash: Cbor::read(from)? }),
             _ => Err(CborError::Meaningless("the technical event")),
+        }
+    }
+}
+
+/// `[1, amount, said]` paid, `[2]` not paid, `[3, doubt]` unknown.
+impl Cbor for PaymentEnd {
+    fn write(&self, to: &mut Writer) {
+        match self {
+            Self::Paid { amount, said } => {
+                to.array(3);
+                to.uint(1);
+                amount.write(to);
+                said.write(to);
+            }
+            Self::NotPaid => {
+                to.array(1);
+                to.uint(2);
+            }
+            Self::Unknown(doubt) => {
+                to.array(2);
+                to.uint(3);
+                doubt.write(to);
+            }
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, CborError> {
+        match (from.array()?, from.uint()?) {
+            (3, 1) => Ok(Self::Paid { amount: Cbor::read(from)?, said: Cbor::read(from)? }),
+            (1, 2) => Ok(Self::NotPaid),
+            (2, 3) => Ok(Self::Unknown(Cbor::read(from)?)),
+            _ => Err(CborError::Meaningless("the payment's end")),
         }
     }
 }

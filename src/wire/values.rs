@@ -8,12 +8,13 @@ use crate::domain::card::{
 use crate::domain::cashier::{Change, Role};
 use crate::domain::catalogue::{Benefit, Catalogue, Code, Grant, Unit};
 use crate::domain::entry::{Learnt, ReadReason, Tender};
+use crate::domain::payment::{Doubt as PaymentDoubt, Said, Way};
 use crate::domain::policy::{Limit, Policy};
 use crate::domain::refusal::{DenialReason, Refusal};
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{
     CardNumber, CashierId, Cents, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial,
-    PartnerId, RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
+    PartnerId, PaymentId, RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
 };
 
 use super::cbor::{Cbor, CborError, Reader, Writer, cbor_array, cbor_code, cbor_newtype};
@@ -35,6 +36,7 @@ cbor_newtype! {
     Code: String, |code| code.as_str().to_owned(), |s| Self::new(s).ok();
     HolderReference: [u8; 16], |id| *id.as_bytes(), |b| Some(Self::new(b));
     TransactionId: [u8; 16], |id| *id.as_bytes(), |b| Some(Self::new(b));
+    PaymentId: [u8; 16], |id| *id.as_bytes(), |b| Some(Self::new(b));
     RequestId: [u8; 16], |id| *id.as_bytes(), |b| Some(Self::new(b));
     EntryHash: [u8; 32], |hash| *hash.as_bytes(), |b| Some(Self::new(b));
     Challenge: [u8; 16], |challenge| challenge.0, |b| Some(Self(b));
@@ -49,7 +51,13 @@ cbor_newtype! {
 }
 
 cbor_code! {
-    Tender { 1 => Self::Cash, 2 => Self::Card, 3 => Self::Cheque, 4 => Self::Other }
+    Tender { 1 => Self::Cash, 2 => Self::Card, 3 => Self::Cheque, 4 => Self::Other, 5 => Self::Tpe }
+    Way { 1 => Self::Charge, 2 => Self::Refund }
+    Said { 1 => Self::ByTpe, 2 => Self::ByCashier }
+    PaymentDoubt {
+        1 => Self::NotWritten, 2 => Self::NoAnswer, 3 => Self::Closed, 4 => Self::Unreadable, 5 => Self::NotOurs,
+        6 => Self::NotDurable, 7 => Self::Restarted
+    }
     Learnt { 1 => Self::AtOnce, 2 => Self::FromRecords }
     ReadReason { 1 => Self::Wanted, 2 => Self::SeasonEnd, 3 => Self::Blocked }
     Role { 1 => Self::Cashier, 2 => Self::Manager }

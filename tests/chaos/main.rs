@@ -17,4 +17,5 @@ mod disks;
 mod exchange;
 mod kills;
 mod ledgers;
+mod payments;
 mod readers;

@@ -97,6 +97,7 @@ macro_rules! targets {
 
 targets! {
     activation_code,
+    bank_terminal,
     card_answers,
     card_commands,
     card_file,

@@ -4,8 +4,11 @@
 use std::fs;
 use std::path::Path;
 
-use pass::domain::TerminalId;
+use pass::domain::payment::Way;
+use pass::domain::{Cents, TerminalId};
+use pass::payment::{Register, Request};
 use pass::region::config::{SHIPPED_CATALOGUE, SHIPPED_POLICY};
+use pass::virtual_tpe::{Behaviour, play};
 use pass::wire::code::EnrolmentCode;
 use serde_json::Value;
 
@@ -47,6 +50,20 @@ fn plain(inputs: &[(&str, &[u8])]) -> Vec<Input> {
 /// An address of the local API with its query and its body, as the target reads them.
 fn local(address: u8, query: &str, body: &str) -> Vec<u8> {
     [&[address, query.len() as u8], query.as_bytes(), body.as_bytes()].concat()
+}
+
+/// What the simulator answers to a payment, each behaviour, split in its middle.
+fn bank_terminal_answers() -> Vec<Input> {
+    let amount = Cents::from_u32(100);
+    let request = Request::new(Register::FIRST, crate::targets::payment::PAYMENT, Way::Charge, amount).unwrap();
+    let answer = |behaviour: Behaviour| {
+        let said = play(behaviour, &request).pieces.concat();
+        let split = u16::try_from(said.len() / 2).unwrap().to_be_bytes();
+        (behaviour.name().to_owned(), [&split[..], &said].concat())
+    };
+    let mut answers: Vec<_> = Behaviour::ALL.into_iter().map(answer).filter(|(_, bytes)| bytes.len() > 2).collect();
+    answers.push(("request".to_owned(), [&[0, 9][..], &request.to_bytes()].concat()));
+    answers
 }
 
 fn card_scripts() -> Vec<Input> {
@@ -122,6 +139,7 @@ fn seeds() -> Vec<(&'static str, Vec<Input>)> {
             "activation_code",
             plain(&[("code", code.as_bytes()), ("typed", code.to_lowercase().replace('-', " ").as_bytes())]),
         ),
+        ("bank_terminal", bank_terminal_answers()),
         ("card_answers", card_scripts()),
         ("card_commands", command_scripts()),
         ("card_file", crate::targets::files::card_file_seeds()),

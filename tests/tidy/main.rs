@@ -30,11 +30,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("ledger", &["domain", "wire", "crypto", "packing", "file_lock", "whole_file"]),
     ("reader", &["domain", "wire"]),
     ("uplink", &["domain", "wire"]),
+    ("payment", &["domain", "machine"]),
     ("printer", &["domain"]),
     ("virtual_card", &["domain", "wire", "crypto", "file_lock"]),
+    ("virtual_tpe", &["domain", "payment"]),
     // Ring 3: what a person or another program meets.
     ("till", &["domain", "machine", "crypto", "whole_file"]),
-    ("card_tool", &["domain", "wire", "crypto", "card", "reader", "virtual_card", "ledger"]),
+    (
+        "card_tool",
+        &["domain", "wire", "crypto", "card", "reader", "virtual_card", "virtual_tpe", "ledger", "whole_file"],
+    ),
     (
         "terminal",
         &[
@@ -46,6 +51,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "ledger",
             "reader",
             "uplink",
+            "payment",
             "printer",
             "virtual_card",
             "till",
@@ -81,7 +87,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("argon2", &["terminal/pin.rs"]),
     ("minicbor", &["wire/cbor.rs"]),
     ("jiff", &["till/", "terminal/", "region/"]),
-    ("tokio", &["metrics.rs", "uplink/", "till/", "card_tool/", "terminal/", "region/"]),
+    ("tokio", &["metrics.rs", "uplink/", "payment/", "till/", "card_tool/", "terminal/", "region/"]),
     ("axum", &["metrics.rs", "till/", "region/"]),
     ("axum_server", &["metrics.rs", "till/", "region/"]),
     ("utoipa", &["till/", "region/"]),
@@ -114,6 +120,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "ledger/",
             "reader/",
             "uplink/",
+            "payment/",
             "printer/",
             "virtual_card/",
             "till/",

@@ -6,18 +6,21 @@ use pass::domain::card::{
 };
 use pass::domain::cashier::{Change, Role};
 use pass::domain::catalogue::{Benefit, Catalogue, Code, Grant, Unit};
-use pass::domain::closing::{BenefitTotal, Cash, Closing, Doubt, Doubts, Period, Perpetual, TenderTotal, Totals};
+use pass::domain::closing::{
+    BenefitTotal, Cash, Closing, Doubt, Doubts, Period, Perpetual, TenderTotal, Totals, UnknownPayment, UnknownPayments,
+};
 use pass::domain::entry::{
     Abandoned, Body, CardRead, Context, Debit, Entry, Intent, Learnt, NotDone, Purpose, ReadReason, RefusedCard,
     Reversal, Sale, TechnicalEvent, Tender, UndoRequest,
 };
+use pass::domain::payment::{Doubt as PaymentDoubt, PaymentEnd, PaymentFact, Said, Way};
 use pass::domain::policy::{Limit, Policy};
 use pass::domain::purse::Slots;
 use pass::domain::refusal::{DenialReason, Refusal};
 use pass::domain::verdict::{Contest, Verdict};
 use pass::domain::{
     Amounts, CardNumber, CashierId, Cents, Counter, Date, EntitlementSerial, EntryHash, KeySerial, PartnerId,
-    RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
+    PaymentId, RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
 };
 use pass::packing::pack;
 use pass::wire::cbor::Opaque;
@@ -138,6 +141,7 @@ drawn! {
     CardNumber: |from| Self::from_account(100_000_000_000_000 + from.up_to(899_999_999_999_999)).unwrap();
     EntryHash: |from| Self::new(Drawn::drawn(from));
     RequestId: |from| Self::new(Drawn::drawn(from));
+    PaymentId: |from| Self::new(Drawn::drawn(from));
     TransactionId: |from| Self::new(Drawn::drawn(from));
     Challenge: |from| Self(Drawn::drawn(from));
     Signature: |from| Self(Drawn::drawn(from));
@@ -182,7 +186,8 @@ drawn! {
         let benefits = vec![benefit(0, "cinema", from), benefit(15, "books", from)];
         Self::new(Drawn::drawn(from), Drawn::drawn(from), benefits).unwrap()
     };
-    TechnicalEvent: |from| match from.next() % 8 {
+    TechnicalEvent: |from| match from.next() % 9 {
+        8 => Self::Payment(Drawn::drawn(from)),
         6 => Self::Duplicate { entry: Drawn::drawn(from), count: Drawn::drawn(from) },
         0 => Self::Enrolled { replaces: Drawn::drawn(from) },
         1 => Self::Started { version: Drawn::drawn(from) },
@@ -192,6 +197,16 @@ drawn! {
         5 => Self::CashierChanged { cashier: Drawn::drawn(from), role: Drawn::drawn(from), change: Drawn::drawn(from) },
         _ => Self::Joined { other_sequence: Drawn::drawn(from), other_hash: Drawn::drawn(from) },
     };
+    Way: |from| from.one_of(&Self::ALL);
+    Said: |from| from.one_of(&[Self::ByTpe, Self::ByCashier]);
+    PaymentDoubt: |from| from.one_of(&Self::ALL);
+    PaymentEnd: |from| match from.next() % 3 {
+        0 => Self::Paid { amount: Drawn::drawn(from), said: Drawn::drawn(from) },
+        1 => Self::NotPaid,
+        _ => Self::Unknown(Drawn::drawn(from)),
+    };
+    // A closing without unknown payments has no list of them.
+    UnknownPayments: |from| Self::of(Drawn::drawn(from));
     Period: |from| match from.next() % 3 {
         0 => Self::Day(Date::new(2000 + (from.next() % 100) as u16, 1 + (from.next() % 12) as u8, 1 + (from.next() % 28) as u8).unwrap()),
         1 => Self::Month(from.next() as u16, 1 + (from.next() % 12) as u8),
@@ -262,7 +277,9 @@ drawn_structures! {
     Cash { float, taken, given, counted }
     Doubt { card, transaction, collected, tender }
     Doubts { count, cash, sales }
-    Closing { period, number, from, to, opened, totals, perpetual, cash, doubts }
+    UnknownPayment { payment, way, asked }
+    PaymentFact { payment, request, way, asked, end }
+    Closing { period, number, from, to, opened, totals, perpetual, cash, doubts, unknown_payments }
     Sale { request, benefit, price, supplement, due, tender }
     Debit { proof, certificate, entitlement_serial, left, sale, collected, learnt, abandoned }
     Reversal { proof, certificate, debit, returned, tender, request, learnt }

@@ -7,17 +7,20 @@ use pass::domain::card::{
 };
 use pass::domain::cashier::{Change, Role};
 use pass::domain::catalogue::{Benefit, Catalogue, Code, Grant, Unit};
-use pass::domain::closing::{BenefitTotal, Cash, Closing, Doubt, Doubts, Period, Perpetual, TenderTotal, Totals};
+use pass::domain::closing::{
+    BenefitTotal, Cash, Closing, Doubt, Doubts, Period, Perpetual, TenderTotal, Totals, UnknownPayment, UnknownPayments,
+};
 use pass::domain::entry::{
     Abandoned, Body, CardRead, Context, Debit, Intent, Learnt, NotDone, Purpose, ReadReason, RefusedCard, Reversal,
     Sale, TechnicalEvent, Tender, UndoRequest,
 };
+use pass::domain::payment::{Doubt as PaymentDoubt, PaymentEnd, PaymentFact, Said, Way};
 use pass::domain::policy::{Limit, Policy};
 use pass::domain::refusal::{DenialReason, Refusal};
 use pass::domain::verdict::{Contest, Verdict};
 use pass::domain::{
-    CardNumber, CashierId, Cents, Counter, Date, EntitlementSerial, EntryHash, KeySerial, PartnerId, RequestId, Season,
-    Sequence, Slot, Timestamp, TransactionId,
+    CardNumber, CashierId, Cents, Counter, Date, EntitlementSerial, EntryHash, KeySerial, PartnerId, PaymentId,
+    RequestId, Season, Sequence, Slot, Timestamp, TransactionId,
 };
 use pass::wire::cbor::Opaque;
 use pass::wire::exchange::{
@@ -248,12 +251,61 @@ pub(crate) fn bodies() -> Vec<Body> {
         closing(Period::Day(Date::new(2017, 10, 1).unwrap()), 20),
         closing(Period::Month(2017, 10), 21),
         closing(Period::Year(2017), 22),
+        payment(0x10, 0x30, Way::Charge, 100, PaymentEnd::Paid { amount: cents(100), said: Said::ByTpe }),
+        payment(0x20, 0x40, Way::Refund, 250, PaymentEnd::Unknown(PaymentDoubt::Closed)),
+        payment(0x21, 0x41, Way::Charge, 150, PaymentEnd::Unknown(PaymentDoubt::Restarted)),
+        payment(0x21, 0x41, Way::Charge, 150, PaymentEnd::NotPaid),
+        Body::NotDone(NotDone {
+            card: card(),
+            transaction: transaction(0x80),
+            counter_before: Counter::new(4),
+            returned: cents(100),
+            tender: Tender::Tpe,
+            request: RequestId::new(sixteen(0x50)),
+        }),
+        day_with_an_unknown_payment(),
     ]
+}
+
+fn payment(name: u8, request: u8, way: Way, asked: u32, end: PaymentEnd) -> Body {
+    Body::Event(TechnicalEvent::Payment(PaymentFact {
+        payment: PaymentId::new(sixteen(name)),
+        request: RequestId::new(sixteen(request)),
+        way,
+        asked: cents(asked),
+        end,
+    }))
+}
+
+/// The second day, of one sale that did not come about.
+fn day_with_an_unknown_payment() -> Body {
+    let tender = TenderTotal {
+        tender: Tender::Tpe,
+        sales: 0,
+        collected: Cents::ZERO,
+        undone: 0,
+        returned: Cents::ZERO,
+        given_up: cents(100),
+    };
+    let unknown = UnknownPayment { payment: PaymentId::new(sixteen(0x20)), way: Way::Refund, asked: cents(250) };
+    Body::Closing(Closing {
+        period: Period::Day(Date::new(2017, 10, 1).unwrap()),
+        number: 2,
+        from: Sequence::new(22),
+        to: Sequence::new(28),
+        opened: NOW.plus(1980),
+        totals: Totals { benefits: Vec::new(), tenders: vec![tender] },
+        perpetual: Perpetual { absolute: cents(1600), net: Cents::ZERO },
+        cash: Cash::default(),
+        doubts: Doubts::default(),
+        unknown_payments: UnknownPayments { count: 1, payments: vec![unknown] },
+    })
 }
 
 /// Whose the entries are: the first fifteen are of version 1, which knows no cashiers.
 pub(crate) fn cashiers() -> Vec<Option<u16>> {
-    let of_version_2 = [None, Some(1), None, Some(2), Some(1), Some(1), None, None];
+    let of_version_2 =
+        [None, Some(1), None, Some(2), Some(1), Some(1), None, None, None, Some(2), None, Some(1), None, Some(1)];
     [[None; 15].as_slice(), &of_version_2].concat()
 }
 
@@ -296,6 +348,7 @@ fn closing(period: Period, to: u64) -> Body {
         perpetual: Perpetual { absolute: cents(1600), net: Cents::ZERO },
         cash: Cash { float: cents(5000), taken: cents(700), given: cents(800), counted: Some(cents(4890)) },
         doubts: Doubts { count: 1, cash: Cents::ZERO, sales: vec![doubt] },
+        unknown_payments: UnknownPayments::default(),
     })
 }
 

@@ -10,5 +10,6 @@ mod days;
 mod fixture;
 mod frozen;
 mod histories;
+mod payments;
 mod schema;
 mod threads;

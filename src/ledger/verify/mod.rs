@@ -6,6 +6,7 @@
 
 mod closings;
 mod entry;
+mod payments;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -117,6 +118,9 @@ pub enum Wrong {
     /// A closing's sums are not those of the entries that it covers.
     #[error("it closes a period, and its sums or its bounds are not those of the entries")]
     Closing,
+    /// A payment is not what the entries say of it.
+    #[error("the payment that it is about is missing, or is not as the entries say")]
+    Payment,
     /// A receipt is not what the region signed, or is for another entry.
     #[error("a receipt for it is not what the region signed, or is for another entry")]
     Receipt,
@@ -184,6 +188,7 @@ pub(super) fn verify_file(
     let start = walk.start(known)?;
     let entries = walk.entries(start, &mut progress)?;
     closings::check(&snapshot, start.head.sequence)?;
+    payments::check(&snapshot, start.head.sequence)?;
     walk.intents()?;
     let receipts = walk.receipts()?;
     walk.head_file(named)?;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::super::config::{CONFIG_VARIABLE, Override, listen_address};
 use super::local_time;
@@ -15,7 +15,7 @@ use crate::domain::catalogue::Code;
 use crate::domain::closing::PeriodKind;
 use crate::domain::entry::Tender;
 use crate::domain::refusal::Language;
-use crate::domain::{CardNumber, Cents, RequestId, Timestamp};
+use crate::domain::{CardNumber, Cents, PaymentId, RequestId, Timestamp};
 use crate::till::json;
 
 /// Terminal PASS'Région : débite les droits de la carte / PASS'Région terminal: redeems the card's rights
@@ -157,6 +157,11 @@ pub(super) enum Verb {
         #[command(subcommand)]
         verb: Receipt,
     },
+    /// S'occupe des paiements sur le TPE / Deals with payments on the bank terminal
+    Payment {
+        #[command(subcommand)]
+        verb: Payment,
+    },
     /// Archive une année et vérifie une archive / Archives a year and verifies an archive
     Archive {
         #[command(subcommand)]
@@ -239,6 +244,42 @@ pub(super) enum Receipt {
         /// Écriture de la vente ou de l'annulation / The entry of the sale or undo
         entry: u64,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Payment {
+    /// Essaie le TPE, sans demander d'argent / Tries the bank terminal, without asking for money
+    Test,
+    /// Les paiements en cours ou inconnus, et l'argent à rendre / Payments in progress or unknown, and money to give back
+    List,
+    /// Dit ce qu'est devenu un paiement inconnu, lu sur le TPE ou son ticket / Says what became of an unknown payment, as read
+    /// on the bank terminal or its ticket
+    Answer {
+        /// Le paiement, comme dans la liste / The payment, as in the list
+        #[arg(value_parser = json::payment_id)]
+        payment: PaymentId,
+        /// Payé ou non payé / Paid or not paid
+        answer: Word,
+        /// Le montant du ticket, s'il n'est pas celui demandé / The ticket's amount, where it is not what was asked
+        #[arg(long, value_name = "EUROS", value_parser = Cents::parse)]
+        amount: Option<Cents>,
+    },
+    /// Rend sur le TPE ce qui y a été payé pour une vente qui n'a pas eu lieu / Gives back on the bank terminal what was paid
+    /// for a sale that did not come about
+    Refund {
+        /// Nom de la demande de la vente / The name of the sale's request
+        #[arg(value_parser = json::request_id)]
+        id: RequestId,
+    },
+}
+
+/// The cashier's word about an unknown payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Word {
+    /// Payé / Paid
+    Paid,
+    /// Non payé / Not paid
+    NotPaid,
 }
 
 #[derive(Debug, Subcommand)]

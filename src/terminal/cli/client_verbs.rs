@@ -8,10 +8,12 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::{self, Runtime};
 
 use super::args;
+use super::payment_verbs::PAYMENT_TIMEOUT;
 use super::secret;
 use super::speak;
 use super::{DaemonVerbs, Exit, Failure, Setup};
 use crate::crypto;
+use crate::domain::entry::Tender;
 use crate::domain::refusal::Language;
 use crate::domain::{CardNumber, RequestId};
 use crate::till::client::{Client, ClientError};
@@ -93,7 +95,9 @@ pub(super) fn redeem(setup: &Setup, args: args::Redeem, out: &mut dyn Write) -> 
         paid: Some(args.paid.code().to_owned()),
         wait_seconds: Some(wait),
     };
-    change(setup, id, "/v1/redemptions", &body, wait, out)
+    // On the bank terminal a person pays.
+    let patience = if args.paid == Tender::Tpe { PAYMENT_TIMEOUT } else { Duration::ZERO };
+    change(setup, id, "/v1/redemptions", &body, patience + Duration::from_secs(wait.into()), out)
 }
 
 pub(super) fn undo(setup: &Setup, args: args::Undo, out: &mut dyn Write) -> Result<Exit, Failure> {
@@ -105,13 +109,13 @@ pub(super) fn undo(setup: &Setup, args: args::Undo, out: &mut dyn Write) -> Resu
         without_card: args.without_card,
         wait_seconds: Some(wait),
     };
-    change(setup, id, "/v1/undos", &body, wait, out)
+    change(setup, id, "/v1/undos", &body, Duration::from_secs(wait.into()), out)
 }
 
 pub(super) fn abandon(setup: &Setup, card: Option<CardNumber>, out: &mut dyn Write) -> Result<Exit, Failure> {
     let id = id(setup, None)?;
     let body = AbandonmentRequest { id: Some(id.to_string()), card: card.map(CardNumber::digits) };
-    change(setup, id, "/v1/abandonments", &body, 0, out)
+    change(setup, id, "/v1/abandonments", &body, Duration::ZERO, out)
 }
 
 pub(super) fn card(setup: &Setup, wait: u32, out: &mut dyn Write) -> Result<Exit, Failure> {
@@ -178,14 +182,27 @@ fn change(
     id: RequestId,
     address: &str,
     body: &impl Serialize,
-    wait: u32,
+    wait: Duration,
     out: &mut dyn Write,
 ) -> Result<Exit, Failure> {
-    let timeout = ANSWER_TIMEOUT + Duration::from_secs(wait.into());
+    let timeout = ANSWER_TIMEOUT + wait;
     let daemon = Daemon::of(setup)?;
     match daemon.post::<Answered>(address, body, timeout) {
         Ok(answered) => {
-            write(setup, out, &answered, |answered, language| speak::answer(&answered.answer, language))?;
+            write(setup, out, &answered, |answered, language| {
+                let said = speak::answer(&answered.answer, language);
+                match &answered.answer {
+                    Answer::Refused(refused) if refused.refusal.starts_with("payment-") => {
+                        format!("{said}\n{}", speak::sale_to_repeat(&answered.id, language))
+                    }
+                    Answer::Granted(_)
+                    | Answer::Refused(_)
+                    | Answer::Quoted(_)
+                    | Answer::Undone(_)
+                    | Answer::UndoRequested(_)
+                    | Answer::Abandoned(_) => said,
+                }
+            })?;
             Ok(exit(&answered.answer))
         }
         Err(error) if outcome_unknown(&error) => {

@@ -10,6 +10,7 @@ mod client_verbs;
 mod closing_verbs;
 mod file_verbs;
 mod local_time;
+mod payment_verbs;
 mod receipt_verbs;
 mod secret;
 mod setup_verb;
@@ -298,6 +299,7 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
         Verb::Enrol { region, code } => verbs.enrol(setup, region.as_deref(), &code, out),
         Verb::Verify { receipt: None, .. } => verbs.verify(setup, out),
         Verb::Verify { receipt: Some(code), key } => verbs.verify_receipt(setup, &code, key, out),
+        Verb::Payment { verb } => payment_verbs::payment(setup, verb, out),
         Verb::Receipt { verb } => receipt_verbs::receipt(setup, verb, out),
         Verb::Archive { verb: Archive::Create { year, directory } } => verbs.archive(setup, year, &directory, out),
         Verb::Archive { verb: Archive::Verify { directory, key } } => verbs.verify_archive(setup, &directory, key, out),

@@ -6,6 +6,7 @@
 mod cashiers;
 mod closings;
 mod files;
+mod payments;
 mod receipts;
 mod state;
 
@@ -14,6 +15,7 @@ use std::io;
 pub(super) use self::cashiers::{cashier_changed, cashiers, no_place_for_session, signed, signed_out};
 pub(super) use self::closings::{closing, closing_outcome, closings};
 pub(super) use self::files::{exported, imported, no_message, not_read, not_written};
+pub(super) use self::payments::{payment_outcome, payments, sale_to_repeat};
 pub(super) use self::receipts::{receipt, receipt_queued};
 pub(super) use self::state::{card, journal, status, sync};
 use super::local_time::{clock, day, same_day};

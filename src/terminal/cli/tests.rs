@@ -513,3 +513,25 @@ fn a_terminal_is_set_up_by_options_alone_and_a_file_that_is_there_stays() {
     assert_eq!(wrong.exit, Exit::Config);
     assert!(wrong.err.starts_with("--set printer.width: "), "{}", wrong.err);
 }
+
+#[test]
+fn payments_on_the_bank_terminal() {
+    let daemon = Daemon::start(FakeDesk::answering(Outcome::Refused(Refused::because(Refusal::PaymentUnknown))));
+    let (unknown, held) = ("05".repeat(16), "07".repeat(16));
+    let table: [(&[&str], Exit, &str); 7] = [
+        (&["payment", "test"], Exit::Done, "0300 : aucun argent"),
+        (&["payment", "list"], Exit::Done, "À rendre sur le TPE : 2,50 €"),
+        (&["payment", "answer", &unknown, "paid"], Exit::Done, "paiement 1,00 € - C'est payé."),
+        (&["payment", "answer", &unknown, "paid", "--amount", "0,50"], Exit::Done, "paiement 0,50 €"),
+        (&["payment", "answer", &unknown, "not-paid"], Exit::Done, "Le caissier dit : non payé."),
+        (&["payment", "refund", &held], Exit::Done, "remboursement 2,50 €"),
+        (&["payment", "refund", &unknown], Exit::Refused, "Il n'y a rien à rendre"),
+    ];
+    for (typed, exit, said) in table {
+        let ran = daemon.typed(typed);
+        assert_eq!(ran.exit, exit, "{typed:?}: {}", ran.out);
+        assert!(ran.out.replace('\u{a0}', " ").contains(said), "{typed:?}: {}", ran.out);
+    }
+    let refused = daemon.typed(&["redeem", "--paid", "tpe", "--id", &held]);
+    assert!(refused.exit == Exit::Refused && refused.out.contains(&format!("--id {held}")), "{}", refused.out);
+}

@@ -21,9 +21,15 @@ const [PIN_DIGITS_MIN, PIN_DIGITS_MAX] = [4, 8];
 export const signers = (people) => people.cashiers.filter((person) => !person.disabled);
 
 /** Refusals after which the same is worth asking again at once. */
-const RETRIED = ['card-changed', 'card-removed', 'busy', 'several-cards', 'not-sold'];
+const RETRIED = ['card-changed', 'card-removed', 'busy', 'several-cards', 'not-sold', 'payment-not-made'];
 
-export const TENDERS = ['cash', 'card', 'cheque', 'other'];
+const TENDERS = ['cash', 'card', 'cheque', 'other'];
+
+/** How a sale can be paid: on the bank terminal where one is set up, and never in practice. */
+export const tendersOf = (state) => (state.status?.bank_terminal && !state.training ? ['tpe', ...TENDERS] : TENDERS);
+
+/** Refusals after which the same sale goes on under its own name: the bank terminal has, or may have, money of it. */
+const HELD = ['payment-unknown', 'payment-incomplete'];
 
 export const beginning = () => ({
   line: 'connecting', status: null, card: { present: false }, place: 'counter', stage: { name: 'idle' }, turn: 0, training: false,
@@ -187,6 +193,9 @@ const steps = {
         return card.present || !before.present ? [now, []]
           : [now, [{ do: 'later', after: LINGER_MS, event: { type: 'faded', turn: state.turn } }]];
       case 'refused':
+        if (HELD.includes(stage.refusal.refusal)) {
+          return [now, []];
+        }
         if (!card.present) {
           return [now, [{ do: 'later', after: LINGER_MS, event: { type: 'faded', turn: state.turn } }]];
         }
@@ -256,9 +265,26 @@ const steps = {
           const due = stage.quote?.due_cents ?? stage.collected_cents ?? 0;
           return to(state, { name: 'doubt', card: answer.card, collected_cents: due, draft: stage.draft }, [{ do: 'sound', sound: 'doubt' }]);
         }
-        return to(state, { name: 'refused', refusal: answer, draft: stage.draft }, [{ do: 'sound', sound: 'refused' }, { do: 'forget' }]);
+        // What the bank terminal may have money of keeps its name, also over a reload.
+        const forget = HELD.includes(answer.refusal) ? [] : [{ do: 'forget' }];
+        return to(state, { name: 'refused', refusal: answer, draft: stage.draft }, [{ do: 'sound', sound: 'refused' }, ...forget]);
       }
     }
+  },
+
+  /** The cashier has looked at the bank terminal: the sale goes on, or is paid anew. */
+  paid(state, { paid }) {
+    const { stage } = state;
+    const waits = stage.name === 'refused' && stage.refusal.refusal === 'payment-unknown' && stage.draft;
+    const draft = waits && { ...stage.draft, tender: 'tpe' };
+    return waits ? to(state, { name: 'selling', draft, again: true }, [{ do: 'answerPayment', draft, paid }]) : [state, []];
+  },
+
+  /** The word is on record: paid goes on with the sale, not paid begins it again. */
+  answered(state, { paid }) {
+    const { stage } = state;
+    return stage.name !== 'selling' ? [state, []]
+      : paid ? [state, [{ do: 'resume', draft: stage.draft }]] : quoting(state, stage.draft);
   },
 
   /** The answer was lost, or the terminal could not give one. */
@@ -356,6 +382,9 @@ const steps = {
       case 'supplement':
         return quoting(state, { ...stage.draft, supplement: cents(stage.typed) });
       case 'refused':
+        if (stage.refusal.refusal === 'payment-incomplete' && stage.draft) {
+          return to(state, { name: 'selling', draft: { ...stage.draft, tender: 'tpe' }, again: true }, [{ do: 'resume', draft: { ...stage.draft, tender: 'tpe' } }]);
+        }
         if (RETRIED.includes(stage.refusal.refusal) && ready(state.card)) {
           const { price, benefit, tender } = stage.draft ?? {};
           return quoting(state, fresh(id, stage.draft ? { price, benefit, tender } : {}));
@@ -454,7 +483,8 @@ const steps = {
     if (stage.name !== 'quoted') {
       return [state, []];
     }
-    const following = TENDERS[(TENDERS.indexOf(stage.draft.tender) + 1) % TENDERS.length];
+    const tenders = tendersOf(state);
+    const following = tenders[(tenders.indexOf(stage.draft.tender) + 1) % tenders.length];
     return revise(state, { draft: { ...stage.draft, tender: tender ?? following }, typed: '' });
   },
 

@@ -95,6 +95,20 @@ const DO = {
   resume: ({ draft }) =>
     ask(draft.id, 'POST', '/v1/redemptions', { ...request(draft), paid: draft.tender, wait_seconds: CARD_WAIT }, { type: 'ended' }),
 
+  async answerPayment({ draft, paid }) {
+    try {
+      const { payments } = await line.ask('GET', '/v1/payments');
+      const unknown = payments.find((payment) => payment.request === draft.id.replaceAll('-', '') && payment.state === 'unknown');
+      if (unknown) {
+        await line.ask('POST', `/v1/payments/${unknown.payment}/answer`, { paid });
+      }
+      hear({ type: 'answered', paid });
+    } catch {
+      // Said again, it is the same word.
+      hear({ type: 'lost', id: draft.id });
+    }
+  },
+
   undo: ({ id, entry, withoutCard }) =>
     ask(id, 'POST', '/v1/undos', { id, entry, without_card: withoutCard, wait_seconds: CARD_WAIT }, { type: 'ended' }),
 

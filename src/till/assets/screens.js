@@ -3,7 +3,7 @@
 // Every screen of the counter has the same places: what it is about above, the figure in the middle, what belongs to it below, keys and choices on the right,
 // the one action at the bottom right. Nothing moves from screen to screen.
 
-import { TENDERS, cents, justServed, needsSignIn, signers } from './flow.js';
+import { cents, justServed, needsSignIn, signers, tendersOf } from './flow.js';
 
 /** An element with attributes and children; a child that is nothing is left out. */
 export function h(tag, attributes = {}, ...children) {
@@ -105,7 +105,7 @@ const SCREENS = {
       warning: served ? words.servedBefore(speech.clock(served.time)) : null,
       side: h('div', { class: 'options' },
         quote.unit === 'seat' ? seats(quote, draft, words) : null,
-        due ? tenders(draft, words) : null,
+        due ? tenders(state, draft, words) : null,
         due && draft.tender === 'cash' ? changeOf(due, received, stage.typed, speech, words) : null),
       acts: [
         button({ type: 'supplement' }, words.addSupplement, { key: 'F6' }),
@@ -125,6 +125,10 @@ const SCREENS = {
     }
     if (!state.card.present && !stage.lost) {
       return { tone: 'doubt', mark: 'doubt', figure: words.present, below: [words.sellingHint], acts: [button({ type: 'giveUp' }, words.cancel)] };
+    }
+    const [payment] = stage.draft?.tender === 'tpe' ? state.status?.payments ?? [] : [];
+    if (payment && !stage.lost) {
+      return { tone: 'calm', mark: 'card', figure: words.onTpe, below: [speech.set(payment.message)] };
     }
     return stage.again || stage.lost
       ? { tone: 'doubt', mark: 'doubt', figure: words.sellingAgain, below: [words.lostHint] }
@@ -161,6 +165,8 @@ const SCREENS = {
         following, refusal.due_cents ? words.fullPrice(speech.money(refusal.due_cents)) : null,
         found ? `${speech.set(found.address)}. ${found.phone}` : null,
       ],
+      acts: refusal.refusal === 'payment-unknown' && stage.draft
+        ? [button({ type: 'paid', paid: true }, words.paidOnTpe), button({ type: 'paid', paid: false }, words.notPaidOnTpe)] : [],
       primary: { label: refusal.refusal === 'amount-refused' ? words.correct : own || refusal.again ? words.again : words.understood, ready: true },
     };
   },
@@ -232,8 +238,8 @@ const seats = (quote, draft, words) => h('div', { class: 'stepper', role: 'group
   h('span', { class: 'count' }, h('strong', {}, String(quote.amount)), ` ${words.perSeat(quote.amount)}`),
   button({ type: 'seats', by: 1 }, '+', { id: 'more', name: words.more, kind: 'step', attributes: { disabled: quote.left < 1 || quote.amount >= (draft.seatsMax ?? Infinity) } }));
 
-const tenders = (draft, words) => h('div', { class: 'tenders', role: 'group', 'aria-label': words.tender },
-  TENDERS.map((tender) => button({ type: 'tender', tender }, words[tender === 'other' ? 'otherTender' : tender], {
+const tenders = (state, draft, words) => h('div', { class: 'tenders', role: 'group', 'aria-label': words.tender },
+  tendersOf(state).map((tender) => button({ type: 'tender', tender }, words[tender === 'other' ? 'otherTender' : tender], {
     id: `tender-${tender}`, kind: 'pick', attributes: { 'aria-pressed': String(draft.tender === tender) },
   })));
 

@@ -153,6 +153,9 @@ pub struct Closing {
     pub in_doubt: u32,
     /// These sales, as many as a closing lists.
     pub doubts: Vec<DoubtLine>,
+    /// The payments on the bank terminal that were unknown at its end; of many, the oldest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown_payments: Vec<UnknownPaymentLine>,
     /// Which duplicate this is; 0 for none.
     pub duplicate: u32,
 }
@@ -206,6 +209,17 @@ pub struct Drawer {
     pub difference_cents: Option<i64>,
 }
 
+/// An unknown payment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnknownPaymentLine {
+    /// Its name.
+    pub payment: String,
+    /// `charge`, or `refund`.
+    pub way: String,
+    /// What was asked.
+    pub asked_cents: u64,
+}
+
 /// A sale in doubt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DoubtLine {
@@ -223,6 +237,11 @@ impl Closing {
         let closing = &closed.closing;
         let (collected, returned) = closing.totals.money();
         let cash = &closing.cash;
+        let unknown = closing.unknown_payments.payments.iter().map(|unknown| UnknownPaymentLine {
+            payment: unknown.payment.to_string(),
+            way: unknown.way.code().to_owned(),
+            asked_cents: unknown.asked.get(),
+        });
         let doubts = closing.doubts.sales.iter().map(|doubt| DoubtLine {
             card: CardNumber::masked(doubt.card),
             collected_cents: doubt.collected.get(),
@@ -255,6 +274,7 @@ impl Closing {
             },
             in_doubt: closing.doubts.count,
             doubts: doubts.collect(),
+            unknown_payments: unknown.collect(),
             duplicate: closed.duplicate,
         }
     }

@@ -87,8 +87,8 @@ pub struct RedemptionRequest {
     /// Wholly the holder's: 3D glasses, a festival's surcharge.
     #[schema(maximum = 9_999_999)]
     pub supplement_cents: u64,
-    /// How the holder paid: `cash` (the default), `card`, `cheque`, `other`. A quote does not need it.
-    #[schema(pattern = "^(cash|card|cheque|other)$")]
+    /// How the holder paid: `cash` (the default), `card`, `cheque`, `other`, or `tpe`: it is then collected on the bank terminal. A quote does not need it.
+    #[schema(pattern = "^(cash|card|cheque|other|tpe)$")]
     pub paid: Option<String>,
     /// How long to wait for a card; 30 when it is missing, at most 600.
     #[schema(maximum = 600)]
@@ -129,7 +129,7 @@ pub struct Confirmation {
     pub id: String,
     /// As in [`RedemptionRequest::paid`].
     #[serde(default)]
-    #[schema(pattern = "^(cash|card|cheque|other)$")]
+    #[schema(pattern = "^(cash|card|cheque|other|tpe)$")]
     pub paid: Option<String>,
     /// As in [`RedemptionRequest::wait_seconds`].
     #[serde(default)]

@@ -10,6 +10,7 @@ use crate::machine::sale::{BalanceView, CardView, View};
 use crate::till;
 
 use super::answers::{Refused, Served, spoken};
+use super::payments::Payment;
 
 /// `GET /v1/card`: what lies in the reader.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -161,6 +162,12 @@ pub struct Status {
     /// The printer, where one is set up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub printer: Option<Printer>,
+    /// Where the bank terminal is, where one is set up: a sale may then be paid with `tpe`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bank_terminal: Option<String>,
+    /// The payments on the bank terminal that are in progress or unknown.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payments: Vec<Payment>,
     /// Since when the day is open: after 24 hours nothing is sold before it is closed.
     pub day_opened: Option<String>,
     /// The exchange with the region.
@@ -273,6 +280,8 @@ impl Status {
             entry_hash: status.head.1.to_string(),
             certificate_not_after: status.certificate_not_after.map(|until| until.to_string()),
             in_doubt: status.in_doubt,
+            bank_terminal: status.bank_terminal.clone(),
+            payments: status.payments.iter().map(|payment| Payment::new(payment, language)).collect(),
             reader: Reader::new(&status.reader),
             printer: status.printer.as_ref().map(Printer::new),
             day_opened: status.day_opened.map(|opened| opened.to_string()),

@@ -14,7 +14,7 @@ use hyper::service::Service as _;
 use hyper::{HeaderMap, Method};
 use hyper_util::service::TowerToHyperService;
 use pass::domain::cashier::{Cashiers, Pin};
-use pass::domain::{CashierId, Cents, RequestId, Sequence};
+use pass::domain::{CashierId, Cents, PaymentId, RequestId, Sequence};
 use pass::machine::sale::{ClientRequest, Command, Outcome, View};
 use pass::region::Region;
 use pass::region::server::router;
@@ -24,7 +24,8 @@ use pass::till::web::Access;
 use pass::till::{
     BoxFuture, CARRIED_BYTES_MAX, CashierAnswer, CashierDesk, CashierOrder, CloseOrder, Closed, ClosingAnswer,
     ClosingDesk, ClosingQuery, Desk, DeskGone, ExportReport, ImportReport, JournalLine, JournalQuery, NoReceipt,
-    NotCarried, Paper, ReceiptAnswer, ReceiptDesk, ReceiptView, SessionToken, SignedIn, Status, SyncReport,
+    NotCarried, OpenPayments, Paper, PaymentAnswer, PaymentDesk, PaymentRefused, PaymentView, ReceiptAnswer,
+    ReceiptDesk, ReceiptView, SaidOfPayment, SessionToken, SignedIn, Status, SyncReport,
 };
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -76,6 +77,34 @@ impl ClosingDesk for CloseDesk {
 
     fn duplicate_closing(&self, _: Option<CashierId>, _: Sequence) -> ClosingAnswer<'_, Option<Closed>> {
         Box::pin(async { Err(DeskGone) })
+    }
+}
+
+impl PaymentDesk for CloseDesk {
+    fn open_payments(&self) -> PaymentAnswer<'_, OpenPayments> {
+        Box::pin(async { Ok(Ok(OpenPayments::default())) })
+    }
+
+    fn answer_payment(
+        &self,
+        by: Option<CashierId>,
+        _: PaymentId,
+        said: SaidOfPayment,
+    ) -> PaymentAnswer<'_, PaymentView> {
+        assert_eq!(by, None);
+        if let SaidOfPayment::Paid(amount) = said {
+            assert!(!amount.is_zero() && amount <= Cents::PRICE_MAX);
+        }
+        Box::pin(async { Ok(Err(PaymentRefused::NoSuchPayment)) })
+    }
+
+    fn give_back(&self, by: Option<CashierId>, _: RequestId) -> PaymentAnswer<'_, PaymentView> {
+        assert_eq!(by, None);
+        Box::pin(async { Ok(Err(PaymentRefused::NothingToReturn)) })
+    }
+
+    fn try_bank_terminal(&self) -> PaymentAnswer<'_, String> {
+        Box::pin(async { Ok(Err(PaymentRefused::NotSetUp)) })
     }
 }
 
@@ -157,7 +186,7 @@ static TILL: LazyLock<Till> = LazyLock::new(|| {
     Till { socket, _place: place, _runtime: runtime }
 });
 
-const TARGETS: [(&str, &str); 23] = [
+const TARGETS: [(&str, &str); 27] = [
     ("GET", "/v1/receipts/12"),
     ("POST", "/v1/receipts/12/print"),
     ("POST", "/v1/closings"),
@@ -181,6 +210,10 @@ const TARGETS: [(&str, &str); 23] = [
     ("POST", "/v1/tills"),
     ("DELETE", "/v1/tills/nobody"),
     ("POST", "/v1/pages"),
+    ("GET", "/v1/payments"),
+    ("POST", "/v1/payments/5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a/answer"),
+    ("POST", "/v1/payments/refunds/5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a"),
+    ("POST", "/v1/payments/trial"),
 ];
 
 /// A request to the till's API: the bytes as they are, or as the query and the body of an address.

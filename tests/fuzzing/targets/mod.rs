@@ -9,6 +9,7 @@ pub(crate) mod cards;
 pub(crate) mod exchange;
 pub(crate) mod files;
 pub(crate) mod ledger;
+pub(crate) mod payment;
 pub(crate) mod region;
 pub(crate) mod texts;
 
@@ -32,6 +33,7 @@ pub(crate) type Target = (&'static str, fn(&[u8]));
 /// All of them.
 pub(crate) const TARGETS: &[Target] = &[
     ("activation_code", texts::activation_code),
+    ("bank_terminal", payment::answers),
     ("card_answers", cards::answers),
     ("card_commands", cards::commands),
     ("card_file", files::card_file),

@@ -102,6 +102,13 @@ pub(in crate::terminal::cli) fn closing(closing: &Closing, language: Language) -
             English => format!("Sales in doubt: {}", closing.in_doubt),
         });
     }
+    for unknown in &closing.unknown_payments {
+        let (payment, asked) = (&unknown.payment, euros(unknown.asked_cents));
+        lines.push(match language {
+            French => format!("Paiement inconnu sur le TPE : {asked} ({payment})"),
+            English => format!("Unknown payment on the bank terminal: {asked} ({payment})"),
+        });
+    }
     let (absolute, net) = (euros(closing.perpetual_absolute_cents), euros(closing.perpetual_net_cents));
     lines.push(match language {
         French => format!("Grand total perpétuel : {absolute} en valeur absolue, {net} net"),

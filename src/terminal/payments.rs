@@ -1,0 +1,545 @@
+//! The bank terminal of this counter: carries out what a payment's machine says, and sells what is paid on it.
+//!
+//! A payment goes on when the client that asked for it has gone: what was begun on the bank terminal ends there. Nothing is decided here but
+//! what a sale is still owed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::crypto;
+use crate::domain::cashier::Deed;
+use crate::domain::entry::{Body, Tender};
+use crate::domain::payment::{PaymentState, Way};
+use crate::domain::refusal::Refusal;
+use crate::domain::{CashierId, Cents, PaymentId, RequestId, Sequence, Timestamp};
+use crate::ledger::{
+    AskedPayment, By, ByRequest, Ledger, LedgerError, LedgerGone, LedgerHandle, Payment, PaymentError, View,
+};
+use crate::machine::payment::{Account, Action, Event, Leg, NotNow, Word};
+use crate::machine::sale::{ClientRequest, Command, Outcome, Refused};
+use crate::payment::Request;
+use crate::payment::client::{ConnectError, Line, Tpe, TrialError};
+use crate::till::{
+    DeskGone, HeldMoney, OpenPayments, PaymentAnswer, PaymentDesk, PaymentRefused, PaymentView, SaidOfPayment,
+};
+
+use super::clock::Clock;
+use super::exchanger::{ExchangerHandle, ask_ledger};
+use super::service::{Service, logged};
+
+/// Between two looks for a bank terminal that does not answer.
+const CONNECT_PAUSE: Duration = Duration::from_millis(500);
+/// How far back money that is held is looked for, in seconds: a month.
+const HELD_SECONDS: u32 = 31 * 86_400;
+
+/// What was not sent before the program started is surely not paid; what was sent is unknown.
+///
+/// # Errors
+/// [`LedgerError`].
+pub fn take_up(ledger: &mut Ledger, now: Timestamp) -> Result<(), LedgerError> {
+    for payment in ledger.view().open_payments()? {
+        let (_, actions) = Leg::found(payment.state);
+        for action in actions {
+            if let Action::Persist(state) = action {
+                tracing::warn!(payment = %payment.asked.id, state = state.code(), "a payment was in progress at the last stop");
+                ledger.payment_is(By { cashier: payment.cashier, now }, payment.asked.id, state)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The bank terminal, where one is set up.
+#[derive(Clone)]
+pub struct Payments {
+    tpe: Option<Tpe>,
+    ledger: LedgerHandle,
+    clock: Arc<dyn Clock>,
+    exchanger: ExchangerHandle,
+    /// Held by whoever has a payment in progress.
+    turn: Arc<Mutex<()>>,
+}
+
+/// The right to use the bank terminal.
+pub struct Turn(OwnedMutexGuard<()>);
+
+impl Payments {
+    /// The payments of this counter.
+    pub fn new(tpe: Option<Tpe>, ledger: LedgerHandle, clock: Arc<dyn Clock>, exchanger: ExchangerHandle) -> Self {
+        Self { tpe, ledger, clock, exchanger, turn: Arc::default() }
+    }
+
+    /// Whether a bank terminal is set up.
+    pub const fn is_set_up(&self) -> bool {
+        self.tpe.is_some()
+    }
+
+    /// Where the bank terminal is.
+    pub fn address(&self) -> Option<String> {
+        self.tpe.as_ref().map(|tpe| tpe.address().to_owned())
+    }
+
+    /// The right to use the bank terminal; nothing while somebody has it.
+    async fn turn(&self) -> Option<Turn> {
+        self.taken_up(Arc::clone(&self.turn).try_lock_owned().ok().map(Turn)?).await
+    }
+
+    /// The same for the sale `request`, which joins the payment that is in progress for it: the same request is the same sale.
+    async fn turn_of(&self, request: RequestId) -> Option<Turn> {
+        if let Some(turn) = self.turn().await {
+            return Some(turn);
+        }
+        let own = |open: &Payment| open.asked.request == request && !open.state.is_at_rest();
+        let open = ask_ledger(&self.ledger, move |ledger| ledger.view().open_payments()).await;
+        if !open.is_ok_and(|open| open.is_ok_and(|open| open.iter().any(own))) {
+            return None;
+        }
+        self.taken_up(Turn(Arc::clone(&self.turn).lock_owned().await)).await
+    }
+
+    /// Whatever seems to be in progress though nobody has the bank terminal, because the ledger could not be written at its end, is not.
+    async fn taken_up(&self, turn: Turn) -> Option<Turn> {
+        let now = self.clock.now();
+        match ask_ledger(&self.ledger, move |ledger| take_up(ledger, now)).await {
+            Ok(Ok(())) => Some(turn),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "a payment is not at rest");
+                None
+            }
+            Err(LedgerGone) => None,
+        }
+    }
+
+    /// Carries a payment out to its rest, whoever stays to hear it.
+    async fn carry_out(
+        &self,
+        turn: Turn,
+        cashier: Option<CashierId>,
+        request: RequestId,
+        way: Way,
+        amount: Cents,
+    ) -> Result<Payment, PaymentRefused> {
+        let Some(tpe) = self.tpe.clone() else { return Err(PaymentRefused::NotSetUp) };
+        let unavailable = |why: &dyn ToString| PaymentRefused::Unavailable(why.to_string());
+        let id = crypto::random().map(PaymentId::new).map_err(|error| unavailable(&error))?;
+        let to_ask = Request::new(tpe.register(), id, way, amount).map_err(|error| unavailable(&error))?;
+        let asked = AskedPayment { id, request, way, amount };
+        let payments = self.clone();
+        let carried = tokio::spawn(async move {
+            let Turn(_guard) = turn;
+            Carrier { payments, tpe, asked, cashier, to_ask, line: None }.run().await
+        });
+        // A task that ended before its payment was at rest leaves it as it is on the disk: at best nobody knows.
+        let state = carried.await.unwrap_or(PaymentState::Sent);
+        let time = self.clock.now();
+        Ok(Payment { asked, time, cashier, state, unknown_by: None, ended_by: None })
+    }
+
+    async fn persist(&self, asked: AskedPayment, cashier: Option<CashierId>, state: PaymentState) -> Event {
+        let by = By { cashier, now: self.clock.now() };
+        let written = ask_ledger(&self.ledger, move |ledger| match state {
+            PaymentState::Asked => ledger.ask_payment(by, asked).map(|()| None),
+            PaymentState::Sent
+            | PaymentState::Approved { .. }
+            | PaymentState::Refused(_)
+            | PaymentState::Unknown(_) => ledger.payment_is(by, asked.id, state).map_err(PaymentError::from),
+        });
+        match written.await {
+            Ok(Ok(entry)) => {
+                if entry.is_some() {
+                    self.exchanger.entries_wait();
+                }
+                Event::Stored
+            }
+            Ok(Err(error)) => {
+                tracing::error!(payment = %asked.id, state = state.code(), %error, "a payment was not written");
+                Event::NotStored
+            }
+            Err(LedgerGone) => Event::NotStored,
+        }
+    }
+}
+
+/// One payment under way.
+struct Carrier {
+    payments: Payments,
+    tpe: Tpe,
+    asked: AskedPayment,
+    cashier: Option<CashierId>,
+    to_ask: Request,
+    line: Option<Line>,
+}
+
+impl Carrier {
+    async fn run(mut self) -> PaymentState {
+        let (mut leg, first) = Leg::ask();
+        let mut actions = VecDeque::from([first]);
+        while let Some(action) = actions.pop_front() {
+            if let Some(event) = self.act(action).await {
+                actions.extend(leg.on_event(event));
+            }
+        }
+        tracing::info!(payment = %self.asked.id, way = self.asked.way.code(), state = leg.state().code(), "a payment is at rest");
+        leg.state()
+    }
+
+    async fn act(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Persist(state) => Some(self.payments.persist(self.asked, self.cashier, state).await),
+            Action::Connect => Some(self.connect().await),
+            Action::Write => Some(match &mut self.line {
+                Some(line) => line.write(&self.to_ask).await.map_or(Event::NotWritten, |()| Event::Written),
+                None => Event::NotWritten,
+            }),
+            Action::Read => Some(match self.line.take() {
+                Some(line) => line.answer(&self.to_ask).await.map_or_else(Event::NoAnswer, Event::Answered),
+                None => Event::NotWritten,
+            }),
+            Action::Close => {
+                self.line = None;
+                None
+            }
+            Action::Rest(_) => None,
+        }
+    }
+
+    async fn connect(&mut self) -> Event {
+        match self.tpe.connect().await {
+            Ok(line) => {
+                self.line = Some(line);
+                Event::Connected
+            }
+            Err(error) => {
+                tracing::warn!(%error, "no payment can be asked for");
+                tokio::time::sleep(CONNECT_PAUSE).await;
+                Event::NotConnected
+            }
+        }
+    }
+}
+
+fn account(payments: &[Payment]) -> Account {
+    Account::of(payments.iter().map(|payment| (payment.asked.way, payment.state)))
+}
+
+/// What of the holder's money on the bank terminal the sale has earned; nothing is known while the sale is in doubt.
+fn earned(view: &View, request: RequestId) -> Result<Option<Cents>, LedgerError> {
+    Ok(match view.by_request(request)? {
+        Some(ByRequest::Open(open)) if open.abandoned_by.is_none() => None,
+        Some(ByRequest::Open(_)) | None => Some(Cents::ZERO),
+        Some(ByRequest::Ended(stored)) => match &stored.entry.body {
+            Body::Debit(debit) if debit.sale.tender == Tender::Tpe && !view.is_undone(stored.head.sequence)? => {
+                Some(debit.collected)
+            }
+            Body::Debit(_)
+            | Body::Reversal(_)
+            | Body::NotDone(_)
+            | Body::Abandoned(_)
+            | Body::UndoRequest(_)
+            | Body::Refused(_)
+            | Body::CardRead(_)
+            | Body::Closing(_)
+            | Body::Event(_) => Some(Cents::ZERO),
+        },
+    })
+}
+
+/// What is held of a sale and is to be given back.
+fn to_give_back(view: &View, request: RequestId) -> Result<Result<Cents, NotNow>, LedgerError> {
+    let account = account(&view.payments_of(request)?);
+    Ok(match earned(view, request)? {
+        Some(earned) => account.to_refund(earned),
+        None => Err(NotNow::Nothing),
+    })
+}
+
+/// What a client is told whose sale was not begun, where the bank terminal was asked for its money.
+///
+/// # Errors
+/// [`LedgerError`].
+pub fn became_of_payments(view: &View, request: RequestId) -> Result<Option<Outcome>, LedgerError> {
+    let account = account(&view.payments_of(request)?);
+    let refusal = match account.is_settled() {
+        Err(NotNow::InFlight) => Refusal::Busy,
+        Err(NotNow::Unknown | NotNow::Overflow | NotNow::Nothing) => Refusal::PaymentUnknown,
+        Ok(()) if account.held().is_zero() => return Ok(None),
+        // The same sale again goes on with it.
+        Ok(()) => Refusal::PaymentIncomplete,
+    };
+    Ok(Some(refused(refusal, None)))
+}
+
+fn open_payments(view: &View, now: Timestamp) -> Result<OpenPayments, LedgerError> {
+    let mut held = Vec::new();
+    for request in view.paid_requests(Timestamp::new(now.get().saturating_sub(HELD_SECONDS)))? {
+        if let Ok(amount) = to_give_back(view, request)? {
+            held.push(HeldMoney { request, amount });
+        }
+    }
+    Ok(OpenPayments { payments: view.open_payments()?.iter().map(shown).collect(), held })
+}
+
+/// The payment, as the local API shows it.
+pub(super) fn shown(payment: &Payment) -> PaymentView {
+    let AskedPayment { id, request, way, amount } = payment.asked;
+    PaymentView { payment: id, request, way, asked: amount, time: payment.time, state: payment.state }
+}
+
+/// The request of the sale that an entry took back or gave up, where it was paid on the bank terminal.
+fn sale_of(view: &View, entry: Sequence) -> Result<Option<RequestId>, LedgerError> {
+    let Some(stored) = view.entry(entry)? else { return Ok(None) };
+    Ok(match &stored.entry.body {
+        Body::Debit(debit) if debit.sale.tender == Tender::Tpe => Some(debit.sale.request),
+        Body::Abandoned(abandoned) if abandoned.tender == Tender::Tpe => Some(abandoned.request),
+        Body::Debit(_)
+        | Body::Abandoned(_)
+        | Body::Reversal(_)
+        | Body::NotDone(_)
+        | Body::UndoRequest(_)
+        | Body::Refused(_)
+        | Body::CardRead(_)
+        | Body::Closing(_)
+        | Body::Event(_) => None,
+    })
+}
+
+fn refused(refusal: Refusal, due: Option<Cents>) -> Outcome {
+    Outcome::Refused(Refused { due, ..Refused::because(refusal) })
+}
+
+const fn not_now(why: NotNow) -> PaymentRefused {
+    match why {
+        NotNow::InFlight => PaymentRefused::Busy,
+        NotNow::Unknown => PaymentRefused::Unknown,
+        NotNow::Nothing | NotNow::Overflow => PaymentRefused::NothingToReturn,
+    }
+}
+
+impl Service {
+    /// Sells: collects first (decision 3) where it is paid on the bank terminal. The same request again goes on where the first one stopped,
+    /// and never asks for money that was paid.
+    pub(super) async fn sell(&self, request: ClientRequest) -> Result<Outcome, DeskGone> {
+        let by_tpe = matches!(request.command, Command::Redeem { tender: Tender::Tpe, .. });
+        let redeems = matches!(request.command, Command::Redeem { .. });
+        if !redeems || !by_tpe && !self.payments.is_set_up() {
+            return self.desk.ask(request).await.ok_or(DeskGone);
+        }
+        let id = request.id;
+        let turn = self.payments.turn_of(id).await;
+        let known = ask_ledger(&self.ledger, move |ledger| {
+            let view = ledger.view();
+            Ok::<_, LedgerError>((begun(view, id)?, account(&view.payments_of(id)?)))
+        });
+        let (begun, paid) = logged(known.await)?;
+        if begun {
+            return self.desk.ask(request).await.ok_or(DeskGone);
+        }
+        match paid.is_settled() {
+            Err(NotNow::Unknown | NotNow::Overflow) => return Ok(refused(Refusal::PaymentUnknown, None)),
+            Err(NotNow::InFlight | NotNow::Nothing) => return Ok(refused(Refusal::Busy, None)),
+            Ok(()) => (),
+        }
+        if by_tpe {
+            let Some(turn) = turn else { return Ok(refused(Refusal::Busy, None)) };
+            return self.sell_by_tpe(request, turn, paid).await;
+        }
+        drop(turn);
+        // Cash is taken only where the bank terminal surely has nothing of this sale.
+        if paid.held().is_zero() {
+            return self.desk.ask(request).await.ok_or(DeskGone);
+        }
+        Ok(refused(Refusal::PaymentIncomplete, None))
+    }
+
+    async fn sell_by_tpe(&self, request: ClientRequest, turn: Turn, paid: Account) -> Result<Outcome, DeskGone> {
+        let ClientRequest { id, command, wait, cashier } = request;
+        let Command::Redeem { request: wanted, tender, confirmed } = command else { return Err(DeskGone) };
+        let quote = ClientRequest { id, command: Command::Quote(wanted.clone()), wait, cashier };
+        let quoted = match self.desk.ask(quote).await.ok_or(DeskGone)? {
+            Outcome::Quoted(card, quote) => (card, quote),
+            other => return Ok(other),
+        };
+        if confirmed.is_some_and(|confirmed| confirmed != quoted) {
+            return Ok(refused(Refusal::CardChanged, None));
+        }
+        let due = quoted.1.due;
+        let held = match paid.to_charge(due) {
+            Ok(rest) => match self.payments.carry_out(turn, cashier, id, Way::Charge, rest).await {
+                Ok(payment) => match payment.state {
+                    PaymentState::Approved { .. } => paid.with(Way::Charge, payment.state).held(),
+                    PaymentState::Refused(why) => {
+                        tracing::info!(payment = %payment.asked.id, ?why, "nothing was paid");
+                        return Ok(refused(Refusal::PaymentNotMade, Some(due)));
+                    }
+                    PaymentState::Asked | PaymentState::Sent | PaymentState::Unknown(_) => {
+                        return Ok(refused(Refusal::PaymentUnknown, Some(due)));
+                    }
+                },
+                Err(why) => {
+                    tracing::warn!(code = why.code(), "no payment was begun");
+                    return Ok(refused(Refusal::PaymentNotMade, Some(due)));
+                }
+            },
+            Err(NotNow::Nothing) => paid.held(),
+            Err(NotNow::InFlight | NotNow::Unknown | NotNow::Overflow) => {
+                return Ok(refused(Refusal::PaymentUnknown, Some(due)));
+            }
+        };
+        if held < due {
+            return Ok(refused(Refusal::PaymentIncomplete, due.checked_sub(held)));
+        }
+        let command = Command::Redeem { request: wanted, tender, confirmed: Some(quoted) };
+        self.desk.ask(ClientRequest { id, command, wait, cashier }).await.ok_or(DeskGone)
+    }
+
+    /// Money of a sale that was taken back or given up goes back the way it came; whoever undid it does not wait for that.
+    pub(super) fn give_back_after(&self, outcome: &Outcome, cashier: Option<CashierId>) {
+        let entry = match outcome {
+            Outcome::Undone(undone) | Outcome::UndoRequested(undone) if undone.tender == Tender::Tpe => undone.debit,
+            Outcome::Abandoned { entry, .. } => *entry,
+            Outcome::Undone(_)
+            | Outcome::UndoRequested(_)
+            | Outcome::Granted(_)
+            | Outcome::Refused(_)
+            | Outcome::Quoted(..) => return,
+        };
+        let payments = self.payments.clone();
+        tokio::spawn(async move {
+            let sale = ask_ledger(&payments.ledger, move |ledger| sale_of(ledger.view(), entry)).await;
+            if let Ok(Ok(Some(request))) = sale
+                && let Err(why) = payments.give_back(cashier, request).await
+            {
+                tracing::warn!(%request, code = why.code(), "nothing was given back on the bank terminal");
+            }
+        });
+    }
+}
+
+/// Whether the card was asked for this request, or is to be told of it again.
+fn begun(view: &View, request: RequestId) -> Result<bool, LedgerError> {
+    Ok(match view.by_request(request)? {
+        Some(ByRequest::Open(_)) => true,
+        Some(ByRequest::Ended(stored)) => !matches!(stored.entry.body, Body::NotDone(_)),
+        None => false,
+    })
+}
+
+impl Payments {
+    async fn give_back(&self, cashier: Option<CashierId>, request: RequestId) -> Result<PaymentView, PaymentRefused> {
+        let turn = self.turn().await.ok_or(PaymentRefused::Busy)?;
+        let held = ask_ledger(&self.ledger, move |ledger| to_give_back(ledger.view(), request)).await;
+        let amount = available(held)?.map_err(not_now)?;
+        let payment = self.carry_out(turn, cashier, request, Way::Refund, amount).await?;
+        Ok(shown(&payment))
+    }
+
+    async fn answer(
+        &self,
+        cashier: Option<CashierId>,
+        id: PaymentId,
+        said: SaidOfPayment,
+    ) -> Result<PaymentView, PaymentRefused> {
+        // What is in progress is not unknown; what only seems to be is from now on.
+        drop(self.turn().await);
+        let now = self.clock.now();
+        let answered = ask_ledger(&self.ledger, move |ledger| {
+            ledger.view().cashiers().may(cashier, Deed::Sell).map_err(PaymentRefused::NotAllowed)?;
+            let unavailable = |error: LedgerError| PaymentRefused::Unavailable(error.to_string());
+            let payment = ledger.view().payment(id).map_err(unavailable)?.ok_or(PaymentRefused::NoSuchPayment)?;
+            let PaymentState::Unknown(_) = payment.state else { return Err(PaymentRefused::NotUnknown) };
+            let word = match said {
+                SaidOfPayment::PaidAsAsked => Word::Paid(payment.asked.amount),
+                SaidOfPayment::Paid(amount) => Word::Paid(amount),
+                SaidOfPayment::NotPaid => Word::NotPaid,
+            };
+            let (mut leg, _) = Leg::found(payment.state);
+            for action in leg.on_event(Event::Word(word)) {
+                if let Action::Persist(state) = action {
+                    ledger.payment_is(By { cashier, now }, id, state).map_err(unavailable)?;
+                    leg.on_event(Event::Stored);
+                }
+            }
+            Ok(shown(&Payment { state: leg.state(), ..payment }))
+        });
+        let answered = answered.await.unwrap_or_else(|error| Err(PaymentRefused::Unavailable(error.to_string())))?;
+        self.exchanger.entries_wait();
+        Ok(answered)
+    }
+
+    async fn try_out(&self) -> Result<String, PaymentRefused> {
+        let tpe = self.tpe.as_ref().ok_or(PaymentRefused::NotSetUp)?;
+        let _turn = self.turn().await.ok_or(PaymentRefused::Busy)?;
+        tpe.try_out().await.map_err(|error| match error {
+            TrialError::Connect(ConnectError::Busy) => PaymentRefused::Busy,
+            other => PaymentRefused::Trial(french(&other), format!("{other}.")),
+        })
+    }
+}
+
+/// Why a bank terminal cannot be used, in French.
+fn french(error: &TrialError) -> String {
+    match error {
+        TrialError::Connect(ConnectError::Busy) => "Un paiement est en cours sur le TPE.".to_owned(),
+        TrialError::Connect(ConnectError::Off { address, error }) => {
+            format!("Le TPE à {address} ne répond pas ({error}) : est-il allumé, branché au réseau, à cette adresse ?")
+        }
+        TrialError::NoAnswer => {
+            "Ce qui écoute à cette adresse ne répond rien : le TPE est occupé, ou ce n'est pas un TPE.".to_owned()
+        }
+        TrialError::Closed => {
+            "Ce qui écoute à cette adresse raccroche : le TPE est occupé, ou ce n'est pas un TPE.".to_owned()
+        }
+        TrialError::Unreadable(why) => {
+            format!("Ce qui écoute à cette adresse ne parle pas Caisse-AP sur IP ({why}).")
+        }
+        TrialError::OtherVersion(version) => {
+            format!("Le TPE parle la version {version} de Caisse-AP, et ce terminal la version 0300.")
+        }
+        TrialError::Strange => "Le TPE dit avoir fait ce que personne n'a demandé.".to_owned(),
+    }
+}
+
+/// The ledger's answer, or that there is none.
+fn available<T>(answer: Result<Result<T, LedgerError>, LedgerGone>) -> Result<T, PaymentRefused> {
+    match answer {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(PaymentRefused::Unavailable(error.to_string())),
+        Err(error) => Err(PaymentRefused::Unavailable(error.to_string())),
+    }
+}
+
+impl PaymentDesk for Service {
+    fn open_payments(&self) -> PaymentAnswer<'_, OpenPayments> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            Ok(available(ask_ledger(&self.ledger, move |ledger| open_payments(ledger.view(), now)).await))
+        })
+    }
+
+    fn answer_payment(
+        &self,
+        by: Option<CashierId>,
+        payment: PaymentId,
+        said: SaidOfPayment,
+    ) -> PaymentAnswer<'_, PaymentView> {
+        Box::pin(async move { Ok(self.payments.answer(by, payment, said).await) })
+    }
+
+    fn give_back(&self, by: Option<CashierId>, request: RequestId) -> PaymentAnswer<'_, PaymentView> {
+        Box::pin(async move {
+            let may = move |ledger: &mut Ledger| ledger.view().cashiers().may(by, Deed::Sell);
+            match ask_ledger(&self.ledger, may).await {
+                Ok(Ok(())) => Ok(self.payments.give_back(by, request).await),
+                Ok(Err(refusal)) => Ok(Err(PaymentRefused::NotAllowed(refusal))),
+                Err(LedgerGone) => Err(DeskGone),
+            }
+        })
+    }
+
+    fn try_bank_terminal(&self) -> PaymentAnswer<'_, String> {
+        Box::pin(async move { Ok(self.payments.try_out().await) })
+    }
+}
