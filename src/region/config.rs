@@ -43,10 +43,12 @@ fn line_of(text: &str, at: usize) -> usize {
 }
 
 pub(super) fn parse<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, ConfigError> {
-    toml::from_str(text).map_err(|error| ConfigError {
-        line: error.span().map(|span| line_of(text, span.start)),
+    toml::from_str(text).map_err(|error| {
+        let line = error.span().map(|span| line_of(text, span.start));
+        let shown = line.and_then(|line| text.lines().nth(line - 1)).unwrap_or_default().trim();
         // A message of several lines would not be a sentence.
-        what: error.message().replace('\n', " "),
+        let what = error.message().replace('\n', " ");
+        ConfigError { line, what: if shown.is_empty() { what } else { format!("« {shown} »: {what}") } }
     })
 }
 

@@ -4,6 +4,7 @@
 //! What the region decides (catalogue, policy, certificates) is never configured here.
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -115,19 +116,31 @@ pub enum ConfigError {
         /// What is wrong.
         why: String,
     },
+    /// A key that stands in the environment or on the command line is wrong.
+    #[error("{name}: {why}")]
+    Override {
+        /// The variable, or the option with its key.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
 }
 
 impl Settings {
-    /// The settings of a command line: what stands in it over the file `config`, that over the defaults.
+    /// The settings of a command line: what stands in it over the environment, that over the file `config`, that over the defaults.
     ///
     /// # Errors
     /// [`ConfigError`].
     pub fn resolve(config: Option<&Path>, line: CommandLine) -> Result<Self, ConfigError> {
-        let CommandLine { data, reader, listen, metrics } = line;
+        let CommandLine { data, reader, listen, metrics, overrides } = line;
         let file = match config {
-            Some(path) => File::read(path)?,
-            None => File::default(),
+            Some(path) => {
+                let text = fs::read_to_string(path);
+                text.map_err(|error| ConfigError::Read { path: path.to_owned(), error })?
+            }
+            None => String::new(),
         };
+        let file = File::overridden(File::parse(config.unwrap_or(Path::new("")), &file)?, &file, overrides)?;
         let beside = |data| config.and_then(Path::parent).map_or(PathBuf::new(), Path::to_owned).join::<PathBuf>(data);
         Ok(Self {
             data: data.or(file.data.map(beside)).ok_or(ConfigError::NoData)?,
@@ -162,6 +175,86 @@ pub struct CommandLine {
     pub listen: Option<SocketAddr>,
     /// Where metrics are told over loopback.
     pub metrics: Option<SocketAddr>,
+    /// Keys of the file, in the order in which they count: the last one more than those before it.
+    pub overrides: Vec<Override>,
+}
+
+/// A key of the file that stands elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// As people wrote it: the variable, or the option.
+    name: String,
+    /// The key, with its table before it: `printer.width`.
+    key: String,
+    /// Its value: text, or as the file would have it.
+    value: String,
+}
+
+impl Override {
+    /// The variables of the environment that stand for keys: `PASS_TERMINAL_PRINTER_WIDTH` for `printer.width`.
+    pub fn of_environment(variables: impl IntoIterator<Item = (String, String)>) -> Vec<Self> {
+        let mut overrides: Vec<_> = variables
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(VARIABLES) && name != CONFIG_VARIABLE)
+            .map(|(name, value)| {
+                let known = KEYS.iter().find(|key| variable(key) == name);
+                // One that stands for nothing is refused, by its own name.
+                Self { key: known.map_or_else(|| name.clone(), |key| (*key).to_owned()), name, value }
+            })
+            .collect();
+        overrides.sort_by(|a, b| a.name.cmp(&b.name));
+        overrides
+    }
+
+    /// Reads `KEY=VALUE`, as `--set` has it.
+    ///
+    /// # Errors
+    /// What is right, in one sentence.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (key, value) =
+            text.split_once('=').ok_or("a key of the configuration and its value, as printer.width=42")?;
+        Ok(Self { name: format!("--set {key}"), key: key.trim().to_owned(), value: value.trim().to_owned() })
+    }
+}
+
+/// What the names of variables begin with that stand for keys.
+const VARIABLES: &str = "PASS_TERMINAL_";
+/// The one that names the file.
+pub const CONFIG_VARIABLE: &str = "PASS_TERMINAL_CONFIG";
+
+/// Every key of the file.
+const KEYS: &[&str] = &[
+    "data",
+    "reader",
+    "listen",
+    "metrics",
+    "region",
+    "region-authorities",
+    "language",
+    "card-wait-seconds",
+    "exchange.window-from",
+    "exchange.window-to",
+    "exchange.interval-min-seconds",
+    "cashiers.session-idle-seconds",
+    "closing.automatic",
+    "closing.float",
+    "printer.connection",
+    "printer.width",
+    "printer.automatic",
+    "printer.drawer",
+];
+
+/// The variable that stands for a key.
+fn variable(key: &str) -> String {
+    format!("{VARIABLES}{}", key.replace(['.', '-'], "_").to_uppercase())
+}
+
+/// Whether `text` could stand in the file `path`.
+///
+/// # Errors
+/// [`ConfigError::Line`].
+pub fn check(path: &Path, text: &str) -> Result<(), ConfigError> {
+    File::parse(path, text).map(drop)
 }
 
 /// The file. Each value is checked where it is read, so that its line is known.
@@ -291,10 +384,31 @@ impl FileExchange {
 }
 
 impl File {
-    fn read(path: &Path) -> Result<Self, ConfigError> {
-        let read = std::fs::read_to_string(path);
-        let text = read.map_err(|error| ConfigError::Read { path: path.to_owned(), error })?;
-        toml::from_str(&text).map_err(|error| {
+    /// `file`, as `text` gave it, with keys that stand elsewhere over it.
+    fn overridden(file: Self, text: &str, overrides: Vec<Override>) -> Result<Self, ConfigError> {
+        let mut file = file;
+        let mut table: toml::Table = toml::from_str(text).unwrap_or_default();
+        for Override { name, key, value } in overrides {
+            let wrong = |why: &str| ConfigError::Override { name: name.clone(), why: why.trim_end().to_owned() };
+            if !KEYS.contains(&key.as_str()) {
+                return Err(wrong("there is no such key"));
+            }
+            // What the file writes as a string is written bare here.
+            let as_text = with(&table, &key, toml::Value::String(value.clone()));
+            let as_value = value.parse().ok().map(|value| with(&table, &key, value));
+            let read = |table: &toml::Table| Self::deserialize(table.clone());
+            let (next, read) = match (read(&as_text), as_value) {
+                (Err(_), Some(other)) => (other.clone(), read(&other)),
+                (first, _) => (as_text, first),
+            };
+            file = read.map_err(|error| wrong(error.message()))?;
+            table = next;
+        }
+        Ok(file)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start.min(text.len()));
             let before = &text.as_bytes()[..at];
             let line = before.iter().filter(|byte| **byte == b'\n').count();
@@ -306,6 +420,23 @@ impl File {
             }
         })
     }
+}
+
+/// The same table with this key in it.
+fn with(table: &toml::Table, key: &str, value: toml::Value) -> toml::Table {
+    let mut table = table.clone();
+    match key.split_once('.') {
+        None => {
+            table.insert(key.to_owned(), value);
+        }
+        Some((inner, key)) => {
+            let inner = table.entry(inner).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+            if let Some(inner) = inner.as_table_mut() {
+                inner.insert(key.to_owned(), value);
+            }
+        }
+    }
+    table
 }
 
 fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
@@ -396,7 +527,7 @@ mod tests {
     fn resolve(text: &str) -> Result<Settings, ConfigError> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("terminal.toml");
-        std::fs::write(&path, text).unwrap();
+        fs::write(&path, text).unwrap();
         Settings::resolve(Some(&path), over(Some("/data"), None))
     }
 
@@ -441,7 +572,7 @@ mod tests {
     fn the_command_line_wins_and_a_relative_path_begins_at_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("terminal.toml");
-        std::fs::write(&path, "data = \"here\"\nreader = \"ACR\"\n[exchange]\nwindow-from = \"23:30\"").unwrap();
+        fs::write(&path, "data = \"here\"\nreader = \"ACR\"\n[exchange]\nwindow-from = \"23:30\"").unwrap();
         let file = Settings::resolve(Some(&path), CommandLine::default()).unwrap();
         assert_eq!((file.data, file.reader.as_deref()), (dir.path().join("here"), Some("ACR")));
         assert_eq!((file.exchange.window_from.minutes(), file.exchange.window_to.minutes()), (23 * 60 + 30, 240));
@@ -480,6 +611,69 @@ mod tests {
                 other => panic!("{text}: {other}"),
             }
         }
+    }
+
+    #[test]
+    fn the_list_of_keys_is_that_of_the_file_and_each_has_its_variable_there() {
+        let shipped = include_str!("../../config/terminal.toml");
+        let mut table = "";
+        let mut shown = Vec::new();
+        for line in shipped.lines() {
+            if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+                table = name;
+            }
+            let bare = line.strip_prefix("# ").unwrap_or(line);
+            let Some((key, _)) = bare.split_once(" = ") else { continue };
+            if key.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') {
+                shown.push(if table.is_empty() { key.to_owned() } else { format!("{table}.{key}") });
+            }
+        }
+        shown.dedup();
+        assert_eq!(shown, KEYS);
+        assert!(shipped.contains("PASS_TERMINAL_PRINTER_WIDTH") && shipped.contains("--set printer.width=48"));
+    }
+
+    #[test]
+    fn the_environment_is_over_the_file_and_the_command_line_over_both() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("terminal.toml");
+        fs::write(&path, "language = \"fr\"\nreader = \"ACR\"\n[printer]\nwidth = 32\n").unwrap();
+        let environment = [
+            ("PASS_TERMINAL_LANGUAGE", "en"),
+            ("PASS_TERMINAL_CARD_WAIT_SECONDS", "45"),
+            ("PASS_TERMINAL_READER", "1252"),
+            ("PASS_TERMINAL_EXCHANGE_WINDOW_FROM", "01:00"),
+            ("PASS_TERMINAL_PRINTER_AUTOMATIC", "false"),
+            ("PASS_TERMINAL_CONFIG", "elsewhere"),
+            ("PASS_REGION_DATA", "region"),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut overrides = Override::of_environment(environment);
+        overrides.push(Override::parse("card-wait-seconds=50").unwrap());
+        let line = CommandLine { overrides, ..over(Some("/data"), None) };
+        let settings = Settings::resolve(Some(&path), line).unwrap();
+        assert_eq!((settings.language, settings.card_wait), (Language::English, Duration::from_secs(50)));
+        assert_eq!(settings.reader.as_deref(), Some("1252"), "what is text may look like a number");
+        assert_eq!(settings.exchange.window_from.minutes(), 60);
+        assert_eq!((settings.printer.automatic, settings.printer.width), (false, Width::ALL[0]));
+    }
+
+    #[test]
+    fn what_is_wrong_elsewhere_is_named_as_it_was_written() {
+        for (name, value, why) in [
+            ("PASS_TERMINAL_LANGUAGE", "de", "the language is"),
+            ("PASS_TERMINAL_CARD_WAIT_SECONDS", "0", "1 to 600"),
+            ("PASS_TERMINAL_LISTEN", "0.0.0.0:8470", "no address of this machine alone"),
+            ("PASS_TERMINAL_PRINTER_WIDHT", "42", "no such key"),
+        ] {
+            let overrides = Override::of_environment([(name.to_owned(), value.to_owned())]);
+            let error = Settings::resolve(None, CommandLine { overrides, ..over(Some("/data"), None) }).unwrap_err();
+            assert!(error.to_string().starts_with(name) && error.to_string().contains(why), "{error}");
+        }
+        assert!(Override::parse("printer.width").is_err());
+        let overrides = vec![Override::parse("printer.height=1").unwrap()];
+        let error = Settings::resolve(None, CommandLine { overrides, ..over(Some("/data"), None) }).unwrap_err();
+        assert_eq!(error.to_string(), "--set printer.height: there is no such key");
     }
 
     #[test]

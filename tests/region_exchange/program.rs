@@ -64,6 +64,11 @@ fn what_is_wrong_ends_with_its_code_and_one_sentence_in_either_language() {
         (&["serve", "--data", &data, "--listen", "nowhere"], 69),
         (&["serve", "--data", &data, "--listen", "127.0.0.1:0", "--tls-cert", &bad], 64),
         (&["serve", "--data", &data, "--listen", "127.0.0.1:0", "--tls-cert", &bad, "--tls-key", &bad], 78),
+        (&["validate"], 64),
+        (&["validate", "--config", &bad], 78),
+        (&["validate", "--catalogue", &bad], 78),
+        (&["validate", "--policy", &bad], 78),
+        (&["validate", "--config", &path("none.toml")], 66),
         (&["answer", "--data", &data, &bad, &path("answer")], 65),
         (&["backup", "--data", &empty, &path("backup")], 66),
         (&["backup", "--data", &data, &bad], 65),
@@ -87,6 +92,22 @@ fn what_is_wrong_ends_with_its_code_and_one_sentence_in_either_language() {
             }
         }
     }
+}
+
+#[test]
+fn files_are_checked_before_they_are_used_and_what_is_wrong_is_named_with_line_and_key() {
+    let shipped = |name: &str| format!("{}/config/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (config, catalogue, policy) = (shipped("region.toml"), shipped("catalogue.toml"), shipped("policy.toml"));
+    let all = ["validate", "--config", &config, "--catalogue", &catalogue, "--policy", &policy, "--json"];
+    assert_eq!(json(&all)["valid"], true);
+    let directory = tempfile::tempdir().unwrap();
+    let wrong = directory.path().join("wrong.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&wrong, text.replacen("proxies = []", "proxis = []", 1)).unwrap();
+    let line = text.lines().position(|line| line == "proxies = []").unwrap() + 1;
+    let said = pass_region(&["validate", "--config", wrong.to_str().unwrap(), "--lang", "en"]).stderr;
+    let said = String::from_utf8(said).unwrap();
+    assert!(said.contains(&format!("line {line}: « proxis = [] »: unknown field `proxis`")), "{said}");
 }
 
 #[test]

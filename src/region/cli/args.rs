@@ -49,6 +49,8 @@ pub(super) enum Verb {
     Init(Init),
     /// Répond aux terminaux / Answers the terminals
     Serve(Serve),
+    /// Vérifie des fichiers : réglages, catalogue, politique / Checks files: settings, catalogue, policy
+    Validate(Validate),
     /// Partenaires / Partners
     Partner {
         #[command(subcommand)]
@@ -170,20 +172,34 @@ pub(super) struct Serve {
     #[command(flatten)]
     pub(super) data: Data,
     /// Adresse et port ; port 0 : un port libre / Address and port; port 0: a free one
-    #[arg(long, value_name = "ADDR:PORT", required_unless_present = "config")]
+    #[arg(long, value_name = "ADDR:PORT", required_unless_present = "config", env = "PASS_REGION_LISTEN")]
     pub(super) listen: Option<String>,
     /// Réglages : API du guichet, courriels / Settings: the desk's API, mails
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "PASS_REGION_CONFIG")]
     pub(super) config: Option<PathBuf>,
     /// Certificat TLS et sa chaîne, PEM / TLS certificate and its chain, PEM
-    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    #[arg(long, value_name = "FILE", requires = "tls_key", env = "PASS_REGION_TLS_CERT")]
     pub(super) tls_cert: Option<PathBuf>,
     /// Clé privée TLS, PEM / TLS private key, PEM
-    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, value_name = "FILE", requires = "tls_cert", env = "PASS_REGION_TLS_KEY")]
     pub(super) tls_key: Option<PathBuf>,
     /// Adresse et port où Prometheus lit /metrics, sans TLS / Address and port where Prometheus reads /metrics, without TLS
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", env = "PASS_REGION_METRICS")]
     pub(super) metrics: Option<String>,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = true)]
+pub(super) struct Validate {
+    /// Réglages du serveur / Settings of the server
+    #[arg(long, value_name = "FILE", env = "PASS_REGION_CONFIG")]
+    pub(super) config: Option<PathBuf>,
+    /// Catalogue / Catalogue
+    #[arg(long, value_name = "FILE")]
+    pub(super) catalogue: Option<PathBuf>,
+    /// Politique hors ligne / Offline policy
+    #[arg(long, value_name = "FILE")]
+    pub(super) policy: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

@@ -24,7 +24,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser as _;
 
-use super::config::{CatalogueFile, SHIPPED_CATALOGUE};
+use super::config::{CatalogueFile, SHIPPED_CATALOGUE, parse_policy};
 use super::error::RegionError;
 use super::server::{TlsFiles, serve};
 use super::settings::Settings;
@@ -32,7 +32,7 @@ use super::{Refused, Region};
 use crate::domain::{Season, Timestamp};
 use crate::whole_file::{self, PUBLIC};
 use crate::wire::exchange::REQUEST_BYTES_MAX;
-use args::{Cli, Init, KeyVerb, Publish, Serve, Verb};
+use args::{Cli, Init, KeyVerb, Publish, Serve, Validate, Verb};
 use print::Printer;
 
 /// The exit code for a command line that is none.
@@ -68,6 +68,7 @@ fn verb(verb: Verb, printer: &Printer) -> Result<(), RegionError> {
     match verb {
         Verb::Init(init) => make(&init, printer),
         Verb::Serve(serve) => run_server(&serve, printer),
+        Verb::Validate(files) => validate(&files, printer),
         Verb::Partner { verb } => network::partner(verb, printer),
         Verb::Terminal { verb } => network::terminal(verb, printer),
         Verb::Card { verb } => cards::card(verb, printer),
@@ -179,6 +180,21 @@ fn run_server(arguments: &Serve, printer: &Printer) -> Result<(), RegionError> {
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     };
     serve(region, Arc::new(now), listen, tls.as_ref(), &settings, listening)
+}
+
+/// Reads each file as the verb does that is given it, and says what is wrong with its line.
+fn validate(files: &Validate, printer: &Printer) -> Result<(), RegionError> {
+    if let Some(config) = &files.config {
+        Settings::read(config)?;
+    }
+    if let Some(catalogue) = &files.catalogue {
+        read_catalogue(Some(catalogue))?;
+    }
+    if let Some(policy) = &files.policy {
+        let file = policy.display().to_string();
+        parse_policy(&read_text(policy)?, 1).map_err(|error| RegionError::Config { file, error })?;
+    }
+    printer.done(&serde_json::json!({ "valid": true }), "Les fichiers sont bons.", "The files are good.")
 }
 
 fn publish_catalogue(publish: &Publish, printer: &Printer) -> Result<(), RegionError> {

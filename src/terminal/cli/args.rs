@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 
-use super::super::config::listen_address;
+use super::super::config::{CONFIG_VARIABLE, Override, listen_address};
 use super::local_time;
 use crate::crypto::Ed25519PublicKey;
 use crate::domain::cashier::{CashierName, Role};
@@ -35,11 +35,14 @@ const COMMON: usize = 100;
 #[derive(Debug, Args)]
 pub(super) struct Common {
     /// Fichier de configuration / Configuration file
-    #[arg(long, global = true, display_order = COMMON, value_name = "FILE")]
+    #[arg(long, global = true, display_order = COMMON, value_name = "FILE", env = CONFIG_VARIABLE)]
     pub(super) config: Option<PathBuf>,
     /// Dossier du terminal, prioritaire sur la configuration / The terminal's directory, over the configuration's
     #[arg(long, global = true, display_order = COMMON, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
+    /// Une clé de la configuration, prioritaire sur le fichier, comme printer.width=48 / A key of the configuration, over the file
+    #[arg(long, global = true, display_order = COMMON, value_name = "KEY=VALUE", value_parser = Override::parse)]
+    pub(super) set: Vec<Override>,
     /// Réponse en JSON, pour les programmes / Answer in JSON, for programs
     #[arg(long, global = true, display_order = COMMON)]
     pub(super) json: bool,
@@ -171,11 +174,38 @@ pub(super) enum Verb {
     },
     /// Vérifie la configuration / Checks the configuration
     Validate,
+    /// Pose les quelques questions de l'installation et écrit la configuration / Asks the few questions of an installation and writes the
+    /// configuration
+    ///
+    /// Le fichier est celui de --config, sinon /etc/pass-terminal/terminal.toml. Ce qui est donné en option n'est pas demandé ; avec un code, le terminal est
+    /// inscrit aussitôt. /
+    /// The file is that of --config, /etc/pass-terminal/terminal.toml without it. What is given as an option is not asked; with a code the terminal is
+    /// enrolled at once.
+    Setup(SetupArgs),
     /// Trouve ce qui ne va pas, et la commande qui le répare / Finds what is wrong, and the command that mends it
     ///
     /// Ne change rien, que le service tourne ou non. Finit par 0 si tout va bien, 1 s'il y a des avertissements, 2 si le terminal ne peut pas vendre. /
     /// Changes nothing, whether the service runs or not. Ends with 0 when all is well, 1 for warnings, 2 when the terminal cannot sell.
     Doctor,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SetupArgs {
+    /// Adresse de la région / The region's address
+    #[arg(long, value_name = "URL")]
+    pub(super) region: Option<String>,
+    /// Code d'inscription ; vide : plus tard / Enrolment code; empty: later
+    #[arg(long, value_name = "CODE")]
+    pub(super) code: Option<String>,
+    /// Langue des phrases, fr ou en / Language of the sentences, fr or en
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(super) language: Option<String>,
+    /// Imprimante, tcp:HÔTE:9100 ou un appareil ; vide : aucune / Printer, tcp:HOST:9100 or a device; empty: none
+    #[arg(long, value_name = "PRINTER")]
+    pub(super) printer: Option<String>,
+    /// Remplace le fichier qui est là / Replaces the file that is there
+    #[arg(long)]
+    pub(super) force: bool,
 }
 
 #[derive(Debug, Args)]

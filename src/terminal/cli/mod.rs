@@ -12,6 +12,7 @@ mod file_verbs;
 mod local_time;
 mod receipt_verbs;
 mod secret;
+mod setup_verb;
 mod speak;
 mod till_verbs;
 
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use self::args::{Archive, Cli, Verb};
-use super::config::{CommandLine, ConfigError, Settings};
+use super::config::{CommandLine, ConfigError, Override, Settings};
 use crate::crypto::Ed25519PublicKey;
 use crate::domain::CashierId;
 use crate::domain::cashier::Cashiers;
@@ -32,6 +33,10 @@ use crate::till::{
     CashierOrder, CashierRefused, CloseOrder, Closed, ClosingQuery, ExportReport, ImportReport, JournalLine,
     JournalQuery, NotCarried, NotClosed, Status,
 };
+
+/// Where `setup` writes the configuration, and where the terminal it writes it for is, when nothing else is said: as the package has it.
+const CONFIG: &str = "/etc/pass-terminal/terminal.toml";
+const DATA: &str = "/var/lib/pass-terminal";
 
 /// The exit status: sysexits.h where it has one, 1 and 2 for what `doctor` finds, 3 and 4 for what a card or the terminal refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,6 +298,9 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
         Verb::Archive { verb: Archive::Verify { directory, key } } => verbs.verify_archive(setup, &directory, key, out),
         Verb::Validate => verbs.validate(setup, out),
         Verb::Doctor => verbs.doctor(setup, out),
+        Verb::Setup(args) => {
+            setup_verb::setup(setup, verbs, &args, cli.common.config.as_deref().unwrap_or(Path::new(CONFIG)), out)
+        }
         Verb::Card { wait } => client_verbs::card(setup, wait, out),
         Verb::Redeem(args) => client_verbs::redeem(setup, args, out),
         Verb::Undo(args) => client_verbs::undo(setup, args, out),
@@ -315,7 +323,7 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
 fn set_up(cli: &Cli) -> Result<Setup, Failure> {
     let line = match &cli.verb {
         Verb::Run { reader, listen, metrics } => {
-            CommandLine { data: None, reader: reader.clone(), listen: *listen, metrics: *metrics }
+            CommandLine { reader: reader.clone(), listen: *listen, metrics: *metrics, ..CommandLine::default() }
         }
         _ => CommandLine::default(),
     };
@@ -330,11 +338,19 @@ fn set_up(cli: &Cli) -> Result<Setup, Failure> {
     )
     .then(|| PathBuf::from("."));
     let data = common.data.clone().or(anywhere);
-    let settings = Settings::resolve(common.config.as_deref(), CommandLine { data, ..line });
+    // The file that is yet to be written is not read.
+    let is_new = matches!(cli.verb, Verb::Setup(_));
+    let data = data.or(is_new.then(|| PathBuf::from(DATA)));
+    let config = common.config.as_deref().filter(|_| !is_new);
+    // What is no text is no setting.
+    let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let mut overrides = Override::of_environment(std::env::vars_os().filter_map(text));
+    overrides.extend(common.set.iter().cloned());
+    let settings = Settings::resolve(config, CommandLine { data, overrides, ..line });
     let settings = settings.map_err(|error| {
         let exit = match &error {
             ConfigError::NoData => Exit::Usage,
-            ConfigError::Read { .. } | ConfigError::Line { .. } => Exit::Config,
+            ConfigError::Read { .. } | ConfigError::Line { .. } | ConfigError::Override { .. } => Exit::Config,
         };
         Failure::new(exit, speak::config_error(&error, language))
     })?;

@@ -308,7 +308,10 @@ pub(super) fn config_error(error: &ConfigError, language: Language) -> String {
         (ConfigError::Line { path, line, text, why }, French) => {
             format!("La configuration {} est fausse à la ligne {line} « {text} » : {why}.", path.display())
         }
-        (ConfigError::Read { .. } | ConfigError::Line { .. }, English) => format!("{error}."),
+        (ConfigError::Override { name, why }, French) => format!("Le réglage {name} est faux : {why}."),
+        (ConfigError::Read { .. } | ConfigError::Line { .. } | ConfigError::Override { .. }, English) => {
+            format!("{error}.")
+        }
     }
 }
 

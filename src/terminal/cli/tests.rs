@@ -488,3 +488,28 @@ fn files_are_carried_also_without_the_daemon_and_backups_checked_without_a_termi
     assert_eq!(typed(&verbs, &["backup", "--check", "/mnt/b"]).exit, Exit::Done);
     assert_eq!(verbs.called.into_inner().unwrap(), ["check /mnt/b ."]);
 }
+
+#[test]
+fn a_terminal_is_set_up_by_options_alone_and_a_file_that_is_there_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("terminal.toml");
+    let config = path.to_str().unwrap();
+    let verbs = FakeVerbs::default();
+    let given = ["--region", "https://pass.example", "--printer", "", "--language", "en", "--lang", "en"];
+    let setup = |more: &[&str]| typed(&verbs, &[&["setup", "--config", config][..], &given, more].concat());
+    let done = setup(&["--code", ""]);
+    assert_eq!((done.exit, done.err.as_str()), (Exit::Done, ""));
+    assert!(done.out.contains("is written"), "{}", done.out);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("\nregion = \"https://pass.example\"\n") && text.contains("\nlanguage = \"en\"\n"), "{text}");
+    let again = setup(&["--code", ""]);
+    assert_eq!((again.exit, again.err.contains("nothing was changed")), (Exit::Config, true));
+    assert_eq!(setup(&["--code", "", "--force"]).exit, Exit::Done);
+    assert_eq!(setup(&["--code", "ABC", "--force"]).exit, Exit::Usage);
+    assert_eq!(verbs.called.lock().unwrap().len(), 0, "without a code nobody is enrolled");
+    // The file is good, and `--set` is over it.
+    assert_eq!(typed(&verbs, &["validate", "--config", config, "--set", "printer.width=48"]).exit, Exit::Config);
+    let wrong = typed(&verbs, &["validate", "--config", config, "--lang", "en", "--set", "printer.width=50"]);
+    assert_eq!(wrong.exit, Exit::Config);
+    assert!(wrong.err.starts_with("--set printer.width: "), "{}", wrong.err);
+}

@@ -50,7 +50,7 @@ pub(crate) fn config_files(bytes: &[u8]) {
             Ok(settings) => assert!((1..=600).contains(&settings.card_wait.as_secs())),
             Err(ConfigError::Line { line, .. }) => assert!(line >= 1),
             Err(ConfigError::Read { .. }) => (),
-            Err(error @ ConfigError::NoData) => panic!("{error}"),
+            Err(error @ (ConfigError::NoData | ConfigError::Override { .. })) => panic!("{error}"),
         }
         fs::write(place.join("region.toml"), bytes).unwrap();
         if let Ok(Some(read)) = RegionFile::load(place) {
