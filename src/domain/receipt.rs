@@ -81,6 +81,15 @@ pub struct Receipt {
     pub code: String,
 }
 
+/// A receipt's code as a QR symbol, without the quiet zone of four modules that belongs around it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// How many modules a side has.
+    pub side: u16,
+    /// Which modules are dark: row by row, each from the left.
+    pub dark: Vec<bool>,
+}
+
 /// What a terminal adds to an entry to make its receipt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heading {

@@ -28,24 +28,28 @@ use super::judge::{
 use super::rights::carry;
 use super::signing::Signer;
 use super::store::{
-    Audience, CardRow, Cause, DenialRow, EntryKey, FeedPoint, Judged, Knowledge, NewVerdict, PolicyRow, Standing,
-    StoreError, StoredEntry, Tx,
+    Audience, CardRow, Cause, DenialRow, Doubts, EntryKey, FeedPoint, Judged, Knowledge, NewVerdict, PolicyRow,
+    Standing, StandingRow, StoreError, StoredEntry, Tx,
 };
 
 /// After so long without the records that would fill a gap in a card's counters they are asked for: by then every terminal
 /// within its policy has reported.
 const GAP_PATIENCE_SECONDS: u32 = 96 * 3600;
 
-/// Judges, within one transaction. Chains must not change while it lives.
+const NO_CHAIN: StoreError = StoreError::Inconsistent("a terminal's chain");
+
+/// Judges, within one transaction. Chains and standings must not change while it lives.
 pub struct Bench<'a> {
     tx: &'a Tx<'a>,
     signer: &'a Signer,
     now: Timestamp,
-    chains: BTreeMap<TerminalId, Chain>,
+    chains: BTreeMap<TerminalId, Option<Chain>>,
+    standings: BTreeMap<TerminalId, Vec<StandingRow>>,
     certificates: BTreeMap<(TerminalId, Season), Vec<TerminalCertificate>>,
     catalogues: BTreeMap<Season, Option<Catalogue>>,
     enrolled: BTreeMap<TerminalId, Option<Timestamp>>,
     policies: Option<Vec<PolicyRow>>,
+    floor: Option<u32>,
 }
 
 /// What a terminal had heard of when it wrote something, and what it had been told and had not heard.
@@ -71,7 +75,7 @@ impl Heard {
 /// # Errors
 /// The store's, also when the terminal has none.
 pub fn load_chain(tx: &Tx<'_>, terminal: TerminalId) -> Result<Chain, StoreError> {
-    Chain::new(tx.branches(terminal)?, tx.live_branch(terminal)?).ok_or(StoreError::Inconsistent("a terminal's chain"))
+    Chain::new(tx.branches(terminal)?, tx.live_branch(terminal)?).ok_or(NO_CHAIN)
 }
 
 /// What a stored entry says; `None` when this program cannot read it.
@@ -97,10 +101,12 @@ impl<'a> Bench<'a> {
             signer,
             now,
             chains: BTreeMap::new(),
+            standings: BTreeMap::new(),
             certificates: BTreeMap::new(),
             catalogues: BTreeMap::new(),
             enrolled: BTreeMap::new(),
             policies: None,
+            floor: None,
         }
     }
 
@@ -146,7 +152,7 @@ impl<'a> Bench<'a> {
     /// The store's.
     pub fn give(&mut self, verdicts: &[NewVerdict]) -> Result<(), RegionError> {
         let entries: Vec<EntryKey> = verdicts.iter().map(|new| new.entry).collect();
-        let (before, floor) = (self.tx.judged(&entries)?, self.tx.number_floor()?);
+        let (before, floor) = (self.tx.judged(&entries)?, self.floor()?);
         let is_new = |(new, before): &(&NewVerdict, &Option<Judged>)| {
             let is_same = |before: &Judged| before.verdict == new.verdict && before.payable == new.payable;
             // A store that was put back from a backup has forgotten what it told since.
@@ -176,9 +182,36 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// As [`load_chain`].
     pub fn chain(&mut self, terminal: TerminalId) -> Result<&Chain, RegionError> {
+        Ok(self.any_chain(terminal)?.ok_or(NO_CHAIN)?)
+    }
+
+    /// The chain of `terminal`, which may never have brought an entry.
+    fn any_chain(&mut self, terminal: TerminalId) -> Result<Option<&Chain>, RegionError> {
         match self.chains.entry(terminal) {
+            btree_map::Entry::Occupied(known) => Ok(known.into_mut().as_ref()),
+            btree_map::Entry::Vacant(unknown) => {
+                let branches = self.tx.branches(terminal)?;
+                let chain = match branches.is_empty() {
+                    true => None,
+                    false => Some(Chain::new(branches, self.tx.live_branch(terminal)?).ok_or(NO_CHAIN)?),
+                };
+                Ok(unknown.insert(chain).as_ref())
+            }
+        }
+    }
+
+    /// Every standing that `terminal` has had, in order.
+    fn standings(&mut self, terminal: TerminalId) -> Result<&[StandingRow], RegionError> {
+        match self.standings.entry(terminal) {
             btree_map::Entry::Occupied(known) => Ok(known.into_mut()),
-            btree_map::Entry::Vacant(unknown) => Ok(unknown.insert(load_chain(self.tx, terminal)?)),
+            btree_map::Entry::Vacant(unknown) => Ok(unknown.insert(self.tx.standings(terminal)?)),
+        }
+    }
+
+    fn floor(&mut self) -> Result<u32, RegionError> {
+        match self.floor {
+            Some(known) => Ok(known),
+            None => Ok(*self.floor.insert(self.tx.number_floor()?)),
         }
     }
 
@@ -211,11 +244,12 @@ impl<'a> Bench<'a> {
         let certificate = row.as_ref().and_then(|row| row.certificate);
         let records: Vec<Record> = self.tx.records(card)?.iter().map(|(signed, _)| signed.record).collect();
         let denial = self.tx.denial(card)?;
+        let doubts = self.tx.doubts_about(card)?;
         let mut entries = Vec::with_capacity(about.len());
         for stored in about {
             // Only what could be read has a card.
             let entry = read_entry(&stored.cose).ok_or(StoreError::Inconsistent("an entry about a card"))?;
-            entries.push(self.entry_facts(entry, stored, row.as_ref(), denial.as_ref())?);
+            entries.push(self.entry_facts(entry, stored, row.as_ref(), denial.as_ref(), &doubts)?);
         }
         let mut seasons: Vec<Season> =
             entries.iter().filter_map(|of| record_of(&of.entry.body)).map(|r| r.season).collect();
@@ -233,7 +267,7 @@ impl<'a> Bench<'a> {
             undone: self.tx.undone(card)?,
             late_charges: self.tx.late_charges(card)?,
             catalogues,
-            orphans: self.orphans(&records, &entries, denial.as_ref())?,
+            orphans: self.orphans(&records, &entries, denial.as_ref(), &doubts)?,
             records,
             entries,
         })
@@ -245,6 +279,7 @@ impl<'a> Bench<'a> {
         records: &[Record],
         entries: &[EntryFacts],
         denial: Option<&DenialRow>,
+        doubts: &Doubts,
     ) -> Result<Vec<OrphanFacts>, RegionError> {
         let mut orphans = Vec::new();
         for record in records.iter().filter(|record| record.operation == Operation::Debit) {
@@ -252,8 +287,8 @@ impl<'a> Bench<'a> {
                 continue;
             }
             let terminal = record.terminal;
-            let knowledge = match self.tx.doubt(terminal, record.transaction)? {
-                Some(reported) => reported,
+            let knowledge = match doubts.get(&(terminal, record.transaction)) {
+                Some(reported) => *reported,
                 None => self.last_knowledge(terminal)?,
             };
             let policy = self.policy(terminal, &knowledge)?;
@@ -272,14 +307,10 @@ impl<'a> Bench<'a> {
     /// Whether debits of a terminal may be known to the cards alone: another one took its place because its disk was lost, or an old copy of its ledger was
     /// put back. Of two machines with one chain nothing is believed that they do not sign.
     fn has_lost_entries(&mut self, terminal: TerminalId) -> Result<bool, RegionError> {
-        if self.tx.standing(terminal)?.is_some_and(|standing| standing.cause == Cause::Replaced) {
+        if self.standings(terminal)?.last().is_some_and(|row| row.standing.cause == Cause::Replaced) {
             return Ok(true);
         }
-        if self.tx.branches(terminal)?.is_empty() {
-            return Ok(false);
-        }
-        let chain = self.chain(terminal)?;
-        Ok(chain.is_forked() && !chain.is_torn())
+        Ok(self.any_chain(terminal)?.is_some_and(|chain| chain.is_forked() && !chain.is_torn()))
     }
 
     /// What a terminal had when the region heard of it last. What waited since then died with its disk.
@@ -308,10 +339,14 @@ impl<'a> Bench<'a> {
         stored: &StoredEntry,
         card: Option<&CardRow>,
         denial: Option<&DenialRow>,
+        doubts: &Doubts,
     ) -> Result<EntryFacts, RegionError> {
         let terminal = stored.key.terminal;
         let record = record_of(&entry.body).copied();
-        let knowledge = self.knowledge(&entry.body, stored)?;
+        // What it had when it asked the card. A doubt that was reported tells it better than the entry that ended the doubt later; a sale that was under
+        // way during an exchange was reported as one.
+        let reported = debited(&entry.body).and_then(|transaction| doubts.get(&(terminal, transaction)));
+        let knowledge = reported.copied().unwrap_or(stored.knowledge);
         let certificates = match record {
             Some(record) => self.certificates(terminal, record.season)?.to_vec(),
             None => Vec::new(),
@@ -338,31 +373,23 @@ impl<'a> Bench<'a> {
         })
     }
 
-    /// What the terminal had when it asked the card. A doubt that was reported tells it better than the entry that ended the doubt later; a sale that was
-    /// under way during an exchange was reported as one.
-    fn knowledge(&self, body: &Body, stored: &StoredEntry) -> Result<Knowledge, RegionError> {
-        Ok(match debited(body) {
-            Some(transaction) => self.tx.doubt(stored.key.terminal, transaction)?.unwrap_or(stored.knowledge),
-            None => stored.knowledge,
-        })
-    }
-
     /// What a terminal that has confirmed so much had heard of the card's denial and of its own standing, and what not.
     fn heard(
-        &self,
+        &mut self,
         terminal: TerminalId,
         knowledge: &Knowledge,
         denial: Option<&DenialRow>,
     ) -> Result<Heard, RegionError> {
         let known = FeedPoint::of(knowledge.position);
-        let Some(now) = self.tx.standing(terminal)? else {
+        let standings = self.standings(terminal)?;
+        let Some(now) = standings.last().map(|row| row.standing) else {
             return Ok(Heard::of_denial(denial, known));
         };
-        let told = self.tx.standing_known_at(terminal, known.own)?;
-        let is_stop = |standing: &Standing| standing.standing != TerminalStanding::Active;
-        let stop = told.as_ref().is_some_and(is_stop);
+        let told = standings.iter().rfind(|row| row.position <= known.own).map(|row| row.standing);
+        let is_stop = |standing: Standing| standing.standing != TerminalStanding::Active;
+        let stop = told.is_some_and(is_stop);
         let mut heard = Heard { stop, revoked: now.revoked_since(), ..Heard::of_denial(denial, known) };
-        heard.not.standing = (is_stop(&now) && !stop).then_some(now.since);
+        heard.not.standing = (is_stop(now) && !stop).then_some(now.since);
         Ok(heard)
     }
 
@@ -426,7 +453,7 @@ impl<'a> Bench<'a> {
             let of = |entry: &Entry| entry.terminal == terminal && ended(&entry.body) == Some(transaction);
             entries.iter().any(|of_entry| of(&of_entry.entry))
         };
-        if self.tx.is_in_doubt(card, ended)? {
+        if self.tx.doubts_about(card)?.into_keys().any(|(terminal, transaction)| !ended(terminal, transaction)) {
             return Ok(true);
         }
         let skipped = self.tx.records(card)?.into_iter().filter(|(signed, _)| signed.record.counter > first_missing);

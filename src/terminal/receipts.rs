@@ -9,7 +9,7 @@ use crate::domain::receipt::{Copy, Heading, Receipt};
 use crate::domain::{CashierId, Sequence};
 use crate::ledger::{By, Ledger, LedgerError, LedgerGone, View};
 use crate::machine::sale::Outcome;
-use crate::printer::{Connection, Drawer, Printer, Width, lines, plain_text, sheet};
+use crate::printer::{Connection, Drawer, Printer, Width, lines, plain_text, sheet, symbol};
 use crate::till::{DeskGone, NoReceipt, Paper, ReceiptAnswer, ReceiptDesk, ReceiptView};
 use crate::wire;
 
@@ -63,7 +63,7 @@ impl Receipts {
 
     fn view(&self, receipt: Receipt, duplicates: Option<u32>) -> ReceiptView {
         let text = plain_text(&lines(&receipt, self.settings.width), self.settings.width);
-        ReceiptView { receipt, duplicates, text }
+        ReceiptView { symbol: symbol(&receipt.code), receipt, duplicates, text }
     }
 }
 

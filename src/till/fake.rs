@@ -18,7 +18,7 @@ use crate::domain::closing::{BenefitTotal, Cash, Closing, Doubts, Period, Period
 use crate::domain::entry::Tender;
 use crate::domain::policy::{Exposure, Limit, Policy};
 use crate::domain::quote::{Quote, QuotedCard};
-use crate::domain::receipt::{Copy, Debited, Deed, Receipt};
+use crate::domain::receipt::{Copy, Debited, Deed, Receipt, Symbol};
 use crate::domain::refusal::Refusal;
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{
@@ -172,7 +172,9 @@ fn receipt_view() -> ReceiptView {
         hash: EntryHash::new([0xab; 32]),
         code: "PASS1:AE".to_owned(),
     };
-    ReceiptView { receipt, duplicates: None, text: "VENTE".to_owned() }
+    // Two rows of two, as no real symbol has: enough to see how it is told.
+    let symbol = Some(Symbol { side: 2, dark: vec![true, true, false, true] });
+    ReceiptView { receipt, duplicates: None, text: "VENTE".to_owned(), symbol }
 }
 
 pub(crate) fn closed() -> Closed {

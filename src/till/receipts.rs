@@ -1,6 +1,6 @@
 //! What the local API needs of the terminal about receipts.
 
-use crate::domain::receipt::Receipt;
+use crate::domain::receipt::{Receipt, Symbol};
 use crate::domain::refusal::Language;
 use crate::domain::{CashierId, Sequence};
 
@@ -68,6 +68,8 @@ pub struct ReceiptView {
     pub duplicates: Option<u32>,
     /// Its lines, in the middle where they stand there, for paper of fixed width.
     pub text: String,
+    /// Its code as a symbol, where it has room in one.
+    pub symbol: Option<Symbol>,
 }
 
 /// An answer that will come, with what may keep the terminal from giving it.

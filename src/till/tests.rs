@@ -510,6 +510,7 @@ async fn closings_and_receipts() {
         (&shown["outcome"], &shown["duplicate"], &shown["handed_out"]),
         (&json!("receipt"), &json!(0), &json!(false))
     );
+    assert_eq!(shown["symbol"], json!({ "side": 2, "path": "M0 0h2v1h-2zM1 1h1v1h-1z" }));
     assert_eq!(house.get("/v1/receipts/13").await.unwrap()["refusal"], "no-receipt");
     assert_eq!(house.post("/v1/receipts/12/print", json!({})).await.unwrap()["refusal"], "no-printer");
     let page: Value = house.post("/v1/receipts/12/print", json!({ "to": "client" })).await.unwrap();

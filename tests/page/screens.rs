@@ -72,6 +72,26 @@ impl Gallery {
     }
 }
 
+/// What is in the QR symbol on the screen: drawn from the path that the page has, and read by a reader that nobody here wrote.
+fn scanned(browser: &Browser) -> String {
+    let drawn = browser.run(
+        "const svg = document.querySelector('.symbol'), { x, y, width: side } = svg.viewBox.baseVal, modules = 4;
+        const canvas = Object.assign(document.createElement('canvas'), { width: side * modules, height: side * modules }), picture = canvas.getContext('2d');
+        picture.fillStyle = '#fff'; picture.fillRect(0, 0, canvas.width, canvas.height);
+        picture.scale(modules, modules); picture.translate(-x, -y);
+        picture.fillStyle = '#000'; picture.fill(new Path2D(svg.querySelector('path').getAttribute('d')));
+        const { data } = picture.getImageData(0, 0, canvas.width, canvas.height);
+        return { side: canvas.width, greys: Array.from({ length: canvas.width ** 2 }, (_, at) => data[4 * at] < 128 ? '#' : '.').join('') }",
+    );
+    let side = usize::try_from(drawn["side"].as_u64().unwrap()).unwrap();
+    let dots = drawn["greys"].as_str().unwrap().as_bytes();
+    let grey = |x: usize, y: usize| if dots[y * side + x] == b'#' { 0 } else { 255 };
+    let mut picture = rqrr::PreparedImage::prepare_from_greyscale(side, side, grey);
+    let grids = picture.detect_grids();
+    let [grid] = grids.as_slice() else { panic!("{} symbols", grids.len()) };
+    grid.decode().expect("it can be read").1
+}
+
 #[test]
 fn the_cinema_s_states_are_accessible_and_fit() {
     let (gallery, mut till) = (Gallery::open(), Till::cinema());
@@ -95,6 +115,11 @@ fn the_cinema_s_states_are_accessible_and_fit() {
     look(&till, "journal");
     drop(lying);
     let debit = till.entries("debit").remove(0)["entry"].to_string();
+    till.browser.touch(&format!("receipt-{debit}")).shows("receipt").says(".paper", "ENCAISSÉ");
+    look(&till, "receipt");
+    let proven = till.counter.ask(&["verify", "--json", "--receipt", &scanned(&till.browser)]).exits(0).json();
+    assert_eq!(proven["entry"].to_string(), debit, "what a telephone reads off the screen is the signed entry");
+    till.browser.keys("\u{e00c}").touch("journal").shows("journal");
     till.browser.touch(&format!("undo-{debit}")).shows("undo");
     look(&till, "undo");
     till.browser.enter().shows("undoing");
@@ -121,6 +146,13 @@ fn the_cinema_s_states_are_accessible_and_fit() {
     look(&till, "closing");
     till.browser.enter().says(".figure", "Journée clôturée");
     look(&till, "closed");
+    till.browser.enter().shows("idle").touch("journal").shows("journal");
+    till.browser.touch("closing").shows("closing").touch("closing-month").says(".figure", "Clôturer le mois ?");
+    look(&till, "closing-month");
+    // On the last day of a month it can be closed, and not before.
+    let ends = ["n'est pas finie", "Mois clôturé"];
+    till.browser.enter().says_one_of(".figure", &ends);
+    look(&till, "closed-month");
     till.browser.enter().shows("idle");
 
     let stopped = card.lay_to_stop(&till.world, HERE, Instruction::Debit, Moment::Arrived);

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::kit::{EVENING, World, json, pass_region};
+use super::kit::{EVENING, World};
+use super::verbs::{json, pass_region};
 
 /// How long something may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -26,4 +26,5 @@ mod settled_histories;
 mod settlement;
 mod settlement_program;
 mod stores;
+mod verbs;
 mod verdicts;

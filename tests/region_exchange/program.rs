@@ -10,7 +10,8 @@ use pass::wire::code::EnrolmentCode;
 use serde_json::Value;
 
 use super::http::{Server, request, talk};
-use super::kit::{Machine, enrolment_answer, json, pass_region};
+use super::kit::{Machine, enrolment_answer};
+use super::verbs::{json, pass_region};
 
 /// A region with a partner and a terminal; its code.
 pub(crate) fn made_region(data: &str) -> EnrolmentCode {

@@ -12,7 +12,8 @@ use pass::region::replacement::Fee;
 use pass::virtual_card::{CardInReader, CardMemory, Effect, Fault, Faulty, InProcess, MemoryStorage, VirtualCard};
 use pass::wire::apdu::Protocol;
 
-use super::kit::{BOOKS, CINEMA, Card, SCHOOL_BOOKS, SEASON, SPORT, World, code, hours, json};
+use super::kit::{BOOKS, CINEMA, Card, SCHOOL_BOOKS, SEASON, SPORT, World, code, hours};
+use super::verbs::json;
 
 fn fee_from(benefit: &str) -> Fee {
     Fee::From(benefit.to_owned())

@@ -8,8 +8,9 @@ use pass::region::settlement::trouble::SettlementTrouble;
 use serde_json::Value;
 
 use super::http::{Server, talk};
-use super::kit::{CINEMA, Terminal, World, hours, json, pass_region};
+use super::kit::{CINEMA, Terminal, World, hours};
 use super::program::made_region;
+use super::verbs::{json, pass_region};
 
 const IBAN: &str = "FR7630006000011234567890189";
 

@@ -39,5 +39,7 @@ mod settled_histories;
 #[path = "../region_exchange/settlement.rs"]
 mod settlement;
 mod stores;
+#[path = "../region_exchange/verbs.rs"]
+mod verbs;
 #[path = "../region_exchange/verdicts.rs"]
 mod verdicts;

@@ -160,8 +160,17 @@ impl Browser {
     /// Waits until the text of what `css` finds has these words.
     #[track_caller]
     pub(crate) fn says(&self, css: &str, words: &str) -> &Self {
-        let seen = poll(DEADLINE, || self.text(css).contains(words).then_some(()));
-        assert!(seen.is_some(), "{css} says {words}; it says: {}", self.text(css));
+        self.says_one_of(css, &[words])
+    }
+
+    /// Waits until the text of what `css` finds has one of these.
+    #[track_caller]
+    pub(crate) fn says_one_of(&self, css: &str, words: &[&str]) -> &Self {
+        let said = || {
+            let text = self.text(css);
+            words.iter().any(|words| text.contains(words)).then_some(())
+        };
+        assert!(poll(DEADLINE, said).is_some(), "{css} says {words:?}; it says: {}", self.text(css));
         self
     }
 

@@ -182,6 +182,11 @@ pub(super) struct Card {
 }
 
 impl Card {
+    /// A card that was used before.
+    pub(super) fn used(key: &[u8], certificate: CardCertificate, [counter, consumed, reversals]: [u32; 3]) -> Self {
+        Self { key: P256Key::from_pkcs8(key).unwrap(), certificate, counter, consumed, reversals }
+    }
+
     pub(super) fn number(&self) -> CardNumber {
         self.certificate.card
     }
@@ -344,6 +349,13 @@ impl World {
             Self { dir: tempfile::tempdir().unwrap(), region: Region::new(), key: pkcs8, cards: 925_000_000_000_000 };
         let ledger = Ledger::create(world.dir.path(), key, &world.region.enrolment(), NOW).unwrap();
         (world, ledger)
+    }
+
+    /// The terminal of a ledger that was made elsewhere, with the key that signs its entries.
+    pub(super) fn of(database: &[u8], key: Vec<u8>) -> Self {
+        let world = Self { dir: tempfile::tempdir().unwrap(), region: Region::new(), key, cards: 925_000_000_000_000 };
+        std::fs::write(world.database(), database).unwrap();
+        world
     }
 
     pub(super) fn key(&self) -> Ed25519Key {

@@ -8,6 +8,7 @@ mod checks;
 mod closings;
 mod days;
 mod fixture;
+mod frozen;
 mod histories;
 mod schema;
 mod threads;

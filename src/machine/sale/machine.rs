@@ -71,7 +71,7 @@ enum Phase {
     /// The ledger is being looked up.
     LookingUp(Option<Box<Presented>>),
     /// The card is asked about an intent.
-    Settling(Box<Presented>, Box<OpenIntent>),
+    Settling(Box<Presented>, Box<OpenIntent>, Option<Refusal>),
     /// Records are being read.
     Reading(Box<Presented>, ReadFor),
     /// Something is being written.
@@ -404,10 +404,10 @@ impl SaleMachine {
             return self.open();
         }
         match step {
-            Step::Settle(open) => {
+            Step::Settle(open, unserved) => {
                 self.tried.settle = true;
                 let action = Action::Settle(Box::new(open.intent.clone()));
-                self.phase = Phase::Settling(presented, Box::new(open));
+                self.phase = Phase::Settling(presented, Box::new(open), unserved);
                 vec![action]
             }
             Step::Read(from) => {

@@ -28,8 +28,8 @@ pub struct Tried {
 /// The next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Ask the card what became of an intent.
-    Settle(OpenIntent),
+    /// Ask the card what became of an intent; and why it may not be asked for the same once more, where it may not.
+    Settle(OpenIntent, Option<Refusal>),
     /// Read the records that the region wants, from this counter.
     Read(Counter),
     /// Take an abandoned debit back.
@@ -50,7 +50,7 @@ impl Step {
     /// Whether it needs a card that was not asked to change since it was opened: what was opened before a DEBIT says nothing of its end.
     pub const fn needs_fresh_card(&self) -> bool {
         match self {
-            Self::Settle(_)
+            Self::Settle(..)
             | Self::Read(_)
             | Self::TakeBack(_)
             | Self::Block(_)
@@ -66,7 +66,7 @@ pub fn plan(presented: &Presented, facts: &Facts, tried: Tried) -> Step {
     // First the doubt: nothing else is done with a card before it is settled, also on a suspended or expired terminal (decision 5).
     if let Some(open) = &facts.intent {
         if !tried.settle {
-            return Step::Settle(open.clone());
+            return Step::Settle(open.clone(), unserved(presented, facts, None));
         }
         return turn_away(presented, facts, tried, Some(Refusal::SaleInDoubt));
     }
@@ -116,17 +116,20 @@ fn may_put(presented: &Presented, facts: &Facts, entitlement: &Entitlement) -> b
 
 /// The first of the reasons that the card cannot be served, or [`Step::Serve`].
 fn turn_away(presented: &Presented, facts: &Facts, tried: Tried, doubt: Option<Refusal>) -> Step {
-    let denied = facts.denial.map(|_| Refusal::CardDenied);
-    let blocked = presented.blocked().then_some(Refusal::CardBlocked);
-    let season = season_refusal(presented, facts.season);
-    let Some(refusal) = [facts.gate, doubt, denied, blocked, season].into_iter().flatten().min() else {
-        return Step::Serve;
-    };
+    let Some(refusal) = unserved(presented, facts, doubt) else { return Step::Serve };
     let record = (facts.denial.is_some() && !tried.record).then(|| {
         Body::Refused(RefusedCard { card: Some(presented.card), refusal: Refusal::CardDenied, certificate: Vec::new() })
     });
     let denial = facts.denial.map(|(reason, _)| reason);
     Step::TurnAway(Refused { denial, card: Some(presented.card), ..Refused::because(refusal) }, record)
+}
+
+/// Why the card cannot be served, the first of the reasons.
+fn unserved(presented: &Presented, facts: &Facts, doubt: Option<Refusal>) -> Option<Refusal> {
+    let denied = facts.denial.map(|_| Refusal::CardDenied);
+    let blocked = presented.blocked().then_some(Refusal::CardBlocked);
+    let season = season_refusal(presented, facts.season);
+    [facts.gate, doubt, denied, blocked, season].into_iter().flatten().min()
 }
 
 /// R2: usable in its season alone.

@@ -165,9 +165,9 @@ fn a_sale_is_its_cashiers() {
     let Event::Client(request) = redemption() else { panic!("a client") };
     let mut machine = SaleMachine::default();
     machine.on_event(NOW, Event::CardPresent);
-    machine.on_event(NOW, Event::Opened(Box::new(presented())));
     let cashier = Some(CashierId::new(2));
     machine.on_event(NOW, Event::Client(ClientRequest { cashier, ..request }));
+    machine.on_event(NOW, Event::Opened(Box::new(presented())));
     let actions = machine.on_event(NOW, Event::Facts(Box::new(facts())));
     let [Action::StoreIntent(intent)] = actions.as_slice() else { panic!("{actions:?}") };
     assert_eq!(intent.cashier, cashier);
@@ -255,6 +255,29 @@ fn a_card_that_proves_each_time_that_it_did_nothing_is_not_asked_for_ever() {
 }
 
 #[test]
+fn what_the_card_did_not_do_is_asked_of_it_again_only_where_a_sale_could_begin() {
+    let stops = [
+        (Facts { gate: Some(Refusal::ClockUntrusted), ..facts() }, Refusal::ClockUntrusted),
+        (Facts { gate: Some(Refusal::TerminalSuspended), ..facts() }, Refusal::TerminalSuspended),
+        (Facts { denial: Some((DenialReason::Lost, None)), ..facts() }, Refusal::CardDenied),
+    ];
+    for (stop, refusal) in stops {
+        let (mut machine, actions) = asked(facts());
+        let [Action::StoreIntent(intent)] = actions.as_slice() else { panic!("{actions:?}") };
+        let open = OpenIntent { intent: Intent::clone(intent), abandoned: false };
+        machine.on_event(NOW, Event::Stored(None));
+        machine.on_event(NOW, Event::Changed(Change::InDoubt));
+        machine.on_event(NOW, Event::Opened(Box::new(presented())));
+        machine.on_event(NOW, Event::Facts(Box::new(Facts { intent: Some(open), ..stop })));
+        let actions = machine.on_event(NOW, Event::Settled(Settlement::NotDone { repeatable: true }));
+        let [Action::Append { body, .. }] = actions.as_slice() else { panic!("{actions:?}") };
+        assert!(matches!(**body, Body::NotDone(_)), "{refusal:?}");
+        let actions = machine.on_event(NOW, Event::Stored(Some(Sequence::new(12))));
+        assert_eq!(refusal_in(&actions), Some(refusal));
+    }
+}
+
+#[test]
 fn steps_come_in_their_order() {
     let intent = || {
         let (_, actions) = asked(facts());
@@ -278,7 +301,7 @@ fn steps_come_in_their_order() {
     };
     let mut tried = Tried::default();
     let next = |facts: &Facts, tried| plan(&presented(), facts, tried);
-    assert!(matches!(next(&everything, tried), Step::Settle(_)));
+    assert!(matches!(next(&everything, tried), Step::Settle(..)));
     tried.settle = true;
     let Step::TurnAway(refused, _) = next(&everything, tried) else { panic!() };
     assert_eq!(refused.refusal, Refusal::SaleInDoubt, "while it lasts, nothing else is done");

@@ -1,5 +1,7 @@
 //! Chains: branches, entries, what a terminal knew when it wrote them, exchanges, receipts, sales in doubt.
 
+use std::collections::BTreeMap;
+
 use super::engine::{Kind, Lock, Table, values};
 use super::{Row, Stored, Tx};
 use crate::domain::{CardNumber, Cents, EntryHash, RequestId, Sequence, TerminalId, Timestamp, TransactionId};
@@ -467,26 +469,19 @@ impl Tx<'_> {
         Ok(added == 1)
     }
 
-    /// Whether a sale or an undo of `card` was reported to be in doubt, and no entry has ended it.
-    pub fn is_in_doubt(&self, card: CardNumber, ended: impl Fn(TerminalId, TransactionId) -> bool) -> Stored<bool> {
-        for row in self.rows("SELECT terminal_id, transaction_id FROM doubt WHERE card = $1", &values![card])? {
-            if !ended(row.get(0)?, row.get(1)?) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// What a terminal had when it first reported this transaction to be in doubt.
-    pub fn doubt(&self, terminal: TerminalId, transaction: TransactionId) -> Stored<Option<Knowledge>> {
-        let row = self.row(
-            "SELECT known_position, known_at, waiting_entries, waiting_cents FROM doubt
-             WHERE terminal_id = $1 AND transaction_id = $2",
-            &values![terminal, transaction],
+    /// The sales of `card` that were ever reported to be in doubt: what the terminal had when it first did.
+    pub fn doubts_about(&self, card: CardNumber) -> Stored<Doubts> {
+        let rows = self.rows(
+            "SELECT terminal_id, transaction_id, known_position, known_at, waiting_entries, waiting_cents FROM doubt
+             WHERE card = $1",
+            &values![card],
         )?;
-        row.map(|row| knowledge(&row, 0)).transpose()
+        rows.iter().map(|row| Ok(((row.get(0)?, row.get(1)?), knowledge(row, 2)?))).collect()
     }
 }
+
+/// The doubts about a card, by the terminal and its name for the sale.
+pub type Doubts = BTreeMap<(TerminalId, TransactionId), Knowledge>;
 
 /// What exchanges prove of their terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -33,13 +33,16 @@ use std::time::Duration;
 pub use backup::{Contents, check_backup};
 pub use cards::{CardRow, DenialRow};
 pub use chain::{
-    Branch, BranchNumber, EntryKey, ExchangeRow, Knowledge, KnownExchange, NewEntry, Pending, Place, StoredEntry,
+    Branch, BranchNumber, Doubts, EntryKey, ExchangeRow, Knowledge, KnownExchange, NewEntry, Pending, Place,
+    StoredEntry,
 };
 pub use feed::{Audience, FeedHead, FeedPoint, FeedRow};
 pub use holders::{CardStanding, EstablishmentRow, HolderRow, KnownPerson, OrderFilter, OrderRow, RemakeRow};
 pub use judgement::{EntryListing, Judged, NewVerdict, UndoneRow};
 pub use mails::{MailCount, MailRow};
-pub use network::{Cause, NewTerminal, PartnerRow, PolicyRow, Standing, TerminalKeys, TerminalRow, standing_code};
+pub use network::{
+    Cause, NewTerminal, PartnerRow, PolicyRow, Standing, StandingRow, TerminalKeys, TerminalRow, standing_code,
+};
 pub use operators::OperatorRow;
 pub use partners::AccountRow;
 pub use replacement::{LateCharge, ReplacementRow};

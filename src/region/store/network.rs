@@ -120,6 +120,25 @@ impl Standing {
     }
 }
 
+/// A standing, and when the terminal was told of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StandingRow {
+    /// Its place in the terminal's own feed: who has confirmed as much has been told.
+    pub position: u64,
+    /// What was told.
+    pub standing: Standing,
+}
+
+const STANDING_COLUMNS: &str = "position, standing, cause, changed_at FROM terminal_standing";
+
+fn standing_row(row: &Row) -> Stored<StandingRow> {
+    let code: String = row.get(2)?;
+    let cause = Cause::ALL.into_iter().find(|candidate| candidate.code() == code);
+    let cause = cause.ok_or(StoreError::Inconsistent("the cause of a terminal's standing"))?;
+    let standing = Standing { standing: standing_of(&row.get::<String>(1)?)?, cause, since: row.get(3)? };
+    Ok(StandingRow { position: row.get(0)?, standing })
+}
+
 /// The stable code of a standing.
 pub const fn standing_code(standing: TerminalStanding) -> &'static str {
     match standing {
@@ -303,7 +322,14 @@ impl Tx<'_> {
 
     /// The terminal's standing now; a terminal begins as active.
     pub fn standing(&self, terminal: TerminalId) -> Stored<Option<Standing>> {
-        self.standing_known_at(terminal, u64::MAX >> 1)
+        let sql = format!("SELECT {STANDING_COLUMNS} WHERE terminal_id = $1 ORDER BY position DESC LIMIT 1");
+        self.row(&sql, &values![terminal])?.map(|row| Ok(standing_row(&row)?.standing)).transpose()
+    }
+
+    /// Every standing that the terminal has had, in order.
+    pub fn standings(&self, terminal: TerminalId) -> Stored<Vec<StandingRow>> {
+        let sql = format!("SELECT {STANDING_COLUMNS} WHERE terminal_id = $1 ORDER BY position");
+        self.rows(&sql, &values![terminal])?.iter().map(standing_row).collect()
     }
 
     /// Whether another terminal took the place of any since then.
@@ -320,20 +346,6 @@ impl Tx<'_> {
             &values![Cause::Replaced.code()],
         )?;
         rows.iter().map(|row| row.get(0)).collect()
-    }
-
-    /// The terminal's standing as a terminal that has confirmed `position` of its own feed was told.
-    pub fn standing_known_at(&self, terminal: TerminalId, position: u64) -> Stored<Option<Standing>> {
-        let row = self.row(
-            "SELECT standing, cause, changed_at FROM terminal_standing
-             WHERE terminal_id = $1 AND position <= $2 ORDER BY position DESC LIMIT 1",
-            &values![terminal, position],
-        )?;
-        let Some(row) = row else { return Ok(None) };
-        let code: String = row.get(1)?;
-        let cause = Cause::ALL.into_iter().find(|candidate| candidate.code() == code);
-        let cause = cause.ok_or(StoreError::Inconsistent("the cause of a terminal's standing"))?;
-        Ok(Some(Standing { standing: standing_of(&row.get::<String>(0)?)?, cause, since: row.get(2)? }))
     }
 
     /// The standing changes now. It takes a position of the terminal's own feed, so that the region knows when the terminal was told.

@@ -315,9 +315,9 @@ const steps = {
       : stay(state, { receipt: { text: answer.message }, place: 'receipt' });
   },
 
-  /** The day is to be closed: first the drawer is counted. */
-  closing(state) {
-    return stay(state, { place: 'closing', closing: { typed: '', counted: false, answer: null } });
+  /** A day, a month, a year is to be closed: for a day the drawer is counted first. */
+  closing(state, { period }) {
+    return stay(state, { place: 'closing', closing: { period, typed: '', answer: null } });
   },
 
   closed(state, { answer }) {
@@ -332,7 +332,8 @@ const steps = {
       return typed?.length >= PIN_DIGITS_MIN ? [state, [{ do: 'signIn', cashier: person.cashier, pin: typed }]] : [state, []];
     }
     if (state.place === 'closing' && !state.closing.answer) {
-      return [state, [{ do: 'close', counted: state.closing.typed ? cents(state.closing.typed) : undefined }]];
+      const { period, typed } = state.closing;
+      return [state, [{ do: 'close', period, counted: typed ? cents(typed) : undefined }]];
     }
     if (state.place === 'receipt') {
       return [state, [{ do: 'print' }]];
@@ -414,7 +415,7 @@ const steps = {
       const typed = key === 'back' ? state.signing.typed.slice(0, -1) : /^[0-9]+$/.test(key) ? `${state.signing.typed}${key}` : state.signing.typed;
       return stay(state, { signing: { ...state.signing, typed: typed.slice(0, PIN_DIGITS_MAX), message: '' } });
     }
-    if (state.place === 'closing' && !state.closing.answer) {
+    if (state.place === 'closing' && state.closing.period === 'day' && !state.closing.answer) {
       return stay(state, { closing: { ...state.closing, typed: type(state.closing.typed, key) } });
     }
     if (state.place !== 'counter') {

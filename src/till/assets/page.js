@@ -132,7 +132,7 @@ const DO = {
 
   print: () => window.print(),
 
-  close: ({ counted }) => ask('', 'POST', '/v1/closings', { period: 'day', cash_counted_cents: counted }, { type: 'closed' }, false),
+  close: ({ period, counted }) => ask('', 'POST', '/v1/closings', { period, cash_counted_cents: counted }, { type: 'closed' }, false),
 
   abandon: ({ id }) => ask(id, 'POST', '/v1/abandonments', { id }, { type: 'ended' }),
 
@@ -248,7 +248,7 @@ function paint() {
     screen = assemble(counter(state, say), words);
   }
   const key = there !== 'up' ? there : state.place === 'counter' ? `${state.stage.name} ${state.turn}`
-    : `${state.place} ${Boolean(state.closing?.answer)}`;
+    : `${state.place} ${state.closing?.period} ${Boolean(state.closing?.answer)}`;
   const changed = fill(main, [screen], key !== shown.key);
   if (key !== shown.key) {
     shown = { key, since: performance.now() };

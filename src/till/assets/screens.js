@@ -237,6 +237,9 @@ const tenders = (draft, words) => h('div', { class: 'tenders', role: 'group', 'a
     id: `tender-${tender}`, kind: 'pick', attributes: { 'aria-pressed': String(draft.tender === tender) },
   })));
 
+/** Around a QR symbol there is white for so many of its modules (ISO/IEC 18004). */
+const QUIET = 4;
+
 const NOTES = [100, 200, 500, 1000, 2000, 5000];
 
 function changeOf(due, received, typed, speech, words) {
@@ -294,7 +297,7 @@ export function journal(entries, search, speech, state) {
             entry.kind === 'debit' && !entry.related
             ? button({ type: 'undo', line: { entry: entry.entry, collected_cents: entry.collected_cents, card: entry.card } }, words.cancel, { id: `undo-${entry.entry}` }) : null)))))
         : h('p', { class: 'none' }, needle ? words.noMatch : words.nothing)),
-    h('div', { class: 'acts' }, button({ type: 'leave' }, words.back, { key: 'Échap' }), state.training ? null : button({ type: 'closing' }, words.closeDay)));
+    h('div', { class: 'acts' }, button({ type: 'leave' }, words.back, { key: 'Échap' }), state.training ? null : button({ type: 'closing', period: 'day' }, words.close.day, { id: 'closing' })));
 }
 
 function cells(entry, speech, names) {
@@ -306,35 +309,45 @@ function cells(entry, speech, names) {
   return [String(entry.entry), speech.clock(entry.time), `${what} ${names[entry.benefit] ?? entry.benefit ?? entry.detail ?? ''}${amount}`, entry.card ?? '', money, state];
 }
 
+/** The signed entry as a QR symbol: whoever has it checks it off line. */
+const symbol = ({ side, path }, words) => h('svg', { class: 'symbol', viewBox: `${-QUIET} ${-QUIET} ${side + 2 * QUIET} ${side + 2 * QUIET}`, role: 'img', 'aria-label': words.symbol },
+  h('path', { d: path }));
+
 /** A receipt to be printed from here, or why there is none. */
 export function receipt(shown, speech) {
   const { words } = speech;
   return h('section', { class: 'place' },
     h('div', { class: 'heading' }, h('h1', {}, words.receipt)),
-    h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': words.receipt }, h('pre', { class: 'paper' }, speech.set(shown.text))),
+    h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': words.receipt }, 
+      h('div', { class: 'slip' }, h('pre', { class: 'paper' }, speech.set(shown.text)), shown.symbol ? symbol(shown.symbol, words) : null)),
     h('div', { class: 'acts' }, button({ type: 'leave' }, words.back, { key: 'Échap' }),
       shown.entry ? button({ type: 'primary' }, words.print, { key: '⏎', kind: 'primary' }) : null));
 }
 
-/** The day is closed: the drawer is counted, and what should be in it is said. */
-export function closing({ typed, answer }, speech) {
+/** A day is closed, with what is in the drawer; or a month, or a year, of days that are closed. What should be in the drawer is said afterwards. */
+export function closing({ period, typed, answer }, speech) {
   const { words } = speech;
+  const title = words.close[period];
   if (!answer) {
-    return assemble({
-      tone: 'calm', above: words.closeDay, over: words.counted, amount: typed ? speech.money(cents(typed)) : '–', typing: true, below: [words.countedHint],
-      side: pad(words), acts: [button({ type: 'leave' }, words.cancel, { key: 'Échap' })], primary: { label: words.closeDay, ready: true },
-    }, words);
+    const others = Object.keys(words.close).filter((other) => other !== period);
+    const screen = {
+      tone: 'calm', above: title, primary: { label: title, ready: true },
+      acts: [button({ type: 'leave' }, words.cancel, { key: 'Échap' }), ...others.map((other) => button({ type: 'closing', period: other }, words.close[other], { id: `closing-${other}` }))],
+    };
+    return assemble(period === 'day'
+      ? { ...screen, over: words.counted, amount: typed ? speech.money(cents(typed)) : '–', typing: true, below: [words.countedHint], side: pad(words) }
+      : { ...screen, figure: words.closeAsk[period], below: [words.closeHint[period]] }, words);
   }
   if (answer.outcome !== 'closed') {
-    return assemble({ tone: 'refused', mark: 'refused', above: words.closeDay, figure: speech.set(answer.message), below: [], primary: { label: words.understood, ready: true } }, words);
+    return assemble({ tone: 'refused', mark: 'refused', above: title, figure: speech.set(answer.message), below: [], primary: { label: words.understood, ready: true } }, words);
   }
   const { cash } = answer;
   const difference = cash.difference_cents;
   return assemble({
-    tone: 'granted', mark: 'granted', above: words.closedDay(answer.of, answer.number), figure: words.closed,
-    over: words.collectedDay, amount: speech.money(answer.collected_cents - answer.returned_cents),
+    tone: 'granted', mark: 'granted', above: words.closedPeriod(answer.of, answer.number), figure: words.closed[period],
+    over: words.collectedNet, amount: speech.money(answer.collected_cents - answer.returned_cents),
     below: [
-      words.drawer(speech.money(cash.expected_cents)) + (difference === null ? '' : ` ${words.difference(speech.money(difference))}`),
+      period === 'day' ? words.drawer(speech.money(cash.expected_cents)) + (difference === null ? '' : ` ${words.difference(speech.money(difference))}`) : null,
       words.perpetual(speech.money(answer.perpetual_net_cents)), answer.in_doubt ? words.inDoubt(answer.in_doubt) : null,
     ],
     primary: { label: words.next, ready: true },

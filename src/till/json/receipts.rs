@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::Cents;
 use crate::domain::catalogue::Unit;
-use crate::domain::receipt::{Copy, Debited, Deed, short_code};
+use crate::domain::receipt::{self, Copy, Debited, Deed, short_code};
 use crate::domain::refusal::Language;
 use crate::till::{NoReceipt, Paper, ReceiptView};
 
@@ -99,12 +99,40 @@ pub struct Receipt {
     pub signature: String,
     /// The signed entry as the QR symbol has it: `pass-terminal verify --receipt` checks it off line.
     pub code: String,
+    /// That symbol, to be drawn below the text; missing where the code has no room in one.
+    pub symbol: Option<ReceiptSymbol>,
     /// Which duplicate this is; 0 for the original, and for one that is only looked at.
     pub duplicate: u32,
     /// Whether one was handed out before, or is now.
     pub handed_out: bool,
     /// The receipt as text for paper, its lines broken and centred.
     pub text: String,
+}
+
+/// A QR symbol, to be drawn in dark on white, with four modules of white around it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReceiptSymbol {
+    /// How many modules a side has.
+    pub side: u16,
+    /// The dark modules as the `d` of an SVG path: one unit is a module, and the upper left corner is 0,0.
+    pub path: String,
+}
+
+impl ReceiptSymbol {
+    fn new(symbol: &receipt::Symbol) -> Self {
+        let rows = symbol.dark.chunks(symbol.side.into()).enumerate();
+        Self { side: symbol.side, path: rows.flat_map(|(y, row)| bars(y, row)).collect() }
+    }
+}
+
+/// The dark modules of a row, those that touch as one bar.
+fn bars(y: usize, row: &[bool]) -> impl Iterator<Item = String> {
+    let mut x = 0;
+    row.chunk_by(|left, right| left == right).filter_map(move |run| {
+        let (from, length) = (x, run.len());
+        x += length;
+        run.first()?.then(|| format!("M{from} {y}h{length}v1h-{length}z"))
+    })
 }
 
 impl Receipt {
@@ -144,6 +172,7 @@ impl Receipt {
             related: receipt.related.map(|entry| entry.get()),
             signature: short_code(&receipt.hash),
             code: receipt.code.clone(),
+            symbol: view.symbol.as_ref().map(ReceiptSymbol::new),
             duplicate: match receipt.copy {
                 Copy::Original => 0,
                 Copy::Duplicate(number) => number,

@@ -27,7 +27,12 @@ fn carried_out(body: &Body) -> Option<RequestId> {
         Body::Debit(debit) => Some(debit.sale.request),
         Body::Reversal(reversal) => Some(reversal.request),
         Body::UndoRequest(request) => Some(request.request),
-        Body::NotDone(_) | Body::Abandoned(_) | Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => None,
+        Body::NotDone(_)
+        | Body::Abandoned(_)
+        | Body::Refused(_)
+        | Body::CardRead(_)
+        | Body::Closing(_)
+        | Body::Event(_) => None,
     }
 }
 
@@ -66,7 +71,7 @@ fn sales(chain: &[StoredEntry]) -> BTreeMap<TransactionId, Cash> {
             Body::Abandoned(end) => {
                 (Some(end.transaction), Cash { collected: end.returned.get(), returned: end.returned.get() })
             }
-            Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => continue,
+            Body::Refused(_) | Body::CardRead(_) | Body::Closing(_) | Body::Event(_) => continue,
         };
         let of_sale = sales.entry(transaction.unwrap_or(TransactionId::new([0; 16]))).or_default();
         of_sale.collected += cash.collected;
@@ -94,7 +99,7 @@ impl World {
                     Body::UndoRequest(request) => returned += request.returned.get(),
                     Body::NotDone(end) => given_up += end.returned.get(),
                     Body::Abandoned(end) => given_up += end.returned.get(),
-                    Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => (),
+                    Body::Refused(_) | Body::CardRead(_) | Body::Closing(_) | Body::Event(_) => (),
                 }
             }
             let totals = self.terminals[t].know(|view| view.totals(Timestamp::EPOCH, Timestamp::new(u32::MAX)));

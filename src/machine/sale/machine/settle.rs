@@ -47,7 +47,7 @@ impl SaleMachine {
 
     /// What the card proves about an intent.
     pub(super) fn settled(&mut self, now: Now, settlement: Settlement) -> Vec<Action> {
-        let Phase::Settling(presented, open) = std::mem::replace(&mut self.phase, Phase::Empty) else {
+        let Phase::Settling(presented, open, unserved) = std::mem::replace(&mut self.phase, Phase::Empty) else {
             return Vec::new();
         };
         let intent = &open.intent;
@@ -59,12 +59,15 @@ impl SaleMachine {
                 self.store(Some(presented), body, Some(intent), after)
             }
             Settlement::NotDone { repeatable } => match self.own(intent).cloned() {
-                // The same command, byte for byte, inside the new OPEN.
-                Some(begun) if repeatable && !open.abandoned && begun.sent < SENT_MAX => self.change(presented, begun),
+                // The same command, byte for byte, inside the new OPEN. It is a sale now: what keeps one from beginning keeps this from going on.
+                Some(begun) if repeatable && unserved.is_none() && !open.abandoned && begun.sent < SENT_MAX => {
+                    self.change(presented, begun)
+                }
                 _ => {
                     let body = intent.not_done(open.abandoned);
                     // Another change came between, so what was quoted is not what lies there; or the card will not do it.
-                    let refusal = if repeatable { Refusal::CardUnreadable } else { Refusal::CardChanged };
+                    let refusal =
+                        if repeatable { unserved.unwrap_or(Refusal::CardUnreadable) } else { Refusal::CardChanged };
                     self.store(Some(presented), body, Some(intent), AfterStore::NotDone(intent.clone(), refusal))
                 }
             },
