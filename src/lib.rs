@@ -8,6 +8,7 @@ pub mod file_lock;
 pub mod ledger;
 pub mod machine;
 pub mod metrics;
+pub mod no_dumps;
 pub mod packing;
 pub mod payment;
 pub mod printer;

@@ -7,6 +7,12 @@ use std::path::{Path, PathBuf};
 
 use crate::crypto::{CryptoError, Ed25519Key, P256Key};
 
+/// Where systemd puts what `LoadCredential=` and `LoadCredentialEncrypted=` give a service (systemd.exec(5)).
+const CREDENTIALS_VARIABLE: &str = "CREDENTIALS_DIRECTORY";
+/// The files of the two keys, in the terminal's directory and among the credentials.
+const ENTRY_FILE: &str = "entry.pk8";
+const CARD_FILE: &str = "card.pk8";
+
 /// The Ed25519 key of entries and requests, and the P-256 key that cards check.
 #[derive(Debug)]
 pub struct TerminalKeys {
@@ -44,22 +50,34 @@ pub enum KeysError {
 }
 
 fn entry_path(data: &Path) -> PathBuf {
-    data.join("keys").join("entry.pk8")
+    data.join("keys").join(ENTRY_FILE)
 }
 
 fn card_path(data: &Path) -> PathBuf {
-    data.join("keys").join("card.pk8")
+    data.join("keys").join(CARD_FILE)
 }
 
 impl TerminalKeys {
-    /// Reads the keys of an enrolled terminal.
+    /// Reads the keys of an enrolled terminal: each from the service's credentials where it is among them, which are for it alone, and from its file otherwise.
     ///
     /// # Errors
     /// [`KeysError`].
     pub fn load(data: &Path) -> Result<Self, KeysError> {
+        let credentials = std::env::var_os(CREDENTIALS_VARIABLE).map(PathBuf::from);
+        Self::load_with(data, credentials.as_deref())
+    }
+
+    fn load_with(data: &Path, credentials: Option<&Path>) -> Result<Self, KeysError> {
+        let among = |name| credentials.map(|directory| directory.join(name)).filter(|path| path.exists());
         Ok(Self {
-            entry: read(&entry_path(data), Ed25519Key::from_pkcs8)?,
-            card: read(&card_path(data), P256Key::from_pkcs8)?,
+            entry: match among(ENTRY_FILE) {
+                Some(path) => parsed(&path, Ed25519Key::from_pkcs8)?,
+                None => read(&entry_path(data), Ed25519Key::from_pkcs8)?,
+            },
+            card: match among(CARD_FILE) {
+                Some(path) => parsed(&path, P256Key::from_pkcs8)?,
+                None => read(&card_path(data), P256Key::from_pkcs8)?,
+            },
         })
     }
 
@@ -106,7 +124,11 @@ fn read<K>(path: &Path, parse: impl Fn(&[u8]) -> Result<K, CryptoError>) -> Resu
     if mode & 0o077 != 0 {
         return Err(KeysError::Exposed(path.to_owned()));
     }
-    let bytes = fs::read(path).map_err(file_error)?;
+    parsed(path, parse)
+}
+
+fn parsed<K>(path: &Path, parse: impl Fn(&[u8]) -> Result<K, CryptoError>) -> Result<K, KeysError> {
+    let bytes = fs::read(path).map_err(|source| KeysError::File { path: path.to_owned(), source })?;
     parse(&bytes).map_err(|source| KeysError::Key { path: path.to_owned(), source })
 }
 
@@ -131,6 +153,21 @@ mod tests {
         TerminalKeys::load_or_generate(data.path()).unwrap();
         fs::set_permissions(card_path(data.path()), fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(TerminalKeys::load(data.path()), Err(KeysError::Exposed(_))));
+    }
+
+    #[test]
+    fn a_key_among_the_credentials_is_taken_and_the_other_from_its_file() {
+        let (data, credentials) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let made = TerminalKeys::load_or_generate(data.path()).unwrap();
+        let moved = credentials.path().join(ENTRY_FILE);
+        fs::rename(entry_path(data.path()), &moved).unwrap();
+        assert!(TerminalKeys::load_with(data.path(), None).is_err(), "it is not in the directory any more");
+        let loaded = TerminalKeys::load_with(data.path(), Some(credentials.path())).unwrap();
+        assert_eq!(loaded.entry.public_key(), made.entry.public_key());
+        assert_eq!(loaded.card.public_key(), made.card.public_key());
+        fs::write(&moved, b"not a key").unwrap();
+        let error = TerminalKeys::load_with(data.path(), Some(credentials.path())).unwrap_err().to_string();
+        assert!(error.contains("entry.pk8") && error.contains("damaged"), "{error}");
     }
 
     #[test]

@@ -32,6 +32,8 @@ use std::process::ExitCode;
 
 use tracing_subscriber::EnvFilter;
 
+use crate::no_dumps;
+
 /// The program `pass-terminal`.
 pub fn main() -> ExitCode {
     // What happens goes to standard error, where systemd's journal takes it; results go to standard output.
@@ -42,5 +44,8 @@ pub fn main() -> ExitCode {
         .with_ansi(std::io::stderr().is_terminal())
         .try_init();
     debug_assert!(logging.is_ok(), "nobody else logs in this program");
+    if let Err(error) = no_dumps::forbid() {
+        tracing::warn!(%error, "a crash could write the keys to the disk");
+    }
     cli::main(std::env::args_os(), &verbs::Verbs)
 }

@@ -46,3 +46,29 @@ fn a_daemon_counts_what_it_sells_and_tells_it_to_this_machine_alone() {
     assert!(!text.contains(&story.card.number) && !text.contains("Phare"), "nobody is named");
     story.cinema.ask(&["run", "--metrics", "0.0.0.0:9470"]).exits(64);
 }
+
+#[test]
+fn a_daemon_leaves_no_core_dump_and_tells_no_key() {
+    let story = Story::begin();
+    let _lying = story.lay();
+    story.cinema.redeem(&[]).exits(0);
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", story.cinema.daemon().id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+
+    let said = [
+        story.cinema.ask(&["status"]).exits(0).out,
+        story.cinema.ask(&["status", "--json"]).exits(0).out,
+        story.cinema.ask(&["doctor", "--json"]).out,
+        story.cinema.ask(&["doctor"]).out,
+        story.cinema.daemon().err(),
+    ]
+    .concat();
+    for name in ["entry", "card"] {
+        let key = std::fs::read(story.cinema.data.join(format!("keys/{name}.pk8"))).unwrap();
+        // Of the whole file, the part that is secret: after the head of PKCS #8, in hexadecimal as programs would write it.
+        for secret in key.windows(16).map(|part| part.iter().map(|byte| format!("{byte:02x}")).collect::<String>()) {
+            assert!(!said.to_lowercase().contains(&secret), "a part of the {name} key is told");
+        }
+    }
+}

@@ -25,6 +25,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("packing", &["wire"]),
     ("file_lock", &[]),
     ("metrics", &[]),
+    ("no_dumps", &[]),
     ("whole_file", &[]),
     ("card", &["domain", "wire", "crypto"]),
     ("ledger", &["domain", "wire", "crypto", "packing", "file_lock", "whole_file"]),
@@ -58,9 +59,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "card_tool",
             "whole_file",
             "metrics",
+            "no_dumps",
         ],
     ),
-    ("region", &["domain", "wire", "machine", "crypto", "packing", "card", "reader", "whole_file", "metrics"]),
+    (
+        "region",
+        &["domain", "wire", "machine", "crypto", "packing", "card", "reader", "whole_file", "metrics", "no_dumps"],
+    ),
     // Ring 4: three shims.
     ("bin", &["card_tool", "terminal", "region"]),
 ];
@@ -135,7 +140,18 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["card_tool/", "terminal/", "region/"]),
     (
         "rustix",
-        &["ledger/", "reader/", "printer/", "uplink/", "virtual_card/", "till/", "card_tool/", "terminal/", "region/"],
+        &[
+            "no_dumps.rs",
+            "ledger/",
+            "reader/",
+            "printer/",
+            "uplink/",
+            "virtual_card/",
+            "till/",
+            "card_tool/",
+            "terminal/",
+            "region/",
+        ],
     ),
 ];
 

@@ -162,6 +162,9 @@ fn run_server(arguments: &Serve, printer: &Printer) -> Result<(), RegionError> {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .try_init();
+    if let Err(error) = crate::no_dumps::forbid() {
+        tracing::warn!(%error, "a crash could write the keys to the disk");
+    }
     let mut settings = arguments.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
     settings.metrics = arguments.metrics.clone().or(settings.metrics);
     let given = arguments.tls_cert.clone().zip(arguments.tls_key.clone()).or_else(|| settings.tls.clone());

@@ -125,6 +125,15 @@ pub(super) fn exposure(policy: &Policy, exposure: &Exposure, now: Timestamp) -> 
     found.collect()
 }
 
+/// The keys. One that is in no file is the daemon's own, as a credential, where the daemon runs: without it, it would not.
+pub(super) fn keys(found: Vec<Finding>, daemon: &DaemonFacts) -> Vec<Finding> {
+    let mut found = found;
+    if matches!(daemon, DaemonFacts::Answers(_)) {
+        found.retain(|finding| !matches!(finding, Finding::KeyUnusable(_)));
+    }
+    found
+}
+
 /// The daemon, and what it says that nobody else sees. What other checks find is not found twice.
 pub(super) fn daemon(facts: &DaemonFacts) -> Vec<Finding> {
     match facts {

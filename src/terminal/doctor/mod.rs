@@ -89,13 +89,13 @@ pub fn examine(
     let mut report = vec![(Check::Data, facts::directory(data))];
     let disk = DiskFacts::of(data).map(checks::disk).unwrap_or_default();
     let enrolled = Ledger::exists(data);
+    let daemon = runtime.block_on(DaemonFacts::of(&settings.socket()));
     if enrolled {
-        report.push((Check::Keys, facts::keys(data)));
+        report.push((Check::Keys, checks::keys(facts::keys(data), &daemon)));
     }
     report.push((Check::Disk, disk));
     let (view, ledger) = ledger(data, progress);
     report.push((Check::Ledger, ledger));
-    let daemon = runtime.block_on(DaemonFacts::of(&settings.socket()));
     report.push((Check::Daemon, checks::daemon(&daemon)));
     report.push((Check::Reader, reader(settings, bedside.root)?));
     let region = bedside.region.as_ref().map(|region| runtime.block_on(probe(region)));

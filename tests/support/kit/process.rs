@@ -128,6 +128,11 @@ impl Running {
         found.unwrap_or_else(|| panic!("{} does not say it: {}{}", self.command, self.out(), self.err()))
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has written to standard error so far.
     pub(crate) fn err(&self) -> String {
         fs::read_to_string(&self.err).unwrap_or_default()
