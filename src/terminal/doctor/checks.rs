@@ -6,6 +6,7 @@ use crate::domain::policy::{Exposure, Level, Policy};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Season;
 use crate::ledger::CLOCK_STEP_SECONDS;
+use crate::payment::client::TrialError;
 use crate::reader::{Look, WhyUnavailable};
 use crate::till::json::Status;
 
@@ -167,4 +168,22 @@ pub(super) fn printer(absent: Option<&str>, daemon: &DaemonFacts) -> Vec<Finding
         (None, Some(why)) => vec![Finding::PrinterFails(why)],
         (None, None) => Vec::new(),
     }
+}
+
+/// Whether a payment is on the bank terminal, which is then left alone.
+pub(super) const fn is_paying(daemon: &DaemonFacts) -> bool {
+    matches!(daemon, DaemonFacts::Answers(status) if !status.payments.is_empty())
+}
+
+/// The bank terminal, where one is set up: what kept it from answering a message that asks for no money.
+pub(super) fn bank_terminal(failed: Option<TrialError>) -> Vec<Finding> {
+    let found = failed.map(|error| match error {
+        TrialError::Connect(_) | TrialError::NoAnswer | TrialError::Closed => {
+            Finding::BankTerminalAbsent(error.to_string())
+        }
+        TrialError::Unreadable(_) | TrialError::OtherVersion(_) | TrialError::Strange => {
+            Finding::BankTerminalOther(error.to_string())
+        }
+    });
+    found.into_iter().collect()
 }

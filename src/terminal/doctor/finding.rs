@@ -129,6 +129,10 @@ pub enum Finding {
     PrinterAbsent(String),
     /// The printer did not print.
     PrinterFails(String),
+    /// The bank terminal does not answer.
+    BankTerminalAbsent(String),
+    /// What answers in its place speaks something else.
+    BankTerminalOther(String),
     /// The daemon does not run.
     DaemonAbsent,
     /// Whoever asks may not speak to the daemon.
@@ -178,6 +182,8 @@ impl Finding {
             Self::Exposure { reached: true, .. } => "exposure-reached",
             Self::PrinterAbsent(_) => "printer-absent",
             Self::PrinterFails(_) => "printer-fails",
+            Self::BankTerminalAbsent(_) => "bank-terminal-absent",
+            Self::BankTerminalOther(_) => "bank-terminal-other",
             Self::DaemonAbsent => "daemon-absent",
             Self::DaemonRefused(_) => "daemon-refused",
             Self::DaemonSilent(_) => "daemon-silent",
@@ -185,7 +191,7 @@ impl Finding {
         }
     }
 
-    /// How much it weighs. Without the region, without a printer, a terminal sells.
+    /// How much it weighs. Without the region, a printer or a bank terminal, a terminal sells.
     pub const fn weight(&self) -> Weight {
         match self {
             Self::DiskLow(_)
@@ -198,6 +204,8 @@ impl Finding {
             | Self::Exposure { reached: false, .. }
             | Self::PrinterAbsent(_)
             | Self::PrinterFails(_)
+            | Self::BankTerminalAbsent(_)
+            | Self::BankTerminalOther(_)
             | Self::DaemonRefused(_)
             | Self::OtherOwner(_) => Weight::Warning,
             Self::DirectoryMissing(_)
@@ -270,6 +278,8 @@ pub enum Check {
     Exposure,
     /// The printer.
     Printer,
+    /// The bank terminal.
+    BankTerminal,
 }
 
 impl Check {
@@ -287,6 +297,7 @@ impl Check {
             Self::Region => "region",
             Self::Exposure => "exposure",
             Self::Printer => "printer",
+            Self::BankTerminal => "bank-terminal",
         }
     }
 }

@@ -118,6 +118,12 @@ pub fn examine(
         let absent = reach(connection).err().map(|error| error.to_string());
         report.push((Check::Printer, checks::printer(absent.as_deref(), &daemon)));
     }
+    if let Some(payment) = &settings.payment
+        && !checks::is_paying(&daemon)
+    {
+        let tried = runtime.block_on(payment.tpe().try_out());
+        report.push((Check::BankTerminal, checks::bank_terminal(tried.err())));
+    }
     Ok(report)
 }
 
@@ -227,5 +233,7 @@ const fn check_name(check: Check, language: Language) -> &'static str {
         (Check::Exposure, Language::English) => "limits",
         (Check::Printer, Language::French) => "imprimante",
         (Check::Printer, Language::English) => "printer",
+        (Check::BankTerminal, Language::French) => "TPE",
+        (Check::BankTerminal, Language::English) => "bank terminal",
     }
 }

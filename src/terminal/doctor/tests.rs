@@ -6,11 +6,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 
+use super::super::config::PaymentSettings;
 use super::*;
 use crate::domain::card::{Signature, TerminalCertificate};
 use crate::domain::policy::Exposure;
@@ -19,6 +21,7 @@ use crate::domain::purse::Slots;
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Season;
 use crate::domain::{Cents, KeySerial, PartnerId, TerminalId};
+use crate::payment::Register;
 use crate::reader::{LookedAt, ReaderName};
 
 const NOW: Timestamp = Timestamp::new(1_795_891_200);
@@ -134,6 +137,32 @@ fn a_printer_is_tried_without_a_byte_to_it() {
     assert_eq!(codes(&checks::printer(Some(&why), &DaemonFacts::Absent)), ["printer-absent"]);
     assert!(reach(&connection("/dev/usb/lp99".to_owned())).is_err());
     assert!(reach(&connection("/dev/null".to_owned())).is_ok());
+}
+
+#[test]
+fn a_bank_terminal_that_is_off_and_one_that_speaks_something_else_are_told_apart() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let tried = |address: SocketAddr| {
+        let payment = PaymentSettings {
+            address: address.ip().to_string(),
+            port: address.port(),
+            register: Register::FIRST,
+            patience: Duration::from_secs(10),
+        };
+        codes(&checks::bank_terminal(runtime.block_on(payment.tpe().try_out()).err()))
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let web_server = thread::spawn(move || {
+        let mut client = listener.accept().unwrap().0;
+        client.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        let mut said = [0; 512];
+        // It closes without an answer to what it has read.
+        client.read(&mut said).unwrap()
+    });
+    assert_eq!(tried(address), ["bank-terminal-other"]);
+    assert!(web_server.join().unwrap() > 0, "it was asked");
+    assert_eq!(tried(address), ["bank-terminal-absent"], "nobody listens any more");
 }
 
 // ---------------------------------------------------------------------------------------------------- the way to the region
@@ -269,6 +298,8 @@ fn every_finding() -> Vec<Finding> {
         Finding::RegionUnset,
         Finding::PrinterAbsent(text()),
         Finding::PrinterFails(text()),
+        Finding::BankTerminalAbsent(text()),
+        Finding::BankTerminalOther(text()),
         Finding::DaemonAbsent,
         Finding::DaemonRefused(path()),
         Finding::DaemonSilent(text()),

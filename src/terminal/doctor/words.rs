@@ -214,6 +214,22 @@ fn spoken(finding: &Finding, data: &Path) -> Spoken {
             format!("The newest receipt was not printed: check paper and cover ({why})."),
             with_data("receipt print ENTRY", data),
         ),
+        Finding::BankTerminalAbsent(why) => told(
+            format!(
+                "Le TPE ne répond pas : allumez-le, terminez ce qu'il affiche, vérifiez son câble et son adresse ({why})."
+            ),
+            format!(
+                "The bank terminal does not answer: switch it on, end what it shows, check its cable and its address ({why})."
+            ),
+            with_data("payment test", data),
+        ),
+        Finding::BankTerminalOther(why) => told(
+            format!(
+                "Ce qui répond n'est pas un TPE réglé en Caisse-AP sur IP : demandez le réglage à sa banque ({why})."
+            ),
+            format!("What answers is no bank terminal set to Caisse-AP over IP: ask its bank for the setting ({why})."),
+            with_data("payment test", data),
+        ),
         Finding::DaemonAbsent => told(
             "Le service du terminal ne tourne pas : rien ne se vend.",
             "The terminal's service is not running: nothing is sold.",
