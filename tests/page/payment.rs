@@ -218,3 +218,30 @@ fn a_card_that_is_taken_away_while_its_holder_pays_is_waited_for_or_the_money_go
     assert_eq!(open(&till.counter), json!({ "payments": [], "held": [] }));
     assert_eq!(agree_over(&till.region, &till.counter, &[&card, &other]), Books { consumed: 1, cash: 100 });
 }
+
+#[test]
+fn of_a_part_that_was_paid_the_rest_is_asked_for() {
+    let (till, tpe, card) = cinema("partial,approve");
+    let (browser, gallery) = (&till.browser, Gallery::open());
+    let _lying = card.lay(&till.world, HERE);
+    browser.shows("quoted").touch("tender-tpe").enter().says(".figure", "Le TPE n'a pris qu'une partie");
+    browser.says(".amount", "Il manque").says(".amount", "0,50 €");
+    gallery.look(browser, "payment-incomplete");
+    assert_eq!((tpe.money(), card.seats_consumed()), ((50, 0), 0));
+    browser.enter().shows("granted").says(".below", "Encaissé 1,00 €");
+    assert_eq!((tpe.money(), debit(&till)), ((100, 0), ("tpe".to_owned(), json!(100))));
+    assert_eq!(agree_over(&till.region, &till.counter, &[&card]), Books { consumed: 1, cash: 100 });
+}
+
+#[test]
+fn money_that_the_bank_terminal_does_not_give_back_stays_in_sight() {
+    let (till, tpe, card) = cinema("partial,refuse,approve");
+    let (browser, gallery) = (&till.browser, Gallery::open());
+    let _lying = card.lay(&till.world, HERE);
+    browser.shows("quoted").touch("tender-tpe").enter().says(".figure", "Le TPE n'a pris qu'une partie");
+    browser.touch("giveBack").says(".figure", "Pas remboursé");
+    gallery.look(browser, "payment-not-returned");
+    browser.touch("giveBack").shows("returned").says(".amount", "0,50 €");
+    assert_eq!((tpe.money(), card.seats_consumed()), ((50, 50), 0));
+    assert_eq!(open(&till.counter), json!({ "payments": [], "held": [] }));
+}

@@ -383,7 +383,7 @@ const steps = {
       return [done[0], [...done[1], ...effects, { do: 'forget' }]];
     }
     const refusal = { refusal: 'payment-incomplete', message: answer.message, next: '' };
-    return to(state, { name: 'refused', refusal, draft: stage.draft }, [{ do: 'sound', sound: 'refused' }]);
+    return to(state, { name: 'refused', refusal, draft: stage.draft, notReturned: true }, [{ do: 'sound', sound: 'refused' }]);
   },
 
   /** The bank terminal surely took nothing: cash then, for the same. */
@@ -491,7 +491,7 @@ const steps = {
     }
     switch (stage.name) {
       case 'quoted': {
-        const draft = { ...stage.draft, received: cents(stage.typed) || null, card: stage.quote.card };
+        const draft = { ...stage.draft, received: cents(stage.typed) || null, card: stage.quote.card, due: stage.quote.due_cents };
         return to(state, { name: 'selling', draft, quote: stage.quote }, [{ do: 'sell', draft, quote: stage.quote }]);
       }
       case 'price': {

@@ -177,7 +177,7 @@ const SCREENS = {
   },
 
   doubt: (state, stage, speech, words) => stage.paid
-    ? { tone: 'doubt', mark: 'doubt', figure: words.present, below: [words.paidWithoutCard(stage.card ?? ''), words.doubtHint], acts: [button({ type: 'giveBack' }, words.giveBack)] }
+    ? { tone: 'doubt', mark: 'doubt', figure: words.present, amount: stage.draft.due ? speech.money(stage.draft.due) : null, below: [words.paidWithoutCard(stage.card ?? ''), words.doubtHint], acts: [button({ type: 'giveBack' }, words.giveBack)] }
     : {
       tone: 'doubt', mark: 'doubt', figure: words.doubt, below: [words.doubtWhat(stage.card ?? '', speech.money(stage.collected_cents ?? 0)), words.doubtHint],
       acts: [button({ type: 'abandon' }, words.abandon)],
@@ -230,13 +230,13 @@ const SCREENS = {
 /** What is shown of a sale that the bank terminal took no money for, may have taken it for, or took a part of it. */
 const PAYMENT_SCREENS = {
   'payment-not-made': (state, { refusal }, speech, words) => ({
-    tone: 'refused', mark: 'refused', above: words.notPaidOnTpe, figure: speech.set(refusal.message), amount: refusal.due_cents ? speech.money(refusal.due_cents) : null,
-    below: [speech.set(refusal.next)],
+    tone: 'refused', mark: 'refused', above: words.notPaidOnTpe, figure: words.nothingTaken, amount: refusal.due_cents ? speech.money(refusal.due_cents) : null,
+    below: [words.nothingTakenNext],
     acts: [button({ type: 'inCash' }, words.inCash, { id: 'cash' })], primary: { label: words.again, ready: true },
   }),
 
   'payment-unknown': (state, { refusal, draft, foreign }, speech, words) => {
-    const due = refusal.due_cents ?? paymentOf(state, draft, 'unknown')?.asked_cents;
+    const due = refusal.due_cents ?? paymentOf(state, draft, 'unknown')?.asked_cents ?? draft.due;
     return {
       tone: 'doubt', mark: 'doubt', above: foreign ? words.verifyTpe : draft.card, figure: words.paymentUnknown, amount: due ? speech.money(due) : null, below: [words.lookAtTpe],
       acts: [button({ type: 'later' }, words.later, { key: 'Échap' })],
@@ -245,9 +245,9 @@ const PAYMENT_SCREENS = {
     };
   },
 
-  'payment-incomplete': (state, { refusal }, speech, words) => ({
-    tone: 'doubt', mark: 'doubt', above: words.verifyTpe, figure: speech.set(refusal.message), amount: refusal.due_cents ? speech.money(refusal.due_cents) : null,
-    over: words.missing, below: [speech.set(refusal.next)],
+  'payment-incomplete': (state, { refusal, notReturned, draft }, speech, words) => ({
+    tone: 'doubt', mark: 'doubt', above: draft.card, figure: notReturned ? words.notReturned : words.partTaken,
+    amount: refusal.due_cents ? speech.money(refusal.due_cents) : null, over: words.missing, below: [notReturned ? speech.set(refusal.message) : words.partTakenNext],
     acts: [button({ type: 'later' }, words.later, { key: 'Échap' }), button({ type: 'giveBack' }, words.giveBack)],
     primary: { label: words.goOn, ready: true },
   }),
