@@ -39,7 +39,7 @@ test: setup
 
 screens: setup
 	@sh scripts/tools
-	PASS_SCREENS="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/screens" cargo test --locked --test page screens::
+	PASS_SCREENS="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/screens" cargo test --locked --test page -- screens:: payment::
 
 api-fuzz: setup
 	@sh scripts/tools schemathesis

@@ -55,7 +55,6 @@ struct Scene {
     _region: Region,
     counter: Counter,
     card: Card,
-    options: Vec<String>,
 }
 
 impl Scene {
@@ -64,25 +63,16 @@ impl Scene {
         let region = world.region();
         let card = world.card(&region);
         let mut counter = world.counter(&region, "Cinéma Le Phare (inventé)", "cinema", HERE);
-        let config = counter.data.with_extension("toml");
-        let text = format!("[payment]\naddress = \"127.0.0.1\"\nport = {}\n", bank_terminal.port());
-        std::fs::write(&config, text).unwrap();
+        counter.configure(&format!("[payment]\naddress = \"127.0.0.1\"\nport = {}\n", bank_terminal.port()));
         counter.stop();
-        let options = ["--reader", &counter.reader, "--config", config.to_str().unwrap()].map(str::to_owned).to_vec();
-        let mut scene = Self { world, _region: region, counter, card, options };
-        scene.start();
-        scene
-    }
-
-    fn start(&mut self) {
-        let options: Vec<_> = self.options.iter().map(String::as_str).collect();
-        self.counter.start_with(&options);
+        counter.start();
+        Self { world, _region: region, counter, card }
     }
 
     /// The daemon is killed and comes again.
     fn kill(&mut self) {
         self.counter.kill();
-        self.start();
+        self.counter.start();
     }
 
     /// The one sale, paid so, over the card that lies there.

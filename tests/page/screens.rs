@@ -37,18 +37,18 @@ fn axe() -> String {
 }
 
 /// Looks at states, and keeps pictures of them where that is asked for.
-struct Gallery {
+pub(crate) struct Gallery {
     axe: String,
     pictures: Option<PathBuf>,
 }
 
 impl Gallery {
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self { axe: axe(), pictures: std::env::var_os("PASS_SCREENS").map(PathBuf::from) }
     }
 
     #[track_caller]
-    fn look(&self, browser: &Browser, name: &str) {
+    pub(crate) fn look(&self, browser: &Browser, name: &str) {
         if browser.run("return Boolean(window.axe)") != true {
             browser.run(&self.axe);
         }

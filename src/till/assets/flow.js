@@ -21,7 +21,7 @@ const [PIN_DIGITS_MIN, PIN_DIGITS_MAX] = [4, 8];
 export const signers = (people) => people.cashiers.filter((person) => !person.disabled);
 
 /** Refusals after which the same is worth asking again at once. */
-const RETRIED = ['card-changed', 'card-removed', 'busy', 'several-cards', 'not-sold', 'payment-not-made'];
+const RETRIED = ['card-changed', 'card-removed', 'busy', 'several-cards', 'not-sold'];
 
 const TENDERS = ['cash', 'card', 'cheque', 'other'];
 
@@ -31,9 +31,22 @@ export const tendersOf = (state) => (state.status?.bank_terminal && !state.train
 /** Refusals after which the same sale goes on under its own name: the bank terminal has, or may have, money of it. */
 const HELD = ['payment-unknown', 'payment-incomplete'];
 
+/** The name of a sale, as the terminal writes it. */
+export const nameOf = (draft) => draft.id.replaceAll('-', '');
+
+/** The payment of a sale that is in this state, where there is one. */
+export const paymentOf = (state, draft, ...states) =>
+  state.status?.payments?.find((payment) => draft && payment.request === nameOf(draft) && states.includes(payment.state));
+
+/** Payments that nobody knows the end of. */
+export const unknownOnes = (state) => (state.status?.payments ?? []).filter((payment) => payment.state === 'unknown');
+
+/** Sales that wait for their card: they are paid. */
+export const paidOnes = (state) => Object.values(state.kept).filter((draft) => draft.paid);
+
 export const beginning = () => ({
   line: 'connecting', status: null, card: { present: false }, place: 'counter', stage: { name: 'idle' }, turn: 0, training: false,
-  people: null, cashier: null, signing: null, names: {}, receipt: null, closing: null,
+  people: null, cashier: null, signing: null, names: {}, receipt: null, closing: null, kept: {},
 });
 
 const fresh = (id, kept = {}) => ({
@@ -91,6 +104,30 @@ const serve = (state, id) => {
   return quoting(state, fresh(id, typed ? { price: typed, tender: kept.tender ?? 'cash' } : {}));
 };
 
+/** What the bank terminal has or may have money of is kept until its end, whoever is served meanwhile. */
+function keep(state, draft, changes = {}) {
+  const kept = { ...state.kept, [nameOf(draft)]: { ...draft, ...changes } };
+  return [{ ...state, kept }, [{ do: 'keep', kept }]];
+}
+
+/** A sale has ended: it is kept no longer. */
+function release(state, draft) {
+  if (!draft || !state.kept[nameOf(draft)]) {
+    return [state, []];
+  }
+  const { [nameOf(draft)]: _ended, ...kept } = state.kept;
+  return [{ ...state, kept }, [{ do: 'keep', kept }]];
+}
+
+/** Paid, and its card is not there: it is waited for, and others are served. */
+function awaitCard(state, draft) {
+  const [now, effects] = keep(state, draft, { paid: true });
+  return to(now, { name: 'doubt', paid: true, card: draft.card, draft: now.kept[nameOf(draft)] }, [...effects, { do: 'forget' }]);
+}
+
+/** The same sale once more, under a new name: over the card that lies there. */
+const retry = (state, draft) => (ready(state.card) && [undefined, state.card.card].includes(draft.card) ? quoting(state, draft) : rest(state));
+
 /** Nothing is under way: a card that lies there was dealt with, and is served again only when that is asked for. */
 const rest = (state) => to(state, { name: state.card.present ? 'rest' : 'idle' });
 
@@ -143,7 +180,7 @@ const steps = {
   },
 
   signOut(state) {
-    const holds = ['selling', 'undoing', 'abandoning'].includes(state.stage.name);
+    const holds = ['selling', 'undoing', 'abandoning', 'returning'].includes(state.stage.name);
     return holds ? [state, []] : stay({ ...rest(state)[0], place: 'counter' }, { cashier: null, signing: null }, [{ do: 'signOut' }]);
   },
 
@@ -177,7 +214,7 @@ const steps = {
     const { stage } = state;
     switch (stage.name) {
       // What was confirmed ends first; the card that is asked for is shown meanwhile.
-      case 'selling': case 'undoing': case 'abandoning':
+      case 'selling': case 'undoing': case 'abandoning': case 'returning':
         return [now, []];
       case 'doubt':
         // The card is back: the sale of that name is asked for again, which debits nothing a second time.
@@ -186,7 +223,7 @@ const steps = {
             ? to(now, { name: 'selling', draft: stage.draft, again: true }, [{ do: 'recover', draft: stage.draft }]) : follow(now, card, id);
         }
         return card.refusal ? follow(now, card, id) : [now, []];
-      case 'granted': case 'undone':
+      case 'granted': case 'undone': case 'returned':
         if (card.present && !before.present) {
           return follow(now, card, id);
         }
@@ -255,8 +292,10 @@ const steps = {
       return [state, []];
     }
     switch (answer.outcome) {
-      case 'granted':
-        return to(state, { name: 'granted', answer, draft: stage.draft }, [{ do: 'sound', sound: 'granted' }, { do: 'forget' }]);
+      case 'granted': {
+        const [now, effects] = release(state, stage.draft);
+        return to(now, { name: 'granted', answer, draft: stage.draft }, [{ do: 'sound', sound: 'granted' }, { do: 'forget' }, ...effects]);
+      }
       case 'undone': case 'undo-requested': case 'abandoned':
         return to(state, { name: 'undone', answer }, [{ do: 'sound', sound: 'granted' }, { do: 'forget' }]);
       default: {
@@ -266,10 +305,27 @@ const steps = {
           return to(state, { name: 'doubt', card: answer.card, collected_cents: due, draft: stage.draft }, [{ do: 'sound', sound: 'doubt' }]);
         }
         // What the bank terminal may have money of keeps its name, also over a reload.
-        const forget = HELD.includes(answer.refusal) ? [] : [{ do: 'forget' }];
+        const maybePaid = stage.draft?.tender === 'tpe' && !['payment-not-made', ...HELD].includes(answer.refusal);
+        const forget = HELD.includes(answer.refusal) ? [] : maybePaid ? [{ do: 'askHeld', draft: stage.draft }] : [{ do: 'forget' }];
         return to(state, { name: 'refused', refusal: answer, draft: stage.draft }, [{ do: 'sound', sound: 'refused' }, ...forget]);
       }
     }
+  },
+
+  /** A payment that nobody knows the end of is asked about again. */
+  unknown(state, { payment }) {
+    if (!['idle', 'rest', 'refused', 'granted', 'undone', 'returned'].includes(state.stage.name)) {
+      return [state, []];
+    }
+    const draft = state.kept[payment.request];
+    const refusal = { refusal: 'payment-unknown', message: payment.message, next: '', due_cents: payment.asked_cents };
+    return to({ ...state, place: 'counter' }, { name: 'refused', refusal, draft: draft ?? { id: payment.request }, foreign: !draft || payment.way === 'refund' });
+  },
+
+  /** A sale that is paid waits for its card. */
+  awaited(state, { name }) {
+    const free = ['idle', 'rest', 'refused', 'granted', 'undone', 'returned'].includes(state.stage.name);
+    return free && state.kept[name] ? awaitCard({ ...state, place: 'counter' }, state.kept[name]) : [state, []];
   },
 
   /** The cashier has looked at the bank terminal: the sale goes on, or is paid anew. */
@@ -277,14 +333,64 @@ const steps = {
     const { stage } = state;
     const waits = stage.name === 'refused' && stage.refusal.refusal === 'payment-unknown' && stage.draft;
     const draft = waits && { ...stage.draft, tender: 'tpe' };
-    return waits ? to(state, { name: 'selling', draft, again: true }, [{ do: 'answerPayment', draft, paid }]) : [state, []];
+    return waits ? to(state, { name: 'selling', draft, foreign: stage.foreign, again: true }, [{ do: 'answerPayment', draft, paid }]) : [state, []];
   },
 
-  /** The word is on record: paid goes on with the sale, not paid begins it again. */
+  /** The word is on record: paid goes on with the sale, not paid begins it again. A sale of another till goes on there. */
   answered(state, { paid }) {
     const { stage } = state;
-    return stage.name !== 'selling' ? [state, []]
-      : paid ? [state, [{ do: 'resume', draft: stage.draft }]] : quoting(state, stage.draft);
+    if (stage.name !== 'selling') {
+      return [state, []];
+    }
+    if (stage.foreign) {
+      return rest(state);
+    }
+    if (paid) {
+      return state.card.card === stage.draft.card ? [state, [{ do: 'resume', draft: stage.draft }]] : awaitCard(state, stage.draft);
+    }
+    const [now, effects] = release(state, stage.draft);
+    const [then, more] = state.card.card === stage.draft.card ? quoting(now, stage.draft) : rest(now);
+    return [then, [...effects, { do: 'forget' }, ...more]];
+  },
+
+  /** Others are served first: the sale is kept. */
+  later(state) {
+    const { stage } = state;
+    if (stage.name !== 'refused' || !HELD.includes(stage.refusal.refusal) || !stage.draft) {
+      return [state, []];
+    }
+    const paid = stage.refusal.refusal === 'payment-incomplete';
+    const [now, effects] = stage.foreign ? [state, []] : keep(state, stage.draft, { paid });
+    return [rest(now)[0], [...effects, { do: 'forget' }]];
+  },
+
+  /** What the bank terminal took for a sale that does not come about goes back the same way. */
+  giveBack(state) {
+    const { stage } = state;
+    const held = stage.draft && (stage.name === 'doubt' && stage.paid || stage.name === 'refused' && stage.refusal.refusal === 'payment-incomplete');
+    return held ? to(state, { name: 'returning', draft: stage.draft }, [{ do: 'giveBack', draft: stage.draft }]) : [state, []];
+  },
+
+  givenBack(state, { id, answer }) {
+    const { stage } = state;
+    if (stage.name !== 'returning' || stage.draft.id !== id) {
+      return [state, []];
+    }
+    if (answer.state === 'approved' || answer.refusal === 'nothing-to-return' || answer.state === 'unknown') {
+      const [now, effects] = release(state, stage.draft);
+      const done = answer.state === 'unknown' ? steps.unknown({ ...rest(now)[0] }, { payment: answer })
+        : to(now, { name: 'returned', amount: answer.amount_cents ?? 0 }, [{ do: 'sound', sound: 'granted' }]);
+      return [done[0], [...done[1], ...effects, { do: 'forget' }]];
+    }
+    const refusal = { refusal: 'payment-incomplete', message: answer.message, next: '' };
+    return to(state, { name: 'refused', refusal, draft: stage.draft, notReturned: true }, [{ do: 'sound', sound: 'refused' }]);
+  },
+
+  /** The bank terminal surely took nothing: cash then, for the same. */
+  inCash(state, { id }) {
+    const { stage } = state;
+    return stage.name === 'refused' && stage.refusal.refusal === 'payment-not-made' && stage.draft
+      ? retry(state, { ...stage.draft, id, tender: 'cash' }) : [state, []];
   },
 
   /** The answer was lost, or the terminal could not give one. */
@@ -299,7 +405,7 @@ const steps = {
     if (stage.name === 'quoting') {
       return [state, [{ do: 'later', after: BUSY_MS, event: { type: 'requote', turn: state.turn } }]];
     }
-    if (!stage.draft) {
+    if (!stage.draft || stage.name === 'returning') {
       return to(state, { name: 'refused', refusal: { refusal: 'not-known' } }, [{ do: 'sound', sound: 'refused' }]);
     }
     const [now] = revise(state, { lost: true });
@@ -314,8 +420,24 @@ const steps = {
   /** The sale was begun: only then it is asked for again, under its own name. */
   found(state, { id, answer }) {
     const { stage } = state;
+    if (stage.draft?.id === id && stage.name === 'selling' && answer.refusal === 'payment-incomplete' && !state.card.present) {
+      return awaitCard(state, stage.draft);
+    }
     return stage.draft?.id === id && stage.name === 'selling'
       ? revise(state, { lost: false, again: true, doubt: answer.refusal === 'sale-in-doubt' }, [{ do: 'resume', draft: stage.draft }]) : [state, []];
+  },
+
+  /** A sale came to nothing: whether the bank terminal has money of it. */
+  held(state, { draft, held }) {
+    if (!held) {
+      return [state, [{ do: 'forget' }]];
+    }
+    const { stage } = state;
+    if (stage.name === 'refused' && stage.draft?.id === draft.id && stage.refusal.refusal === 'card-removed') {
+      return awaitCard(state, draft);
+    }
+    const [now, effects] = keep(state, draft, { paid: true });
+    return [now, [...effects, { do: 'forget' }]];
   },
 
   /** The card did not come: the sale is not waited for any longer, and what became of it is asked. */
@@ -369,7 +491,7 @@ const steps = {
     }
     switch (stage.name) {
       case 'quoted': {
-        const draft = { ...stage.draft, received: cents(stage.typed) || null };
+        const draft = { ...stage.draft, received: cents(stage.typed) || null, card: stage.quote.card, due: stage.quote.due_cents };
         return to(state, { name: 'selling', draft, quote: stage.quote }, [{ do: 'sell', draft, quote: stage.quote }]);
       }
       case 'price': {
@@ -382,6 +504,13 @@ const steps = {
       case 'supplement':
         return quoting(state, { ...stage.draft, supplement: cents(stage.typed) });
       case 'refused':
+        if (stage.refusal.refusal === 'payment-unknown' && stage.draft) {
+          // Neither word is the one to say without looking.
+          return [state, []];
+        }
+        if (stage.refusal.refusal === 'payment-not-made' && stage.draft) {
+          return retry(state, { ...stage.draft, id });
+        }
         if (stage.refusal.refusal === 'payment-incomplete' && stage.draft) {
           return to(state, { name: 'selling', draft: { ...stage.draft, tender: 'tpe' }, again: true }, [{ do: 'resume', draft: { ...stage.draft, tender: 'tpe' } }]);
         }
@@ -391,7 +520,7 @@ const steps = {
         }
         return stage.refusal.refusal === 'amount-refused' && stage.draft?.price
           ? to(state, { name: 'price', draft: { ...stage.draft, id }, typed: '', early: false }) : rest(state);
-      case 'granted': case 'undone':
+      case 'granted': case 'undone': case 'returned':
         return rest(state);
       case 'undo':
         return to(state, { name: 'undoing', id, entry: stage.entry, line: stage.line }, [{ do: 'undo', id, entry: stage.entry, withoutCard: false }]);
@@ -420,7 +549,9 @@ const steps = {
         return stage.typed ? revise(state, { typed: '', waiting: false }) : stage.early ? rest(state) : [state, []];
       case 'abandon':
         return to(state, { ...stage, name: 'doubt' });
-      case 'undo': case 'granted': case 'undone': case 'refused':
+      case 'refused':
+        return HELD.includes(stage.refusal.refusal) && stage.draft ? steps.later(state) : rest(state);
+      case 'undo': case 'granted': case 'undone': case 'returned':
         return rest(state);
       case 'undoing':
         return [rest(state)[0], [{ do: 'cancel' }]];
@@ -494,7 +625,7 @@ const steps = {
 
   /** A sale is to be taken back: first it is said which, and what it gives back. */
   undo(state, { line }) {
-    const holds = ['selling', 'undoing', 'abandoning', 'doubt'].includes(state.stage.name);
+    const holds = ['selling', 'undoing', 'abandoning', 'doubt', 'returning'].includes(state.stage.name);
     return holds ? [state, []] : to({ ...state, place: 'counter' }, { name: 'undo', entry: line.entry, line });
   },
 
@@ -519,6 +650,6 @@ const steps = {
 
   training(state) {
     const training = !state.training;
-    return [{ ...beginning(), line: state.line, status: state.status, people: state.people, cashier: state.cashier, training, turn: state.turn + 1 }, [{ do: 'train', training }]];
+    return [{ ...beginning(), line: state.line, status: state.status, people: state.people, cashier: state.cashier, kept: state.kept, training, turn: state.turn + 1 }, [{ do: 'train', training }]];
   },
 };

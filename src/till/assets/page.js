@@ -1,6 +1,6 @@
 // The page: carries out what the flow says, paints what it shows, and hears keys, touches and the terminal.
 
-import { beginning, next } from './flow.js';
+import { beginning, nameOf, next } from './flow.js';
 import { Line, Unanswered } from './line.js';
 import { assemble, balance, bottom, closing, counter, cut, journal, receipt, top } from './screens.js';
 import { Practice } from './training.js';
@@ -8,6 +8,8 @@ import { speech } from './words.js';
 
 const LANGUAGE = 'pass.language';
 const UNDER_WAY = 'pass.sale';
+/** Sales that the bank terminal has, or may have, money of. */
+const KEPT = 'pass.kept';
 /** How long a confirmed sale waits for its card, in seconds. */
 const CARD_WAIT = 60;
 /** A second touch within so many milliseconds of a new screen is the end of a double tap, not an answer to it. */
@@ -21,7 +23,7 @@ const JOURNAL_MAX = 1000;
 
 let language = localStorage.getItem(LANGUAGE) === 'en' ? 'en' : 'fr';
 let say = speech(language);
-let state = beginning();
+let state = { ...beginning(), kept: JSON.parse(localStorage.getItem(KEPT) ?? '{}') };
 let entries = [];
 let search = '';
 /** What stands above and below was made of. */
@@ -98,7 +100,7 @@ const DO = {
   async answerPayment({ draft, paid }) {
     try {
       const { payments } = await line.ask('GET', '/v1/payments');
-      const unknown = payments.find((payment) => payment.request === draft.id.replaceAll('-', '') && payment.state === 'unknown');
+      const unknown = payments.find((payment) => payment.request === nameOf(draft) && payment.state === 'unknown');
       if (unknown) {
         await line.ask('POST', `/v1/payments/${unknown.payment}/answer`, { paid });
       }
@@ -108,6 +110,23 @@ const DO = {
       hear({ type: 'lost', id: draft.id });
     }
   },
+
+  async askHeld({ draft }) {
+    let held = false;
+    try {
+      held = (await line.ask('GET', `/v1/requests/${draft.id}`)).refusal === 'payment-incomplete';
+    } catch (unanswered) {
+      if (unanswered.problem?.code !== 'request-unknown') {
+        // It keeps its name, and is asked about when the page is opened anew.
+        return;
+      }
+    }
+    hear({ type: 'held', draft, held });
+  },
+
+  giveBack: ({ draft }) => ask(draft.id, 'POST', `/v1/payments/refunds/${nameOf(draft)}`, undefined, { type: 'givenBack' }, false),
+
+  keep: ({ kept }) => localStorage.setItem(KEPT, JSON.stringify(kept)),
 
   undo: ({ id, entry, withoutCard }) =>
     ask(id, 'POST', '/v1/undos', { id, entry, without_card: withoutCard, wait_seconds: CARD_WAIT }, { type: 'ended' }),
@@ -232,7 +251,7 @@ function paint() {
   document.documentElement.lang = language;
   document.body.classList.toggle('in-training', state.training);
   const { words } = say;
-  const around = [language, state.line, state.status, state.place, state.training, state.cashier];
+  const around = [language, state.line, state.status, state.place, state.training, state.cashier, state.kept];
   if (around.some((part, index) => part !== shownAround[index])) {
     shownAround = around;
     fill(byId('top'), top(state, say));

@@ -3,7 +3,7 @@
 // Every screen of the counter has the same places: what it is about above, the figure in the middle, what belongs to it below, keys and choices on the right,
 // the one action at the bottom right. Nothing moves from screen to screen.
 
-import { cents, justServed, needsSignIn, signers, tendersOf } from './flow.js';
+import { cents, justServed, nameOf, needsSignIn, paidOnes, paymentOf, signers, tendersOf, unknownOnes } from './flow.js';
 
 /** An element with attributes and children; a child that is nothing is left out. */
 export function h(tag, attributes = {}, ...children) {
@@ -111,7 +111,7 @@ const SCREENS = {
         button({ type: 'supplement' }, words.addSupplement, { key: 'F6' }),
         quote.unit === 'cent' ? button({ type: 'leave' }, words.correct, { key: 'Échap' }) : null,
       ],
-      primary: { label: due ? words.confirm : words.confirmFree, ready: true },
+      primary: { label: !due ? words.confirmFree : draft.tender === 'tpe' ? words.payOnTpe : words.confirm, ready: true },
     };
   },
 
@@ -123,12 +123,16 @@ const SCREENS = {
         acts: [button({ type: 'abandon' }, words.abandon)],
       };
     }
+    const payment = paymentOf(state, stage.draft, 'asked', 'sent');
+    if (payment && !stage.lost) {
+      // The card may be away meanwhile: it is debited once the money is there.
+      return { tone: 'calm', mark: 'card', figure: words.onTpe, amount: speech.money(payment.asked_cents), below: [speech.set(payment.message)] };
+    }
     if (!state.card.present && !stage.lost) {
       return { tone: 'doubt', mark: 'doubt', figure: words.present, below: [words.sellingHint], acts: [button({ type: 'giveUp' }, words.cancel)] };
     }
-    const [payment] = stage.draft?.tender === 'tpe' ? state.status?.payments ?? [] : [];
-    if (payment && !stage.lost) {
-      return { tone: 'calm', mark: 'card', figure: words.onTpe, below: [speech.set(payment.message)] };
+    if (stage.draft?.tender === 'tpe' && stage.quote?.due_cents && !stage.lost) {
+      return { tone: 'calm', mark: 'card', figure: words.onTpe, amount: speech.money(stage.quote.due_cents), below: [words.sellingHint] };
     }
     return stage.again || stage.lost
       ? { tone: 'doubt', mark: 'doubt', figure: words.sellingAgain, below: [words.lostHint] }
@@ -157,6 +161,9 @@ const SCREENS = {
 
   refused: (state, stage, speech, words) => {
     const { refusal } = stage;
+    if (stage.draft && PAYMENT_SCREENS[refusal.refusal]) {
+      return PAYMENT_SCREENS[refusal.refusal](state, stage, speech, words);
+    }
     const own = { 'not-sold': [words.notSold, words.notSoldNext], 'not-known': [words.notKnown, words.notKnownNext] }[refusal.refusal];
     const [message, following] = own ?? [speech.set(refusal.message), speech.set(refusal.next)];
     const found = refusal.found_card;
@@ -165,21 +172,33 @@ const SCREENS = {
         following, refusal.due_cents ? words.fullPrice(speech.money(refusal.due_cents)) : null,
         found ? `${speech.set(found.address)}. ${found.phone}` : null,
       ],
-      acts: refusal.refusal === 'payment-unknown' && stage.draft
-        ? [button({ type: 'paid', paid: true }, words.paidOnTpe), button({ type: 'paid', paid: false }, words.notPaidOnTpe)] : [],
       primary: { label: refusal.refusal === 'amount-refused' ? words.correct : own || refusal.again ? words.again : words.understood, ready: true },
     };
   },
 
-  doubt: (state, stage, speech, words) => ({
-    tone: 'doubt', mark: 'doubt', figure: words.doubt, below: [words.doubtWhat(stage.card ?? '', speech.money(stage.collected_cents ?? 0)), words.doubtHint],
-    acts: [button({ type: 'abandon' }, words.abandon)],
+  doubt: (state, stage, speech, words) => stage.paid
+    ? { tone: 'doubt', mark: 'doubt', figure: words.present, amount: stage.draft.due ? speech.money(stage.draft.due) : null, below: [words.paidWithoutCard(stage.card ?? ''), words.doubtHint], acts: [button({ type: 'giveBack' }, words.giveBack)] }
+    : {
+      tone: 'doubt', mark: 'doubt', figure: words.doubt, below: [words.doubtWhat(stage.card ?? '', speech.money(stage.collected_cents ?? 0)), words.doubtHint],
+      acts: [button({ type: 'abandon' }, words.abandon)],
+    },
+
+  returning: (state, stage, speech, words) => {
+    const payment = paymentOf(state, stage.draft, 'asked', 'sent');
+    return { tone: 'calm', mark: 'card', figure: words.backOnTpe, amount: payment ? speech.money(payment.asked_cents) : null, below: [words.holdersCard] };
+  },
+
+  returned: (state, stage, speech, words) => ({
+    tone: 'granted', mark: 'granted', figure: words.givenBack, amount: stage.amount ? speech.money(stage.amount) : null, below: [], primary: { label: words.next, ready: true },
   }),
 
-  abandon: (state, stage, speech, words) => ({
-    tone: 'doubt', mark: 'doubt', figure: words.abandonAsk(speech.money(stage.collected_cents ?? 0)), below: [words.abandonHint],
-    acts: [button({ type: 'leave' }, words.back, { key: 'Échap' })], primary: { label: words.abandonYes, ready: true },
-  }),
+  abandon: (state, stage, speech, words) => {
+    const onTpe = stage.draft?.tender === 'tpe';
+    return {
+      tone: 'doubt', mark: 'doubt', figure: onTpe ? words.abandonTpe : words.abandonAsk(speech.money(stage.collected_cents ?? 0)), below: [words.abandonHint],
+      acts: [button({ type: 'leave' }, words.back, { key: 'Échap' })], primary: { label: onTpe ? words.giveBack : words.abandonYes, ready: true },
+    };
+  },
 
   abandoning: (state, stage, { words }) => ({ tone: 'doubt', mark: 'doubt', figure: words.quoting, below: [] }),
 
@@ -197,12 +216,41 @@ const SCREENS = {
   undone: (state, stage, speech, words) => {
     const back = stage.answer.returned_cents;
     const hint = { undone: words.undoneHint, 'undo-requested': words.requestedHint, abandoned: words.abandonedHint }[stage.answer.outcome];
+    // The bank terminal gives back what it took: nothing leaves the drawer.
+    const onTpe = back && stage.answer.tender === 'tpe';
     return {
-      tone: 'granted', mark: 'granted', figure: back ? words.undone(speech.money(back)) : words.undoneFree,
-      below: [hint, `${words.entry(stage.answer.entry)}, ${stage.answer.card}`], primary: { label: words.next, ready: true },
+      tone: 'granted', mark: 'granted', figure: onTpe ? words.backOnTpe : back ? words.undone(speech.money(back)) : words.undoneFree,
+      amount: onTpe ? speech.money(back) : null,
+      below: [onTpe ? words.holdersCard : hint, `${words.entry(stage.answer.entry)}, ${stage.answer.card}`], primary: { label: words.next, ready: true },
       acts: state.training || stage.answer.outcome === 'abandoned' ? [] : [receiptOf(stage.answer.entry, state, words, { key: 'F5' })],
     };
   },
+};
+
+/** What is shown of a sale that the bank terminal took no money for, may have taken it for, or took a part of it. */
+const PAYMENT_SCREENS = {
+  'payment-not-made': (state, { refusal }, speech, words) => ({
+    tone: 'refused', mark: 'refused', above: words.notPaidOnTpe, figure: words.nothingTaken, amount: refusal.due_cents ? speech.money(refusal.due_cents) : null,
+    below: [words.nothingTakenNext],
+    acts: [button({ type: 'inCash' }, words.inCash, { id: 'cash' })], primary: { label: words.again, ready: true },
+  }),
+
+  'payment-unknown': (state, { refusal, draft, foreign }, speech, words) => {
+    const due = refusal.due_cents ?? paymentOf(state, draft, 'unknown')?.asked_cents ?? draft.due;
+    return {
+      tone: 'doubt', mark: 'doubt', above: foreign ? words.verifyTpe : draft.card, figure: words.paymentUnknown, amount: due ? speech.money(due) : null, below: [words.lookAtTpe],
+      acts: [button({ type: 'later' }, words.later, { key: 'Échap' })],
+      answers: [button({ type: 'paid', paid: true }, words.paidOnTpe, { id: 'paid', kind: 'word' }),
+        button({ type: 'paid', paid: false }, words.notPaidOnTpe, { id: 'not-paid', kind: 'word' })],
+    };
+  },
+
+  'payment-incomplete': (state, { refusal, notReturned, draft }, speech, words) => ({
+    tone: 'doubt', mark: 'doubt', above: draft.card, figure: notReturned ? words.notReturned : words.partTaken,
+    amount: refusal.due_cents ? speech.money(refusal.due_cents) : null, over: words.missing, below: [notReturned ? speech.set(refusal.message) : words.partTakenNext],
+    acts: [button({ type: 'later' }, words.later, { key: 'Échap' }), button({ type: 'giveBack' }, words.giveBack)],
+    primary: { label: words.goOn, ready: true },
+  }),
 };
 
 /** Asks for a receipt; says so once it is on paper. */
@@ -277,7 +325,8 @@ export function assemble(screen, words) {
         screen.warning ? h('p', { class: 'warning' }, screen.warning) : null)),
     screen.side ? h('div', { class: 'side' }, screen.side) : null,
     h('div', { class: 'acts' }, screen.acts ?? []),
-    primary ? button({ type: 'primary' }, primary.label, { key: '⏎', kind: 'primary', attributes: { disabled: !primary.ready } }) : h('span', { class: 'noprimary' }));
+    screen.answers ? h('div', { class: 'answers' }, screen.answers)
+      : primary ? button({ type: 'primary' }, primary.label, { key: '⏎', kind: 'primary', attributes: { disabled: !primary.ready } }) : h('span', { class: 'noprimary' }));
 }
 
 /** The journal of the day. */
@@ -421,7 +470,9 @@ export function bottom(state, speech, practice) {
     item(readerGood ? 'within' : 'hard', `${words.reader} ${readerGood ? readerWord : words.readerNone}`),
     printer?.error ? item('soft', words.printerFails(printer.waiting)) : null,
     inDoubt ? item('soft', words.inDoubt(inDoubt)) : null,
+    unknownOnes(state).slice(0, 1).map((payment) => button({ type: 'unknown', payment }, words.verify(speech.money(payment.asked_cents)), { id: 'unknown', kind: 'tab soft' })),
+    paidOnes(state).slice(0, 1).map((draft) => button({ type: 'awaited', name: nameOf(draft) }, words.awaited, { id: 'awaited', kind: 'tab soft' })),
     refusal ? item('hard', speech.set(refusal.message)) : null,
     button({ type: 'exchange' }, words.exchangeNow, { id: 'exchange', kind: 'tab' }),
-  ].filter(Boolean);
+  ].flat().filter(Boolean);
 }

@@ -1,5 +1,6 @@
 //! A partner's counter: an enrolled terminal, its daemon, its cashier.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub(crate) struct Counter {
     daemon: Option<Running>,
     /// The port of its page, once it had one.
     page: Option<u16>,
+    /// Its configuration, once it has one.
+    config: Option<PathBuf>,
 }
 
 impl Counter {
@@ -52,7 +55,7 @@ impl Counter {
         let stage = Rc::clone(region.stage());
         let data = stage.place(&format!("terminal-{id}"));
         let line = Line::to(region.address());
-        let counter = Self { stage, id, data, line, reader: reader.to_owned(), daemon: None, page: None };
+        let counter = Self { stage, id, data, line, reader: reader.to_owned(), daemon: None, page: None, config: None };
         let enrolled = counter.ask(&["enrol", "--json", "--region", &counter.line.url(), "--code", code]).exits(0);
         assert_eq!(enrolled.json()["terminal_id"], id);
         assert_eq!(enrolled.json()["exchanged"], true);
@@ -94,6 +97,13 @@ impl Counter {
     #[track_caller]
     pub(crate) fn undo(&self, arguments: &[&str]) -> Said {
         self.ask(&[&["undo", "--json", "--wait", "10"], arguments].concat())
+    }
+
+    /// From its next start on the daemon is configured so.
+    pub(crate) fn configure(&mut self, text: &str) {
+        let config = self.data.with_extension("toml");
+        fs::write(&config, text).unwrap();
+        self.config = Some(config);
     }
 
     /// Starts the daemon and waits until it answers.
@@ -143,6 +153,9 @@ impl Counter {
     pub(crate) fn try_start(&mut self, options: &[&str]) -> Option<ExitStatus> {
         let mut command = self.stage.server(PASS_TERMINAL);
         command.arg("run").args(options).arg("--data").arg(&self.data);
+        if let Some(config) = &self.config {
+            command.arg("--config").arg(config);
+        }
         let mut daemon = process::begin(&self.stage, &mut command);
         let socket = self.data.join("socket");
         let up = poll(DEADLINE, || match daemon.ended() {
