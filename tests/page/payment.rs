@@ -241,6 +241,14 @@ fn money_that_the_bank_terminal_does_not_give_back_stays_in_sight() {
     browser.shows("quoted").touch("tender-tpe").enter().says(".figure", "Le TPE n'a pris qu'une partie");
     browser.touch("giveBack").says(".figure", "Pas remboursé");
     gallery.look(browser, "payment-not-returned");
+    // Enter asks for no more money; and whatever is done first, what was taken is not forgotten.
+    browser
+        .enter()
+        .touch("later")
+        .shows("rest")
+        .touch("awaited")
+        .shows("doubt")
+        .says(".below", "Le TPE n'a pris qu'une partie");
     browser.touch("giveBack").shows("returned").says(".amount", "0,50 €");
     assert_eq!((tpe.money(), card.seats_consumed()), ((50, 50), 0));
     assert_eq!(open(&till.counter), json!({ "payments": [], "held": [] }));

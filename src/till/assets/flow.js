@@ -125,6 +125,9 @@ function awaitCard(state, draft) {
   return to(now, { name: 'doubt', paid: true, card: draft.card, draft: now.kept[nameOf(draft)] }, [...effects, { do: 'forget' }]);
 }
 
+/** A sale, and whether only a part of it is paid. */
+const withPart = ({ draft, refusal }) => ({ ...draft, part: draft.part ?? Boolean(refusal?.due_cents) });
+
 /** The same sale once more, under a new name: over the card that lies there. */
 const retry = (state, draft) => (ready(state.card) && [undefined, state.card.card].includes(draft.card) ? quoting(state, draft) : rest(state));
 
@@ -360,7 +363,7 @@ const steps = {
       return [state, []];
     }
     const paid = stage.refusal.refusal === 'payment-incomplete';
-    const [now, effects] = stage.foreign ? [state, []] : keep(state, stage.draft, { paid });
+    const [now, effects] = stage.foreign ? [state, []] : keep(state, withPart(stage), { paid });
     return [rest(now)[0], [...effects, { do: 'forget' }]];
   },
 
@@ -368,7 +371,7 @@ const steps = {
   giveBack(state) {
     const { stage } = state;
     const held = stage.draft && (stage.name === 'doubt' && stage.paid || stage.name === 'refused' && stage.refusal.refusal === 'payment-incomplete');
-    return held ? to(state, { name: 'returning', draft: stage.draft }, [{ do: 'giveBack', draft: stage.draft }]) : [state, []];
+    return held ? to(state, { name: 'returning', draft: withPart(stage) }, [{ do: 'giveBack', draft: stage.draft }]) : [state, []];
   },
 
   givenBack(state, { id, answer }) {
@@ -504,8 +507,8 @@ const steps = {
       case 'supplement':
         return quoting(state, { ...stage.draft, supplement: cents(stage.typed) });
       case 'refused':
-        if (stage.refusal.refusal === 'payment-unknown' && stage.draft) {
-          // Neither word is the one to say without looking.
+        if ((stage.refusal.refusal === 'payment-unknown' || stage.notReturned) && stage.draft) {
+          // Neither word is the one to say without looking; and whoever wants money back is not asked for more.
           return [state, []];
         }
         if (stage.refusal.refusal === 'payment-not-made' && stage.draft) {

@@ -177,7 +177,8 @@ const SCREENS = {
   },
 
   doubt: (state, stage, speech, words) => stage.paid
-    ? { tone: 'doubt', mark: 'doubt', figure: words.present, amount: stage.draft.due ? speech.money(stage.draft.due) : null, below: [words.paidWithoutCard(stage.card ?? ''), words.doubtHint], acts: [button({ type: 'giveBack' }, words.giveBack)] }
+    ? { tone: 'doubt', mark: 'doubt', above: stage.card, figure: words.present, amount: stage.draft.due && !stage.draft.part ? speech.money(stage.draft.due) : null,
+      below: [stage.draft.part ? `${words.partTaken}.` : words.paidWithoutCard(stage.card ?? ''), words.doubtHint], acts: [button({ type: 'giveBack' }, words.giveBack)] }
     : {
       tone: 'doubt', mark: 'doubt', figure: words.doubt, below: [words.doubtWhat(stage.card ?? '', speech.money(stage.collected_cents ?? 0)), words.doubtHint],
       acts: [button({ type: 'abandon' }, words.abandon)],
@@ -249,7 +250,7 @@ const PAYMENT_SCREENS = {
     tone: 'doubt', mark: 'doubt', above: draft.card, figure: notReturned ? words.notReturned : words.partTaken,
     amount: refusal.due_cents ? speech.money(refusal.due_cents) : null, over: words.missing, below: [notReturned ? speech.set(refusal.message) : words.partTakenNext],
     acts: [button({ type: 'later' }, words.later, { key: 'Échap' }), button({ type: 'giveBack' }, words.giveBack)],
-    primary: { label: words.goOn, ready: true },
+    primary: notReturned ? null : { label: words.goOn, ready: true },
   }),
 };
 
