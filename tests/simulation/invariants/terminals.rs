@@ -2,13 +2,14 @@
 
 use pass::domain::card::{CardStatus, Operation};
 use pass::domain::entry::{Body, Learnt};
-use pass::domain::{CardNumber, Season};
+use pass::domain::{CardNumber, Counter, Season};
 use pass::ledger::verify;
 use pass::region::store::FeedPoint;
+use pass::wire::card::RECORDS_MAX;
 use pass::wire::exchange::TerminalStanding;
 
 use super::Records;
-use crate::reader::Nature;
+use crate::reader::{Card, Nature};
 use crate::run::World;
 
 impl World {
@@ -16,12 +17,13 @@ impl World {
     ///
     /// Not so of a card of which there are two chips, which may not be the one that it was; nor of one that was blocked before the region had a new key: it takes no
     /// PUT KEY any more and opens for no certificate under the new key, so that nobody can ask it (a gap of the card profile); nor at a suspended terminal, or one that lies, once the
-    /// region has a new key, of which it gets no certificate.
+    /// region has a new key, of which it gets no certificate; nor at one that lies and debited the card itself, past its ledger, until the record was pushed out.
     pub(super) fn no_doubt_is_left(&mut self) {
         for t in 0..self.terminals.len() {
             let open = self.terminals[t].know(|view| view.open_intents()).unwrap();
             for open in open.into_iter().filter(|_| !self.may_be_without_key(t)).collect::<Vec<_>>() {
-                if !self.is_copied(open.intent.card) && !self.is_out_of_reach(open.intent.card) {
+                let (card, before) = (open.intent.card, open.intent.counter_before);
+                if !self.is_copied(card) && !self.is_out_of_reach(card) && !self.has_pushed_out(t, card, before) {
                     let card = self.card_name(open.intent.card);
                     self.wrong(format!("T{t} still has a doubt about {card}"));
                 }
@@ -34,6 +36,13 @@ impl World {
         let terminal = &self.terminals[t];
         let suspended = terminal.know(|view| view.standing()) != TerminalStanding::Active;
         (suspended || !terminal.is_honest()) && self.misfortunes.keys > 0
+    }
+
+    /// Whether a terminal that lies has debited the card so often since its counter was `before` that no record is left of what came next.
+    fn has_pushed_out(&self, t: usize, number: CardNumber, before: Counter) -> bool {
+        let genuine = |card: &&Card| card.number == number && card.nature == Nature::Genuine;
+        let newest = self.cards.iter().find(genuine).map(|card| card.memory().counter().get());
+        !self.terminals[t].is_honest() && newest.is_some_and(|newest| (newest - before.get()) as usize > RECORDS_MAX)
     }
 
     /// Whether the card is blocked and holds an older key than the region's.
