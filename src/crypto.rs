@@ -13,7 +13,9 @@ use ring::{digest, hkdf, hmac, rand};
 
 use crate::domain::card::{KeyCertificate, PublicKey, Signature};
 use crate::domain::{EntryHash, KeySerial, TerminalId};
-use crate::wire::cose::{Algorithm, Content, KeyId, Mac0, Sign1, mac0_authenticated_bytes, sign1_signed_bytes};
+use crate::wire::cose::{
+    Algorithm, Brought, Content, KeyId, Mac0, Sign1, mac0_authenticated_bytes, sign1_signed_bytes,
+};
 use crate::wire::entry::chain_beginning;
 
 /// An Ed25519 public key (RFC 8032).
@@ -280,7 +282,8 @@ impl TrustedKeys {
 
     /// The key that a message of the region brings with it, where the root certified it under the serial that the message names.
     pub fn key_brought(&self, message: &Sign1) -> Option<PublicKey> {
-        let certificate = KeyCertificate::decode(message.key_certificate.as_ref()?).ok()?;
+        let Brought::KeyCertificate(certificate) = &message.brought else { return None };
+        let certificate = KeyCertificate::decode(certificate).ok()?;
         let certified = certificate.serial.get() == message.key
             && verify_p256(&self.root, &certificate.signed_bytes(), &certificate.signature);
         certified.then_some(certificate.public_key)
@@ -305,14 +308,15 @@ pub fn sign1_es256(
 ) -> Result<Sign1, CryptoError> {
     let algorithm = Algorithm::Es256;
     let signature = signer.sign(&sign1_signed_bytes(algorithm, content, key, &payload))?.0;
-    Ok(Sign1 { key, key_certificate, payload, signature, algorithm, content })
+    let brought = key_certificate.map_or(Brought::Nothing, Brought::KeyCertificate);
+    Ok(Sign1 { key, brought, payload, signature, algorithm, content })
 }
 
 /// A message of a terminal: `payload` signed with its Ed25519 key.
 pub fn sign1_ed25519(signer: &Ed25519Key, content: Content, terminal: TerminalId, payload: Vec<u8>) -> Sign1 {
     let (algorithm, key) = (Algorithm::EdDsa, terminal.get());
     let signature = signer.sign(&sign1_signed_bytes(algorithm, content, key, &payload));
-    Sign1 { key, key_certificate: None, payload, signature, algorithm, content }
+    Sign1 { key, brought: Brought::Nothing, payload, signature, algorithm, content }
 }
 
 /// Whether a region's message is signed by `key`.

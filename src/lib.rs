@@ -14,6 +14,7 @@ pub mod payment;
 pub mod printer;
 pub mod reader;
 pub mod region;
+pub mod succession;
 pub mod terminal;
 pub mod till;
 pub mod uplink;

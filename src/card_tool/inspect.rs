@@ -148,7 +148,9 @@ fn look(transport: &mut dyn Transport, insider: Option<&Insider>) -> Result<Valu
 fn look_inside(transport: &mut dyn Transport, insider: &Insider) -> Result<Value, String> {
     let certificate = insider.certificate().ok_or("the terminal has no certificate")?;
     let mut trust = Trust::new(insider.view.trusted_keys().clone());
-    let terminal = TerminalKey { key: &insider.keys.card, certificate };
+    let key =
+        insider.keys.card_for(&certificate.public_key).ok_or("the terminal's key of its certificate is missing")?;
+    let terminal = TerminalKey { key, certificate };
     let opened = match (Opener { trust: &mut trust, terminal }).open(transport) {
         Ok(opened) => opened,
         Err(error @ CannotOpen::NotGenuine(..)) => return Ok(json!({ "genuine": false, "why": error.to_string() })),

@@ -2,7 +2,7 @@
 //!
 //! What an entry says is here; its bytes, and why a chain of them cannot be altered, in [`crate::wire::entry`].
 
-use super::card::{CardState, Challenge, SignedRecord};
+use super::card::{CardState, Challenge, PublicKey, Signature, SignedRecord};
 use super::cashier::{Change, Role};
 use super::catalogue::Code;
 use super::closing::Closing;
@@ -484,6 +484,22 @@ pub enum TechnicalEvent {
     },
     /// What became of a payment on the bank terminal: money moved, or may have.
     Payment(PaymentFact),
+    /// The terminal has new keys: this is the last entry that the old one signs.
+    KeysChanged(Box<KeysChanged>),
+}
+
+/// New keys in the place of the terminal's: the old entry key signs this, in its entry, and each of the new ones has signed that it is there
+/// and where it begins, so nobody can pass another's key off as the terminal's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeysChanged {
+    /// The Ed25519 public key of the entries after this one.
+    pub entry_key: [u8; 32],
+    /// The P-256 public key that cards will check, once the region has certified it.
+    pub card_key: PublicKey,
+    /// The new entry key's signature (Ed25519) over the place and both keys.
+    pub entry_proof: [u8; 64],
+    /// The new card key's, over the same bytes.
+    pub card_proof: Signature,
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub mod receipt;
 pub mod refusal;
 pub mod time;
 pub mod verdict;
+pub mod version;
 
 pub use balance::Balance;
 pub use ids::{

@@ -188,6 +188,7 @@ fn verify_pages(answer: &ExchangeAnswer, mut keys: TrustedKeys) -> Result<Vec<Ve
                 | Item::RecordsWanted(_)
                 | Item::Verdict(_)
                 | Item::Partner(_)
+                | Item::RequiredVersion(_)
                 | Item::Record(_) => (),
             }
         }

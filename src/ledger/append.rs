@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, named_params};
 
-use crate::crypto::{Ed25519Key, entry_hash, sha256, sign1_ed25519, verify_p256};
+use crate::crypto::{Ed25519Key, P256Key, entry_hash, sha256, sign1_ed25519, verify_p256};
 use crate::domain::card::{CardCertificate, SignedRecord};
 use crate::domain::entry::{Body, Context, Entry, Intent, Learnt, Purpose, ReadReason, TechnicalEvent};
 use crate::domain::{CardNumber, CashierId, Counter, RequestId, Sequence, Timestamp, TransactionId};
+use crate::succession;
 use crate::wire::cbor;
 use crate::wire::cose::Content;
 use crate::wire::entry::{ENTRY_BYTES_MAX, encode_entry};
@@ -100,6 +101,7 @@ impl Ledger {
     ) -> Result<Head, LedgerError> {
         match body {
             Body::Event(TechnicalEvent::Payment(_)) => return Err(LedgerError::NeedsPayment),
+            Body::Event(TechnicalEvent::KeysChanged(_)) => return Err(LedgerError::NeedsKeys),
             Body::UndoRequest(_) | Body::Refused(_) | Body::CardRead(_) | Body::Event(_) => (),
             Body::Debit(_) | Body::Reversal(_) | Body::NotDone(_) | Body::Abandoned(_) => {
                 return Err(LedgerError::NeedsIntent(body.kind()));
@@ -120,6 +122,27 @@ impl Ledger {
             }
             draft.append(now, body, cashier)
         })
+    }
+
+    /// Puts new keys in the place of the terminal's: the last entry that the old key signs says so, and the next one is signed by `entry`. Cards are opened with the old
+    /// card key until the region has certified `card`.
+    ///
+    /// # Errors
+    /// [`LedgerError`]; nothing has changed then.
+    pub fn change_keys(&mut self, now: Timestamp, entry: Ed25519Key, card: &P256Key) -> Result<Head, LedgerError> {
+        let head = self.write(|draft| {
+            let (terminal, tip) = (draft.facts().identity.terminal, draft.tip.head);
+            let keys = succession::prove(terminal, tip.sequence.next(), tip.hash, &entry, card)
+                .map_err(|error| LedgerError::Unavailable(error.to_string()))?;
+            let row = (keys.entry_key, keys.card_key.0);
+            let head = draft.append(now, Body::Event(TechnicalEvent::KeysChanged(Box::new(keys))), None)?;
+            let sql = "INSERT INTO entry_key (changed_by, entry_key, card_key) VALUES (?1, ?2, ?3)";
+            draft.connection.execute(sql, (head.sequence.get(), row.0, row.1))?;
+            draft.fresh = Some(Facts::load(draft.connection)?);
+            Ok::<_, LedgerError>(head)
+        })?;
+        self.key = entry;
+        Ok(head)
     }
 
     /// Makes durable what a card is about to be asked (decision 3).

@@ -17,7 +17,7 @@ use super::append::{Draft, Ledger};
 use super::error::LedgerError;
 use super::facts::{Facts, State, standing_number};
 use super::feed_tables::{
-    keep_catalogue, keep_denial, keep_entitlement, keep_partner, keep_policy, keep_region_key,
+    keep_catalogue, keep_denial, keep_entitlement, keep_partner, keep_policy, keep_region_key, keep_required_version,
     keep_terminal_certificate, keep_verdict, keep_wanted, withdraw_key,
 };
 use super::head_file::Behind;
@@ -262,7 +262,8 @@ fn records_in(pages: &[VerifiedPage]) -> impl Iterator<Item = &SignedRecord> {
         | Item::RecordsWanted(_)
         | Item::Verdict(_)
         | Item::KeyWithdrawn(_)
-        | Item::Partner(_) => None,
+        | Item::Partner(_)
+        | Item::RequiredVersion(_) => None,
     })
 }
 
@@ -317,6 +318,7 @@ fn apply_item(connection: &Connection, item: &Item, signer: KeySerial) -> Result
         // A key does not withdraw itself, nor a newer one: whoever stole it would.
         Item::KeyWithdrawn(_) => Ok(()),
         Item::Partner(partner) => keep_partner(connection, partner),
+        Item::RequiredVersion(required) => keep_required_version(connection, required),
         // It ends a doubt, once all pages are applied.
         Item::Record(_) => Ok(()),
     }

@@ -77,7 +77,7 @@ impl Ledger {
         let last = Sequence::new(acknowledged.head.sequence.get().saturating_add(entries));
         let worth = acknowledged_at(&view.connection, view.identity(), last)?.worth.saturating_sub(acknowledged.worth);
         Ok(Exported {
-            message: self.sign_request(&request),
+            message: self.sign_request(&request)?,
             entries,
             // More was taken back than debited: nothing is owed.
             cents: u64::try_from(worth).map_or(Cents::ZERO, |cents| Cents::new(cents).unwrap_or(Cents::MAX)),

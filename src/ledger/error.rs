@@ -42,6 +42,9 @@ pub enum LedgerError {
     /// An entry about a payment is written by `payment_is` only.
     #[error("an entry about a payment is written with the payment, not on its own")]
     NeedsPayment,
+    /// A change of keys is written by `change_keys` only.
+    #[error("a change of keys is written with the keys, not on its own")]
+    NeedsKeys,
     /// A closing is written by `close` only, with the sums of what it covers.
     #[error("a closing is written with the sums of what it covers, not on its own")]
     NeedsSums,

@@ -3,7 +3,7 @@
 use crate::crypto::sign1_ed25519;
 use crate::domain::{CardNumber, RequestId, Timestamp};
 use crate::wire::cbor::{self, Opaque};
-use crate::wire::cose::Content;
+use crate::wire::cose::{Brought, Content, KEY_CHANGES_MAX, Sign1};
 use crate::wire::exchange::{
     ExchangeRequest, Health, PROTOCOL_VERSION, REQUEST_BYTES_MAX, REQUEST_CARDS_MAX, REQUEST_DOUBTS_MAX,
     REQUEST_ENTRIES_MAX,
@@ -14,7 +14,7 @@ use super::error::LedgerError;
 use super::view::View;
 
 /// What the envelope of a request and the heads of its arrays have at most, in bytes.
-const ENVELOPE_BYTES_MAX: usize = 1024;
+const ENVELOPE_BYTES_MAX: usize = 1024 + KEY_CHANGES_MAX * 1024;
 /// What stands before each entry in the request's array, in bytes: the head of a byte string of less than 64 KiB.
 const ENTRY_HEAD_BYTES: usize = 3;
 
@@ -54,8 +54,15 @@ impl View {
 }
 
 impl Ledger {
-    /// The whole signed message of `request`, as it travels.
-    pub fn sign_request(&self, request: &ExchangeRequest) -> Vec<u8> {
-        sign1_ed25519(&self.key, Content::ExchangeRequest, request.terminal, cbor::encode(request)).encode()
+    /// The whole signed message of `request`, as it travels. Where the terminal's keys were changed, it brings the entries that say so: a region that has
+    /// not heard of it yet, or that was put back from before, knows the key by them.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unavailable`] or [`LedgerError::Damaged`].
+    pub fn sign_request(&self, request: &ExchangeRequest) -> Result<Vec<u8>, LedgerError> {
+        let message = sign1_ed25519(&self.key, Content::ExchangeRequest, request.terminal, cbor::encode(request));
+        let changes = self.view.key_changes(KEY_CHANGES_MAX)?;
+        let brought = if changes.is_empty() { Brought::Nothing } else { Brought::KeyChanges(changes) };
+        Ok(Sign1 { brought, ..message }.encode())
     }
 }

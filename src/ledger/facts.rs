@@ -11,7 +11,9 @@ use crate::domain::card::{KeyCertificate, PublicKey, TerminalCertificate};
 use crate::domain::cashier::Cashiers;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::policy::Policy;
+use crate::domain::version::RequiredVersion;
 use crate::domain::{EntryHash, KeySerial, PartnerId, Season, Sequence, TerminalId, Timestamp};
+use crate::succession::Succession;
 use crate::wire::cbor::{self, Cbor};
 use crate::wire::exchange::{Head, TerminalStanding};
 use crate::wire::feed::{Partner, Position};
@@ -30,7 +32,7 @@ pub struct Identity {
     pub replaces: Option<TerminalId>,
     /// The root's public key, pinned at the enrolment.
     pub root_key: PublicKey,
-    /// The public half of the key that signs its entries.
+    /// The public half of the first key that signed its entries: which signs them now is in [`Succession`].
     pub entry_key: Ed25519PublicKey,
     /// What its first entry names as the entry before.
     pub chain_beginning: EntryHash,
@@ -73,9 +75,12 @@ pub(super) struct Facts {
     pub(super) acknowledged: Acknowledged,
     pub(super) policy: Policy,
     pub(super) partner: Arc<Partner>,
+    pub(super) required_version: Option<RequiredVersion>,
     pub(super) catalogues: BTreeMap<Season, Arc<Catalogue>>,
     pub(super) certificates: Vec<TerminalCertificate>,
     pub(super) keys: TrustedKeys,
+    /// The keys of this chain's entries.
+    pub(super) succession: Succession,
     pub(super) cashiers: Cashiers,
 }
 
@@ -90,9 +95,15 @@ impl Facts {
             partner: Arc::new(
                 connection.query_row("SELECT bytes FROM partner", [], |row| blob(row, 0))?.decode("the partner")?,
             ),
+            required_version: connection
+                .query_row("SELECT bytes FROM required_version", [], |row| blob(row, 0))
+                .optional()?
+                .map(|bytes| bytes.decode("the required version"))
+                .transpose()?,
             catalogues: catalogues(connection)?,
             certificates: certificates(connection)?,
             keys: keys(connection, identity.root_key)?,
+            succession: succession(connection, identity.entry_key)?,
             cashiers: super::cashiers::load(connection)?,
             identity,
             state,
@@ -210,6 +221,17 @@ fn catalogues(connection: &Connection) -> Result<BTreeMap<Season, Arc<Catalogue>
         Ok((season, Arc::new(bytes.decode("a catalogue")?)))
     })
     .collect()
+}
+
+fn succession(connection: &Connection, first: Ed25519PublicKey) -> Result<Succession, LedgerError> {
+    let mut statement = connection.prepare("SELECT changed_by, entry_key FROM entry_key ORDER BY changed_by")?;
+    let rows = statement.query_map([], |row| Ok((Sequence::new(row.get(0)?), Ed25519PublicKey(row.get(1)?))))?;
+    let mut succession = Succession::new(first);
+    for row in rows {
+        let (change, key) = row?;
+        succession.change(change, key);
+    }
+    Ok(succession)
 }
 
 fn certificates(connection: &Connection) -> Result<Vec<TerminalCertificate>, LedgerError> {

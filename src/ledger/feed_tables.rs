@@ -6,6 +6,7 @@ use crate::domain::KeySerial;
 use crate::domain::card::{Entitlement, KeyCertificate, TerminalCertificate};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::policy::Policy;
+use crate::domain::version::RequiredVersion;
 use crate::wire::cbor;
 use crate::wire::feed::{Denial, EntryVerdict, Partner, RecordsWanted};
 
@@ -84,6 +85,14 @@ pub(super) fn keep_wanted(connection: &Connection, wanted: &RecordsWanted) -> Re
     }
     let sql = "INSERT INTO records_wanted (card, from_counter, to_counter) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     connection.prepare_cached(sql)?.execute((wanted.card.get(), wanted.from.get(), wanted.to.get()))?;
+    Ok(())
+}
+
+/// The region's latest word, whatever it said before: it may take a date back.
+pub(super) fn keep_required_version(connection: &Connection, required: &RequiredVersion) -> Result<(), LedgerError> {
+    let sql =
+        "INSERT INTO required_version (id, bytes) VALUES (1, ?1) ON CONFLICT DO UPDATE SET bytes = excluded.bytes";
+    connection.prepare_cached(sql)?.execute([cbor::encode(required)])?;
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use super::append::{Ledger, Told};
 use super::error::{LedgerError, OpenError};
 use super::facts::standing_number;
 use super::head_file::{self, HeadFile};
+use super::keys::{Signer, TerminalKeys};
 use super::view::View;
 use super::{feed_tables, schema};
 
@@ -85,12 +86,40 @@ impl Ledger {
         Self::open_locked(dir, key, lock(dir)?)
     }
 
+    /// Opens the ledger in `dir` with the one of the terminal's keys that it was signed with last; where there is a newer pair, an entry of time `now` says that
+    /// it takes its place, and from then on that signs. So a change of keys that was interrupted, or that was forgotten because an old copy of the ledger was put
+    /// back, is made when the terminal starts.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_with(dir: &Path, keys: TerminalKeys, now: Timestamp) -> Result<Self, OpenError> {
+        if !dir.join(DATABASE_FILE).try_exists()? {
+            return Err(OpenError::NotThere(dir.to_owned()));
+        }
+        let lock = lock(dir)?;
+        let view = Self::view_to_write(dir)?;
+        let Signer { key, newer } = keys.signer(view.succession().newest()).ok_or(OpenError::OtherKey)?;
+        let mut ledger = Self::of(dir, view, key, lock)?;
+        if let Some((entry, card)) = newer {
+            ledger.change_keys(now, entry, &card)?;
+        }
+        Ok(ledger)
+    }
+
     fn open_locked(dir: &Path, key: Ed25519Key, lock: File) -> Result<Self, OpenError> {
-        let named = head_file::read(&dir.join(HEAD_FILE));
-        let view = View::of(schema::open_to_write(&dir.join(DATABASE_FILE))?, named)?;
-        if view.identity().entry_key != key.public_key() {
+        let view = Self::view_to_write(dir)?;
+        if *view.succession().newest() != key.public_key() {
             return Err(OpenError::OtherKey);
         }
+        Self::of(dir, view, key, lock)
+    }
+
+    fn view_to_write(dir: &Path) -> Result<View, OpenError> {
+        let named = head_file::read(&dir.join(HEAD_FILE));
+        View::of(schema::open_to_write(&dir.join(DATABASE_FILE))?, named)
+    }
+
+    fn of(dir: &Path, view: View, key: Ed25519Key, lock: File) -> Result<Self, OpenError> {
         let head_file = HeadFile::open(&dir.join(HEAD_FILE))?;
         if view.behind().is_none() {
             // As after a commit, it may lag.

@@ -14,9 +14,11 @@ use crate::domain::card::{Entitlement, KeyCertificate, TerminalCertificate};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::entry::{Entry, Intent};
 use crate::domain::policy::{Exposure, Policy};
+use crate::domain::version::RequiredVersion;
 use crate::domain::{
     CardNumber, Cents, Counter, EntryHash, RequestId, Season, Sequence, Slot, Timestamp, TransactionId,
 };
+use crate::succession::Succession;
 use crate::wire::cose::{Algorithm, Content, Sign1};
 use crate::wire::entry::decode_entry;
 use crate::wire::exchange::{Head, TerminalStanding};
@@ -103,7 +105,7 @@ impl View {
         let stored = self.entry(head.sequence)?.ok_or(LedgerError::Damaged("there is no entry".to_owned()))?;
         let cose = self.cose(head.sequence)?;
         let signed = Sign1::decode(&cose, Algorithm::EdDsa, Content::Entry)
-            .is_ok_and(|message| crate::crypto::verify_sign1_ed25519(&message, &self.identity().entry_key));
+            .is_ok_and(|message| crate::crypto::verify_sign1_ed25519(&message, self.succession().at(head.sequence)));
         let whole = crate::crypto::entry_hash(&cose) == head.hash
             && stored.entry.sequence == head.sequence
             && stored.entry.terminal == self.identity().terminal;
@@ -125,6 +127,21 @@ impl View {
     /// Who the terminal is.
     pub fn identity(&self) -> &Identity {
         &self.facts.identity
+    }
+
+    /// The keys of the terminal's entries, one after the other.
+    pub fn succession(&self) -> &Succession {
+        &self.facts.succession
+    }
+
+    /// The entries with which the terminal's keys were changed, each as it was signed, in order: of the newest `limit` changes.
+    ///
+    /// # Errors
+    /// As [`View::denial`].
+    pub fn key_changes(&self, limit: usize) -> Result<Vec<Vec<u8>>, LedgerError> {
+        let changes = self.succession().changes();
+        let passed_over = changes.len().saturating_sub(limit);
+        changes.skip(passed_over).map(|change| self.cose(change)).collect()
     }
 
     /// The newest entry.
@@ -184,6 +201,11 @@ impl View {
     /// The partner's name and activities.
     pub fn partner(&self) -> Arc<Partner> {
         Arc::clone(&self.facts.partner)
+    }
+
+    /// The version that terminals must have by a date, where the region has said so.
+    pub fn required_version(&self) -> Option<RequiredVersion> {
+        self.facts.required_version
     }
 
     /// The terminal's certificates, the newest of each season, by growing season.

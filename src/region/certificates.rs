@@ -26,10 +26,20 @@ pub fn seasons(now: Timestamp) -> impl Iterator<Item = Season> {
     [Some(season), next].into_iter().flatten()
 }
 
-/// Whether a terminal whose newest certificate of a season is `newest` needs another: `key` signs now, and `slots` are its partner's.
-pub fn needs_renewal(newest: Option<&TerminalCertificate>, key: KeySerial, slots: Slots, now: Timestamp) -> bool {
+/// Whether a terminal whose newest certificate of a season is `newest` needs another: `key` signs now, `slots` are its partner's, and `card_key` is what
+/// cards are to check of it.
+pub fn needs_renewal(
+    newest: Option<&TerminalCertificate>,
+    key: KeySerial,
+    slots: Slots,
+    card_key: &PublicKey,
+    now: Timestamp,
+) -> bool {
     newest.is_none_or(|newest| {
-        newest.key_serial != key || newest.slots != slots || now.seconds_since(newest.issued_at) > RENEWAL_SECONDS
+        newest.key_serial != key
+            || newest.slots != slots
+            || newest.public_key != *card_key
+            || now.seconds_since(newest.issued_at) > RENEWAL_SECONDS
     })
 }
 
@@ -52,7 +62,8 @@ pub fn renew(
         let slots = catalogue.slots_for(&partner.activities);
         let newest = tx.terminal_certificates(terminal.id, season)?.pop();
         // A terminal that may not sell is given nothing new: what it has runs out.
-        let due = standing == TerminalStanding::Active && needs_renewal(newest.as_ref(), signer.serial(), slots, now);
+        let due = standing == TerminalStanding::Active
+            && needs_renewal(newest.as_ref(), signer.serial(), slots, &public_key, now);
         if due {
             let issued_at = now.minus(BACKDATING_SECONDS);
             let draft = draft_certificate(terminal, public_key, season, slots, issued_at);
@@ -89,19 +100,21 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_renewed_by_age_key_and_slots() {
+    fn a_certificate_is_renewed_by_age_keys_and_slots() {
         let made = Timestamp::new(1_800_000_000);
         let newest = certificate(made);
         let day = |days: u32| made.plus(days * 86_400);
+        let (same, other) = (PublicKey([4; 65]), PublicKey([5; 65]));
         let table = [
-            (None, 1, 1, day(0), true),
-            (Some(&newest), 1, 1, day(15), false),
-            (Some(&newest), 1, 1, day(16), true),
-            (Some(&newest), 2, 1, day(0), true),
-            (Some(&newest), 1, 3, day(0), true),
+            (None, 1, 1, same, day(0), true),
+            (Some(&newest), 1, 1, same, day(15), false),
+            (Some(&newest), 1, 1, same, day(16), true),
+            (Some(&newest), 2, 1, same, day(0), true),
+            (Some(&newest), 1, 3, same, day(0), true),
+            (Some(&newest), 1, 1, other, day(0), true),
         ];
-        for (newest, key, slots, now, due) in table {
-            assert_eq!(needs_renewal(newest, KeySerial::new(key), Slots::new(slots), now), due);
+        for (newest, key, slots, card_key, now, due) in table {
+            assert_eq!(needs_renewal(newest, KeySerial::new(key), Slots::new(slots), &card_key, now), due);
         }
     }
 

@@ -175,7 +175,8 @@ pub fn joined_head(event: &TechnicalEvent) -> Option<Head> {
         | TechnicalEvent::CashierLocked { .. }
         | TechnicalEvent::CashierChanged { .. }
         | TechnicalEvent::Duplicate { .. }
-        | TechnicalEvent::Payment(_) => None,
+        | TechnicalEvent::Payment(_)
+        | TechnicalEvent::KeysChanged(_) => None,
     }
 }
 

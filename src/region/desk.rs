@@ -3,11 +3,12 @@
 
 use std::path::Path;
 
-use crate::crypto::random;
+use crate::crypto::{Ed25519PublicKey, random};
 use crate::domain::card::{Entitlement, KeyCertificate};
 use crate::domain::catalogue::{Benefit, Catalogue, Code, Unit};
 use crate::domain::policy::Policy;
 use crate::domain::refusal::DenialReason;
+use crate::domain::version::{RequiredVersion, Version};
 use crate::domain::{CardNumber, Cents, PartnerId, Season, Slot, TerminalId, Timestamp};
 use crate::wire::code::EnrolmentCode;
 use crate::wire::exchange::TerminalStanding;
@@ -22,8 +23,10 @@ use super::partners::{PARTNERS_LISTED_MAX, not_suspended};
 use super::rights::{self, Rights, entitle};
 use super::signing::{Signer, certify};
 use super::store::{
-    Audience, CardRow, Cause, DenialRow, NewTerminal, PartnerRow, Standing, StoreError, TerminalRow, Tx, UndoneRow,
+    Audience, CardRow, Cause, DenialRow, NewTerminal, PartnerRow, Standing, StoreError, TerminalKeys, TerminalRow, Tx,
+    UndoneRow,
 };
+use super::succession::BranchKeys;
 use super::{Judging, Region};
 
 /// How long an enrolment code is good when nothing else is said.
@@ -151,6 +154,18 @@ pub struct TerminalFile {
     pub standing: Option<Standing>,
     /// When the region last heard of it.
     pub last_heard: Option<Timestamp>,
+    /// The version of its program then, as it says itself.
+    pub version: Option<String>,
+    /// Whether that is older than what terminals are told to have. A version that is none counts as older.
+    pub is_behind: bool,
+    /// The key that its chain begins with, by which anybody verifies it, and the one that signs now.
+    pub entry_keys: Option<[Ed25519PublicKey; 2]>,
+}
+
+/// The key that the chain of a terminal begins with, and the one that signs now.
+fn entry_keys(tx: &Tx<'_>, id: TerminalId, first: TerminalKeys) -> Result<[Ed25519PublicKey; 2], RegionError> {
+    let now = BranchKeys::load(tx, id, first)?.now(&load_chain(tx, id)?);
+    Ok([first.entry, now.entry])
 }
 
 /// The terminal with this id.
@@ -293,10 +308,18 @@ impl Region {
     /// The store's.
     pub fn terminals(&self) -> Result<Vec<TerminalFile>, RegionError> {
         self.store().read(|tx| {
+            let required = tx.required_version()?;
             let files = tx.terminals()?.into_iter().map(|terminal| {
+                let version = tx.last_version(terminal.id)?;
+                let own = version.as_deref().map(Version::parse);
+                let behind =
+                    |own: Option<Version>| required.is_some_and(|it| own.is_none_or(|own| it.is_ahead_of(own)));
                 Ok(TerminalFile {
                     standing: tx.standing(terminal.id)?,
                     last_heard: tx.last_heard(terminal.id)?,
+                    version,
+                    is_behind: own.is_some_and(behind),
+                    entry_keys: terminal.keys.map(|keys| entry_keys(tx, terminal.id, keys)).transpose()?,
                     terminal,
                 })
             });
@@ -383,6 +406,18 @@ impl Region {
             tx.add_catalogue(&made, now)?;
             tx.tell(Audience::Everyone, &Item::Catalogue(made.clone()), self.signer(tx)?.serial().get())?;
             Ok(made)
+        })
+    }
+
+    /// Tells all terminals which version of the program they must have, and from when on. The latest word counts.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn require_version(&self, required: RequiredVersion) -> Result<(), RegionError> {
+        self.store().write(|tx| {
+            let serial = self.signer(tx)?.serial().get();
+            tx.tell(Audience::Everyone, &Item::RequiredVersion(required), serial)?;
+            Ok(())
         })
     }
 

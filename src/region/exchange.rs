@@ -28,7 +28,8 @@ use super::message::Refused;
 use super::rights::newest;
 use super::shared_pages::SharedPages;
 use super::signing::Signer;
-use super::store::{Audience, ExchangeRow, Standing, TerminalKeys, TerminalRow, Tx};
+use super::store::{Audience, ExchangeRow, Standing, StoreError, TerminalKeys, TerminalRow, Tx};
+use super::succession::Signers;
 use super::{Judging, Region};
 
 /// A request that its terminal has signed.
@@ -93,9 +94,13 @@ impl Region {
         let envelope =
             Sign1::decode(body, Algorithm::EdDsa, Content::ExchangeRequest).map_err(|_| Refused::Malformed)?;
         let id = TerminalId::new(envelope.key);
-        let terminal = self.store().read(|tx| tx.terminal(id))?.ok_or(Refused::NotAuthentic)?;
-        let keys = terminal.keys.ok_or(Refused::NotAuthentic)?;
-        if !verify_sign1_ed25519(&envelope, &keys.entry) {
+        let found = self.store().read(|tx| {
+            let Some(terminal) = tx.terminal(id)? else { return Ok(None) };
+            let Some(keys) = terminal.keys else { return Ok(None) };
+            Ok::<_, StoreError>(Some((Signers::of(tx, id, keys, &envelope)?, terminal, keys)))
+        })?;
+        let (signers, terminal, keys) = found.ok_or(Refused::NotAuthentic)?;
+        if !verify_sign1_ed25519(&envelope, &signers.now) {
             return Err(Refused::NotAuthentic);
         }
         let message: ExchangeRequest = decode(&envelope.payload).map_err(|_| Refused::Malformed)?;
@@ -112,7 +117,7 @@ impl Region {
         {
             return Err(Refused::TooLarge);
         }
-        let (entries, halt) = read_entries(id, &keys.entry, &message.entries);
+        let (entries, halt) = read_entries(id, &signers.entries, &message.entries);
         Ok(Request { terminal, keys, message, entries, halt })
     }
 }
@@ -123,7 +128,7 @@ fn take(tx: &Tx<'_>, signer: &Signer, request: &Request, now: Timestamp) -> Resu
     catch_up(tx, terminal, message.feed_position)?;
     let intake = Intake::open(tx, terminal.id, keys, now)?;
     let taken = intake.take(entries, *halt, message.head, &message.in_doubt)?;
-    renew(tx, signer, terminal, keys.card, now)?;
+    renew(tx, signer, terminal, taken.card_key, now)?;
     let receipt = Receipt { terminal: terminal.id, head: taken.head, time: now, request: message.request };
     let receipt = signer.message(Content::Receipt, &receipt)?;
     tx.add_receipt(terminal.id, taken.head.sequence, &receipt)?;

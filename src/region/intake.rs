@@ -8,9 +8,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crypto::{Ed25519PublicKey, chain_beginning_hash, entry_hash, verify_sign1_ed25519};
+use crate::domain::card::PublicKey;
 use crate::domain::catalogue::Catalogue;
 use crate::domain::entry::{Body, Entry, Intent};
 use crate::domain::{Cents, EntryHash, Season, Sequence, TerminalId, Timestamp};
+use crate::succession::{change_in, is_proven};
 use crate::wire::cbor::Opaque;
 use crate::wire::cose::{Algorithm, Content, Sign1};
 use crate::wire::entry::{ENTRY_BYTES_MAX, Link, decode_entry, decode_link};
@@ -20,8 +22,9 @@ use super::bench::load_chain;
 use super::chain::{BEGINNING, Chain, Step, joined_head};
 use super::error::RegionError;
 use super::store::{
-    BranchNumber, Cause, EntryKey, Knowledge, KnownExchange, NewEntry, Place, StoreError, TerminalKeys, Tx,
+    BranchNumber, Cause, EntryKey, KeyChange, Knowledge, KnownExchange, NewEntry, Place, StoreError, TerminalKeys, Tx,
 };
+use super::succession::BranchKeys;
 
 /// How many entries of a branch that a terminal has lost are looked at together.
 const ENTRIES_AT_ONCE: u32 = 1000;
@@ -30,6 +33,8 @@ const ENTRIES_AT_ONCE: u32 = 1000;
 #[derive(Clone, Debug)]
 pub struct Incoming {
     cose: Vec<u8>,
+    /// The key that has signed it. Whether it may, its place says.
+    signer: Ed25519PublicKey,
     hash: EntryHash,
     link: Link,
     /// What it says; `None` when this program cannot read it.
@@ -58,11 +63,17 @@ impl Halt {
     }
 }
 
-/// Checks the signatures of `entries`; those up to the first that fails.
-pub fn read_entries(terminal: TerminalId, key: &Ed25519PublicKey, entries: &[Opaque]) -> (Vec<Incoming>, Option<Halt>) {
-    let mut incoming = Vec::with_capacity(entries.len());
+/// Checks the signatures of `entries`, each by one of `keys`; those up to the first that fails.
+pub fn read_entries(
+    terminal: TerminalId,
+    keys: &[Ed25519PublicKey],
+    entries: &[Opaque],
+) -> (Vec<Incoming>, Option<Halt>) {
+    let mut incoming: Vec<Incoming> = Vec::with_capacity(entries.len());
     for Opaque(cose) in entries {
-        match read_entry(terminal, key, cose) {
+        // One key signs many entries in a row: what has signed the last one is tried first.
+        let last = incoming.last().map(|last| last.signer);
+        match read_entry(terminal, last.iter().chain(keys), cose) {
             Ok(entry) => incoming.push(entry),
             Err(halt) => return (incoming, Some(halt)),
         }
@@ -70,7 +81,11 @@ pub fn read_entries(terminal: TerminalId, key: &Ed25519PublicKey, entries: &[Opa
     (incoming, None)
 }
 
-fn read_entry(terminal: TerminalId, key: &Ed25519PublicKey, cose: &[u8]) -> Result<Incoming, Halt> {
+fn read_entry<'k>(
+    terminal: TerminalId,
+    mut keys: impl Iterator<Item = &'k Ed25519PublicKey>,
+    cose: &[u8],
+) -> Result<Incoming, Halt> {
     if cose.len() > ENTRY_BYTES_MAX {
         return Err(Halt::Foreign);
     }
@@ -78,14 +93,13 @@ fn read_entry(terminal: TerminalId, key: &Ed25519PublicKey, cose: &[u8]) -> Resu
     if envelope.key != terminal.get() {
         return Err(Halt::Foreign);
     }
-    if !verify_sign1_ed25519(&envelope, key) {
-        return Err(Halt::Signature);
-    }
+    let signer = *keys.find(|key| verify_sign1_ed25519(&envelope, key)).ok_or(Halt::Signature)?;
     let link = decode_link(&envelope.payload).map_err(|_| Halt::Foreign)?;
     if link.terminal != terminal || i64::try_from(link.sequence.get()).is_err() {
         return Err(Halt::Foreign);
     }
-    Ok(Incoming { cose: cose.to_vec(), hash: entry_hash(cose), link, entry: decode_entry(&envelope.payload).ok() })
+    let (hash, entry) = (entry_hash(cose), decode_entry(&envelope.payload).ok());
+    Ok(Incoming { cose: cose.to_vec(), signer, hash, link, entry })
 }
 
 /// What the intake of one request came to.
@@ -93,6 +107,8 @@ fn read_entry(terminal: TerminalId, key: &Ed25519PublicKey, cose: &[u8]) -> Resu
 pub struct Taken {
     /// What is acknowledged.
     pub head: Head,
+    /// What cards are to check of the terminal from now on.
+    pub card_key: PublicKey,
     /// How many entries were new.
     pub new: usize,
     /// Why the rest was not taken.
@@ -109,6 +125,7 @@ pub struct Intake<'a> {
     restored_at: Timestamp,
     beginning: EntryHash,
     chain: Chain,
+    keys: BranchKeys,
     now: Timestamp,
     catalogues: BTreeMap<Season, Option<Catalogue>>,
     /// Entries that are in the chain and not in the store yet.
@@ -141,7 +158,7 @@ struct Waiting {
 }
 
 impl<'a> Intake<'a> {
-    /// Opens the chain of `terminal`, which has these keys, for this transaction alone.
+    /// Opens the chain of `terminal`, which enrolled with these keys, for this transaction alone.
     ///
     /// # Errors
     /// The store's.
@@ -152,6 +169,7 @@ impl<'a> Intake<'a> {
         now: Timestamp,
     ) -> Result<Self, RegionError> {
         tx.lock_chain(terminal)?;
+        let branch_keys = BranchKeys::load(tx, terminal, *keys)?;
         Ok(Self {
             tx,
             terminal,
@@ -159,6 +177,7 @@ impl<'a> Intake<'a> {
             restored_at: tx.restored_at()?,
             beginning: chain_beginning_hash(terminal, &keys.entry),
             chain: load_chain(tx, terminal)?,
+            keys: branch_keys,
             now,
             catalogues: BTreeMap::new(),
             kept: Vec::new(),
@@ -202,54 +221,80 @@ impl<'a> Intake<'a> {
     ) -> Result<Taken, RegionError> {
         let mut halted = halt;
         for incoming in entries {
-            if !self.take_one(incoming)? {
-                halted = Some(Halt::Gap);
+            if let Err(halt) = self.take_one(incoming)? {
+                halted = Some(halt);
                 break;
             }
         }
         self.flush()?;
         self.note_doubts(end, doubts)?;
         let head = self.chain.head().ok_or(StoreError::Inconsistent("a terminal's chain"))?;
-        let taken = Taken { head, new: self.new, halt: halted, forked: self.forked };
+        let card_key = self.keys.now(&self.chain).card;
+        let taken = Taken { head, card_key, new: self.new, halt: halted, forked: self.forked };
         if self.two_machines {
             suspend_two_machines(self.tx, self.terminal, self.now)?;
         }
         Ok(taken)
     }
 
-    /// Whether the entry is in the chain now.
-    fn take_one(&mut self, incoming: &'a Incoming) -> Result<bool, RegionError> {
-        let follows_head = self
+    /// Takes the entry into the chain, where it is not there already; or says why not.
+    fn take_one(&mut self, incoming: &'a Incoming) -> Result<Result<(), Halt>, RegionError> {
+        let live = self
             .chain
             .head()
-            .is_some_and(|head| head.hash == incoming.link.previous && head.sequence.next() == incoming.link.sequence);
+            .filter(|head| head.hash == incoming.link.previous && head.sequence.next() == incoming.link.sequence);
         let head = Head { sequence: incoming.link.sequence, hash: incoming.hash };
-        let branch = if follows_head {
+        let (before, step) = if let Some(live) = live {
             // The usual case. Nothing follows the head, so this entry cannot be known.
-            self.append(self.chain.live(), head)?
+            let branch = self.chain.live();
+            (Place { branch, sequence: live.sequence }, Step::Append(branch))
         } else {
             self.flush()?;
             if self.tx.place_of(self.terminal, incoming.hash)?.is_some() {
-                return Ok(true);
+                return Ok(Ok(()));
             }
             let before = match self.tx.place_of(self.terminal, incoming.link.previous)? {
                 None if incoming.link.previous == self.beginning => Some(BEGINNING),
                 before => before,
             };
-            match self.chain.step(incoming.link.sequence, before) {
-                Step::Broken => return Ok(false),
-                Step::Append(number) => self.append(number, head)?,
-                Step::Fork { after } => self.fork(after, head)?,
-            }
+            (before.unwrap_or(BEGINNING), self.chain.step(incoming.link.sequence, before))
         };
-        self.keep(incoming, Place { branch, sequence: head.sequence })?;
+        if step == Step::Broken {
+            return Ok(Err(Halt::Gap));
+        }
+        if self.keys.after(&self.chain, before).entry != incoming.signer {
+            return Ok(Err(Halt::Signature));
+        }
+        let branch = match step {
+            Step::Append(number) => self.append(number, head)?,
+            Step::Fork { after } => self.fork(after, head)?,
+            Step::Broken => return Ok(Err(Halt::Gap)),
+        };
+        let place = Place { branch, sequence: head.sequence };
+        self.keep(incoming, place)?;
         self.new += 1;
+        if let Some(entry) = &incoming.entry {
+            self.note_keys(entry, place)?;
+        }
         if let Some(Entry { body: Body::Event(event), .. }) = &incoming.entry
             && let Some(other) = joined_head(event)
         {
             self.join(branch, other)?;
         }
-        Ok(true)
+        Ok(Ok(()))
+    }
+
+    /// Notes the keys that the entry at `place` puts in the place of the terminal's. Keys that have not signed it change nothing.
+    fn note_keys(&mut self, entry: &Entry, place: Place) -> Result<(), RegionError> {
+        let Some(keys) = change_in(entry) else { return Ok(()) };
+        if !is_proven(entry.terminal, entry.sequence, entry.previous, keys) {
+            return Ok(());
+        }
+        let change = KeyChange { place, entry: Ed25519PublicKey(keys.entry_key), card: keys.card_key };
+        self.flush()?;
+        self.tx.add_key_change(self.terminal, &change)?;
+        self.keys.change(change);
+        Ok(())
     }
 
     fn append(&mut self, number: BranchNumber, head: Head) -> Result<BranchNumber, RegionError> {

@@ -171,6 +171,7 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::card::PublicKey;
     use crate::domain::{EntryHash, Sequence};
     use crate::wire::exchange::Head;
 
@@ -179,7 +180,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.answered("GET", None, 404, Duration::from_millis(1));
         let head = Head { sequence: Sequence::new(1), hash: EntryHash::new([0; 32]) };
-        metrics.took(1, &Taken { head, new: 1, halt: None, forked: false });
+        metrics.took(1, &Taken { head, card_key: PublicKey([4; 65]), new: 1, halt: None, forked: false });
         crate::metrics::tests::names_are_those_of(&metrics.text(0, &[], Timestamp::new(0)), "pass_region_");
     }
 }

@@ -43,6 +43,7 @@ pub mod settlement;
 pub mod shared_pages;
 pub mod signing;
 pub mod store;
+pub mod succession;
 mod worker;
 
 use std::fs;

@@ -124,6 +124,7 @@ fn for_holders(item: Item, holds_all: bool) -> Item {
         | Item::Verdict(_)
         | Item::KeyWithdrawn(_)
         | Item::Partner(_)
+        | Item::RequiredVersion(_)
         | Item::Record(_) => item,
     }
 }

@@ -20,6 +20,7 @@ use crate::crypto::{Ed25519PublicKey, chain_beginning_hash, entry_hash, sha256, 
 use crate::domain::closing::{Closing, Period, PeriodKind};
 use crate::domain::{EntryHash, Sequence, TerminalId};
 use crate::ledger::{LedgerError, TerminalKeys, View};
+use crate::succession::{Succession, change_in, successor};
 use crate::till::json::{self as local, from_hexadecimal};
 use crate::till::{Closed, ClosingQuery};
 use crate::whole_file::{self, PUBLIC};
@@ -76,8 +77,11 @@ struct Listed {
 #[derive(Debug, Serialize, Deserialize)]
 struct Keys {
     terminal: u32,
-    /// Ed25519, as raw bytes.
+    /// The terminal's first, Ed25519, as raw bytes: the one that the region knows it by.
     entry_key: String,
+    /// The entries that changed it, whole, up to when the archive was written: also those outside the year.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    key_changes: Vec<String>,
     /// P-256, uncompressed.
     root_key: String,
     /// As cards take them.
@@ -138,6 +142,8 @@ enum NotWritten {
     Ledger(#[from] LedgerError),
     #[error("{0}")]
     Json(#[from] serde_json::Error),
+    #[error("the private key that signs the newest entry is not there")]
+    NoKey,
 }
 
 fn write(
@@ -162,6 +168,7 @@ fn write(
     let known = Keys {
         terminal: identity.terminal.get(),
         entry_key: hex(&identity.entry_key.0),
+        key_changes: view.key_changes(usize::MAX)?.iter().map(|entry| hex(entry)).collect(),
         root_key: hex(&identity.root_key.0),
         region_keys: view.region_keys().iter().map(|key| hex(&key.encode())).collect(),
     };
@@ -186,7 +193,8 @@ fn write(
         files,
     };
     let bytes = serde_json::to_vec_pretty(&manifest)?;
-    let signed = sign1_ed25519(&keys.entry, Content::ArchiveManifest, identity.terminal, bytes.clone());
+    let key = keys.entry_for(view.succession().newest()).ok_or(NotWritten::NoKey)?;
+    let signed = sign1_ed25519(key, Content::ArchiveManifest, identity.terminal, bytes.clone());
     whole_file::write(&directory.join(MANIFEST), PUBLIC, &bytes)?;
     whole_file::write(&directory.join(SIGNED), PUBLIC, &signed.encode())?;
     Ok(manifest)
@@ -299,12 +307,13 @@ fn check(directory: &Path, expected: Option<Ed25519PublicKey>) -> Result<Intact,
     let keys: Keys = serde_json::from_slice(&read(directory, KEYS)?).map_err(|_| Damage::Unreadable(KEYS))?;
     let key = from_hexadecimal(&keys.entry_key).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let key = Ed25519PublicKey(key.ok_or(Damage::Unreadable(KEYS))?);
+    let succession = succession(&keys, key).ok_or(Damage::Unreadable(KEYS))?;
     if expected.is_some_and(|expected| expected != key) {
         return Err(Damage::OtherKey(keys.entry_key));
     }
     let signed = Sign1::decode(&read(directory, SIGNED)?, Algorithm::EdDsa, Content::ArchiveManifest)
         .map_err(|_| Damage::Unreadable(SIGNED))?;
-    if !verify_sign1_ed25519(&signed, &key) || read(directory, MANIFEST)? != signed.payload {
+    if !verify_sign1_ed25519(&signed, succession.newest()) || read(directory, MANIFEST)? != signed.payload {
         return Err(Damage::Manifest);
     }
     let manifest: Manifest = serde_json::from_slice(&signed.payload).map_err(|_| Damage::Unreadable(MANIFEST))?;
@@ -318,16 +327,32 @@ fn check(directory: &Path, expected: Option<Ed25519PublicKey>) -> Result<Intact,
             return Err(Damage::Changed(name.to_owned()));
         }
     }
-    let books = check_entries(&manifest, &key, &read(directory, ENTRIES)?)?;
+    let books = check_entries(&manifest, &succession, &read(directory, ENTRIES)?)?;
     let (closings, last) = books.end();
     Ok(Intact { manifest, key, closings, last })
 }
 
+/// The terminal's keys from the first on: each change signed by the key before it.
+fn succession(keys: &Keys, first: Ed25519PublicKey) -> Option<Succession> {
+    let mut succession = Succession::new(first);
+    for change in &keys.key_changes {
+        let cose = from_hexadecimal(change)?;
+        let next = successor(TerminalId::new(keys.terminal), succession.newest(), &cose)?;
+        let message = Sign1::decode(&cose, Algorithm::EdDsa, Content::Entry).ok()?;
+        let place = decode_link(&message.payload).ok()?.sequence;
+        if succession.changes().last().is_some_and(|last| last >= place) {
+            return None;
+        }
+        succession.change(place, next);
+    }
+    Some(succession)
+}
+
 /// The chain from the manifest's first entry to its last, and the sums of each closing in it.
-fn check_entries(manifest: &Manifest, key: &Ed25519PublicKey, mut bytes: &[u8]) -> Result<Books, Damage> {
+fn check_entries(manifest: &Manifest, keys: &Succession, mut bytes: &[u8]) -> Result<Books, Damage> {
     let terminal = TerminalId::new(manifest.terminal);
     let mut previous = EntryHash::parse(&manifest.previous).ok_or(Damage::Unreadable(MANIFEST))?;
-    if manifest.from == 1 && previous != chain_beginning_hash(terminal, key) {
+    if manifest.from == 1 && previous != chain_beginning_hash(terminal, keys.first()) {
         return Err(Damage::Entry(Sequence::FIRST));
     }
     let mut books = Books::new(Sequence::new(manifest.from));
@@ -338,10 +363,13 @@ fn check_entries(manifest: &Manifest, key: &Ed25519PublicKey, mut bytes: &[u8]) 
         let message = Sign1::decode(cose, Algorithm::EdDsa, Content::Entry).map_err(|_| wrong())?;
         let link = decode_link(&message.payload).map_err(|_| wrong())?;
         let follows = link.terminal == terminal && link.sequence == sequence && link.previous == previous;
-        if !follows || message.key != terminal.get() || !verify_sign1_ed25519(&message, key) {
+        if !follows || message.key != terminal.get() || !verify_sign1_ed25519(&message, keys.at(sequence)) {
             return Err(wrong());
         }
         let entry = decode_entry(&message.payload).map_err(|_| wrong())?;
+        if change_in(&entry).map(|keys| Ed25519PublicKey(keys.entry_key)).as_ref() != keys.changed_by(sequence) {
+            return Err(wrong());
+        }
         books.take(&entry).map_err(|why| Damage::Closing(sequence, why))?;
         previous = entry_hash(cose);
         bytes = rest;

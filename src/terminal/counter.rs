@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::card::{CannotOpen, CannotRead, NotGenuine, Opener, Session, Settled, TerminalKey, Trust};
 use crate::crypto;
-use crate::domain::card::{DebitOrder, Entitlement, ReversalOrder, Signature, TerminalCertificate};
+use crate::domain::card::{DebitOrder, Entitlement, PublicKey, ReversalOrder, Signature, TerminalCertificate};
 use crate::domain::entry::{Body, CardRead, Intent, Purpose, ReadReason, RefusedCard};
 use crate::domain::refusal::Refusal;
 use crate::domain::{
@@ -69,14 +69,15 @@ impl Credentials {
         }
     }
 
-    /// The certificate to open a card with at `now`: of the season and in force; else the newest, which still settles doubts.
-    fn certificate(&self, now: Timestamp) -> Option<TerminalCertificate> {
+    /// The certificate to open a card with at `now`, of a card key that is there: of the season and in force; else the newest, which still settles doubts.
+    fn certificate(&self, now: Timestamp, keys: &TerminalKeys) -> Option<TerminalCertificate> {
         let season = Season::at(now);
         let rank = |certificate: &&TerminalCertificate| {
             let fits = certificate.season == season && certificate.covers(now);
             (fits, certificate.season == season, certificate.key_serial, certificate.issued_at)
         };
-        self.certificates.iter().max_by_key(rank).copied()
+        let usable = |certificate: &&TerminalCertificate| keys.card_for(&certificate.public_key).is_some();
+        self.certificates.iter().filter(usable).max_by_key(rank).copied()
     }
 }
 
@@ -114,6 +115,8 @@ pub struct Counter<P, A> {
     /// Grows with every exchange that was applied.
     generation: Arc<std::sync::atomic::AtomicU64>,
     session: Option<Session>,
+    /// The public half of the card key that the session was opened with.
+    card_key: Option<PublicKey>,
     /// What the region had said when the ledger was last looked up.
     said: Option<Said>,
     /// The card that the region was asked about while it lies in the reader.
@@ -145,6 +148,7 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
             credentials,
             generation,
             session: None,
+            card_key: None,
             said: None,
             asked: None,
         })
@@ -263,12 +267,13 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
         self.refresh_credentials();
         self.session = None;
         let now = self.trusted_time();
-        let Some(certificate) = self.credentials.certificate(now) else {
+        let keys = Arc::clone(&self.keys);
+        let certificate = self.credentials.certificate(now, &keys);
+        let usable = certificate.and_then(|certificate| Some((certificate, keys.card_for(&certificate.public_key)?)));
+        let Some((certificate, key)) = usable else {
             return Event::NotOpened(OpenFailure::Refused { refusal: Refusal::TerminalExpired, record: None });
         };
-        let keys = Arc::clone(&self.keys);
-        let mut opener =
-            Opener { trust: &mut self.credentials.trust, terminal: TerminalKey { key: &keys.card, certificate } };
+        let mut opener = Opener { trust: &mut self.credentials.trust, terminal: TerminalKey { key, certificate } };
         let mut opened = None;
         let mut open = |transport: &mut dyn Transport| opened = Some(opener.open(transport));
         let burst = match self.port.burst(&mut open) {
@@ -286,6 +291,7 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
                     entitlement: opened.entitlement,
                 };
                 self.session = Some(opened.session);
+                self.card_key = Some(certificate.public_key);
                 Event::Opened(Box::new(presented))
             }
             (Ok(()), Some(Err(error))) => Event::NotOpened(open_failure(error)),
@@ -313,7 +319,8 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
 
     fn change(&mut self, intent: &Intent) -> Change {
         let (Some(session), terminal) = (&mut self.session, self.credentials.terminal) else { return Change::InDoubt };
-        let keys = &self.keys;
+        let key = self.card_key.and_then(|key| self.keys.card_for(&key));
+        let Some(key) = key else { return Change::InDoubt };
         let done = match &intent.purpose {
             Purpose::Sale { slot, season, amount, .. } => {
                 let order = DebitOrder {
@@ -325,7 +332,7 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
                 };
                 let mut done = None;
                 let burst = self.port.burst(&mut |transport| {
-                    done = session.debit(transport, &keys.card, terminal, order).ok();
+                    done = session.debit(transport, key, terminal, order).ok();
                 });
                 burst.ok().and(done)
             }
@@ -338,7 +345,7 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
                     ReversalOrder { debit_counter: *debit_counter, transaction: intent.transaction, time: intent.time };
                 let mut done = None;
                 let burst = self.port.burst(&mut |transport| {
-                    done = session.reverse(transport, &keys.card, &debit.proof.record, order).ok();
+                    done = session.reverse(transport, key, &debit.proof.record, order).ok();
                 });
                 burst.ok().and(done)
             }

@@ -154,8 +154,8 @@ async fn run_until(
     let keys = Arc::new(TerminalKeys::load(&data)?);
     let uplink = settings.region.as_ref().map(|region| Uplink::new(&region.url, region.authorities.as_deref()));
     let uplink = uplink.transpose()?;
-    // The ledger signs with a copy of the key of its own.
-    let mut ledger = Ledger::open(&data, TerminalKeys::load(&data)?.entry).map_err(Box::new)?;
+    // The ledger signs with a copy of the key of its own; new keys are taken up here.
+    let mut ledger = Ledger::open_with(&data, TerminalKeys::load(&data)?, clock.now()).map_err(Box::new)?;
     let started = TechnicalEvent::Started { version: env!("CARGO_PKG_VERSION").to_owned() };
     ledger.append(clock.now(), Body::Event(started), None)?;
     take_up(&mut ledger, clock.now())?;

@@ -96,7 +96,7 @@ impl Exchange {
         let health = health(&self.data);
         let built = ask_ledger(&self.ledger, move |ledger| {
             let request = ledger.view().next_request(id, now, &cards, health)?;
-            let bytes = ledger.sign_request(&request);
+            let bytes = ledger.sign_request(&request)?;
             Ok::<_, LedgerError>((request, bytes))
         });
         Ok(built.await??)

@@ -5,6 +5,7 @@ use crate::domain::catalogue::Unit;
 use crate::domain::entry::{Body, TechnicalEvent};
 use crate::domain::payment::{PaymentEnd, PaymentFact, Said};
 use crate::domain::refusal::Refusal;
+use crate::domain::version::{RequiredVersion, Version};
 use crate::domain::{Cents, Season, Sequence, Slot, Timestamp};
 use crate::ledger::{LedgerError, StoredEntry, View};
 use crate::machine::sale::View as Shown;
@@ -128,6 +129,10 @@ fn event_detail(event: &TechnicalEvent) -> String {
         TechnicalEvent::ClockStep { from, to } => format!("clock moved from {from} to {to}"),
         TechnicalEvent::Duplicate { entry, count } => format!("duplicate {count} of entry {entry}"),
         TechnicalEvent::Payment(fact) => payment_detail(fact),
+        TechnicalEvent::KeysChanged(keys) => {
+            let begins: String = keys.entry_key.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            format!("keys changed: from the next entry on, {begins}... signs")
+        }
         TechnicalEvent::CashierLocked { cashier, failures } => {
             format!("cashier {cashier} locked out after {failures} wrong PINs")
         }
@@ -170,6 +175,12 @@ pub struct Living {
     pub next_attempt: Option<Timestamp>,
 }
 
+/// The version that the region wants, where this program is older.
+pub fn due_update(view: &View) -> Option<RequiredVersion> {
+    let own = Version::parse(env!("CARGO_PKG_VERSION"));
+    view.required_version().filter(|required| own.is_none_or(|own| required.is_ahead_of(own)))
+}
+
 /// How the terminal is at `clock`'s time.
 ///
 /// # Errors
@@ -191,6 +202,7 @@ pub fn status(view: &View, clock: Timestamp, living: Living) -> Result<Status, L
         refusal: living.refusal.or(gate_now(view, clock)).or(standing.refusal()),
         head: (head.sequence, head.hash),
         certificate_not_after: certificate.map(|certificate| certificate.not_after).max(),
+        update: due_update(view),
         in_doubt: view.open_intents()?.len() as u64,
         reader: living.reader,
         printer: living.printer,

@@ -46,6 +46,8 @@ struct Gauges {
     deny_list_age: Gauge,
     limits: Family<Coded, Gauge>,
     certificate: Gauge,
+    behind: Gauge,
+    overdue: Gauge,
     day_open: Gauge,
     receipts_lost: Gauge,
     disk_free: Gauge,
@@ -99,6 +101,8 @@ impl Gauges {
             ("in_doubt", "Sales and undos whose end is not known", &self.in_doubt),
             ("waiting_entries", "Entries that the region has not acknowledged", &self.waiting_entries),
             ("waiting_cents", "What they are worth to the partner", &self.waiting_cents),
+            ("update_due", "Whether the region wants a newer version", &self.behind),
+            ("update_overdue", "Whether the date is over by which it wanted that", &self.overdue),
             ("receipts_lost", "Receipts that were not printed since the start", &self.receipts_lost),
         ];
         for (name, help, gauge) in plain {
@@ -135,6 +139,8 @@ impl Gauges {
         self.deny_list_age.set(now.seconds_since(exposure.deny_list_made).into());
         let left = status.certificate_not_after.map_or(0, |end| end.seconds_since(now));
         self.certificate.set(left.into());
+        self.behind.set(i64::from(status.update.is_some()));
+        self.overdue.set(i64::from(status.update.is_some_and(|update| update.by <= now)));
         self.day_open.set(status.day_opened.map_or(0, |opened| now.seconds_since(opened)).into());
         self.disk_free.set(signed(health.disk_free_bytes));
         let levels = [
@@ -260,6 +266,7 @@ mod tests {
             refusal: None,
             head: (Sequence::new(3), EntryHash::new([0; 32])),
             certificate_not_after: Some(NOW.plus(100)),
+            update: None,
             in_doubt: 1,
             reader,
             printer: None,

@@ -16,6 +16,7 @@ pub mod doctor;
 pub mod enrol;
 pub mod exchanger;
 pub mod journal;
+pub mod key_verbs;
 pub mod lookup;
 pub mod metrics;
 pub mod payments;

@@ -4,10 +4,11 @@ use std::io::Write;
 
 use serde_json::json;
 
-use crate::crypto::{Ed25519PublicKey, entry_hash, verify_sign1_ed25519};
+use crate::crypto::{entry_hash, verify_sign1_ed25519};
 use crate::domain::entry::{Body, Entry};
 use crate::domain::receipt::short_code;
-use crate::wire::entry::decode_entry;
+use crate::succession::Succession;
+use crate::wire::entry::{decode_entry, decode_link};
 use crate::wire::receipt::{self, NotAReceipt};
 
 use super::cli::{Exit, Failure, Setup};
@@ -20,22 +21,23 @@ enum Wrong {
     Later,
 }
 
-/// The entry that `code` is, signed with `key`.
-fn proven(code: &str, key: &Ed25519PublicKey) -> Result<(Entry, String), Wrong> {
+/// The entry that `code` is, signed with the one of these keys that signs where it stands.
+fn proven(code: &str, keys: &Succession) -> Result<(Entry, String), Wrong> {
     let message = receipt::decode(code).map_err(Wrong::Code)?;
-    if !verify_sign1_ed25519(&message, key) {
+    let place = decode_link(&message.payload).map_err(|_| Wrong::Later)?.sequence;
+    if !verify_sign1_ed25519(&message, keys.at(place)) {
         return Err(Wrong::Signature);
     }
     let entry = decode_entry(&message.payload).map_err(|_| Wrong::Later)?;
     Ok((entry, short_code(&entry_hash(&message.encode()))))
 }
 
-/// Says whether the code is of an entry that this key has signed, and what it says.
+/// Says whether the code is of an entry that the terminal of these keys has signed, and what it says.
 ///
 /// # Errors
 /// [`Failure`], with its exit status.
-pub fn verify_receipt(setup: &Setup, code: &str, key: &Ed25519PublicKey, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let (entry, short) = match proven(code, key) {
+pub fn verify_receipt(setup: &Setup, code: &str, keys: &Succession, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let (entry, short) = match proven(code, keys) {
         Ok(proven) => proven,
         Err(wrong) => return not_proven(setup, &wrong, out),
     };

@@ -17,6 +17,7 @@ use crate::ledger::{
 use crate::machine::exchange::Schedule;
 use crate::machine::sale::View as Shown;
 use crate::reader::ReaderFilter;
+use crate::succession::Succession;
 use crate::till::{
     CashierOrder, CashierRefused, CloseOrder, Closed, ClosingQuery, ExportReport, ImportReport, JournalLine,
     JournalQuery, NotCarried, NotClosed, ReaderState, Status,
@@ -37,6 +38,7 @@ use super::doctor;
 use super::enrol::{EnrolError, enrol};
 use super::exchanger::{Exchange, ExchangeError};
 use super::journal::{Living, journal, status};
+use super::key_verbs;
 use super::pin;
 use super::proof;
 use super::region_file::RegionFile;
@@ -149,14 +151,14 @@ impl DaemonVerbs for Verbs {
         key: Option<Ed25519PublicKey>,
         out: &mut dyn Write,
     ) -> Result<Exit, Failure> {
-        let key = match key {
-            Some(key) => key,
+        let keys = match key {
+            Some(key) => Succession::new(key),
             None => {
                 let view = View::open(&setup.settings.data).map_err(|error| open_failure(&error, setup.language))?;
-                view.identity().entry_key
+                view.succession().clone()
             }
         };
-        proof::verify_receipt(setup, code, &key, out)
+        proof::verify_receipt(setup, code, &keys, out)
     }
 
     fn archive(&self, setup: &Setup, year: u16, directory: &Path, out: &mut dyn Write) -> Result<Exit, Failure> {
@@ -205,6 +207,14 @@ impl DaemonVerbs for Verbs {
 
     fn doctor(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
         doctor::doctor(setup, out)
+    }
+
+    fn show_keys(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
+        key_verbs::show(setup, out)
+    }
+
+    fn change_keys(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
+        key_verbs::change(setup, out)
     }
 
     fn backup(&self, setup: &Setup, file: &Path, out: &mut dyn Write) -> Result<Exit, Failure> {
@@ -338,9 +348,9 @@ async fn first_exchange(data: &Path, region: &RegionFile) -> Result<(), Exchange
     let uplink = Some(Uplink::new(&region.url, region.authorities.as_deref())?);
     let unopened = |error: OpenError| ExchangeError::Unopened(error.to_string());
     let keys = TerminalKeys::load(data).map_err(|error| ExchangeError::Unopened(error.to_string()))?;
-    let ledger = Ledger::open(data, keys.entry).map_err(unopened)?;
-    let thread = LedgerThread::spawn(ledger).map_err(|error| ExchangeError::Unopened(error.to_string()))?;
     let clock = Arc::new(SystemClock::default());
+    let ledger = Ledger::open_with(data, keys, clock.now()).map_err(unopened)?;
+    let thread = LedgerThread::spawn(ledger).map_err(|error| ExchangeError::Unopened(error.to_string()))?;
     let exchange = Exchange { ledger: thread.handle(), uplink, clock, data: data.to_owned() };
     for _ in 0..FIRST_EXCHANGES_MAX {
         if !exchange.once(Vec::new()).await?.more {
@@ -358,7 +368,8 @@ fn with_ledger<T>(setup: &Setup, work: impl FnOnce(&mut Ledger) -> T) -> Result<
         return Ok(None);
     }
     let keys = TerminalKeys::load(data).map_err(|error| keys_failure(&error))?;
-    let mut ledger = Ledger::open(data, keys.entry).map_err(|error| open_failure(&error, setup.language))?;
+    let now = SystemClock::default().now();
+    let mut ledger = Ledger::open_with(data, keys, now).map_err(|error| open_failure(&error, setup.language))?;
     Ok(Some(work(&mut ledger)))
 }
 
@@ -405,7 +416,7 @@ fn not_verified(setup: &Setup, error: &VerifyError, out: &mut dyn Write) -> Resu
     }
 }
 
-fn keys_failure(error: &KeysError) -> Failure {
+pub(super) fn keys_failure(error: &KeysError) -> Failure {
     let exit = match error {
         KeysError::File { .. } | KeysError::Exposed(_) | KeysError::Key { .. } => Exit::Config,
         KeysError::Crypto(_) => Exit::Internal,

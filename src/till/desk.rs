@@ -8,6 +8,7 @@ use crate::domain::catalogue::Unit;
 use crate::domain::policy::{Exposure, Policy, Standing};
 use crate::domain::refusal::{Language, Refusal};
 use crate::domain::verdict::Verdict;
+use crate::domain::version::RequiredVersion;
 use crate::domain::{CashierId, Cents, EntryHash, PartnerId, RequestId, Season, Sequence, TerminalId, Timestamp};
 use crate::machine::sale::{ClientRequest, Outcome, View};
 
@@ -116,6 +117,8 @@ pub struct Status {
     pub head: (Sequence, EntryHash),
     /// Until when its certificate for this season is good.
     pub certificate_not_after: Option<Timestamp>,
+    /// The version that the region wants, where this one is older.
+    pub update: Option<RequiredVersion>,
     /// How many sales or undos are in doubt.
     pub in_doubt: u64,
     /// The readers.

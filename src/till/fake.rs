@@ -425,6 +425,7 @@ pub(crate) fn status() -> Status {
         refusal: None,
         head: (Sequence::new(12), EntryHash::new([0xab; 32])),
         certificate_not_after: Some(EVENING.plus(20 * 86_400)),
+        update: None,
         in_doubt: 0,
         reader: ReaderState::Ready(vec!["Virtual PCD 00 00".to_owned()]),
         printer: None,

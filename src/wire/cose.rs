@@ -70,6 +70,24 @@ pub type KeyId = u32;
 /// The label, among those for private use, under which an answer of the region carries its key's certificate, unprotected: the root's
 /// signature protects it.
 const KEY_CERTIFICATE_LABEL: i64 = -70_001;
+/// The label under which a request of a terminal carries the entries with which its keys were changed, unprotected: each is signed by
+/// the key before.
+const KEY_CHANGES_LABEL: i64 = -70_002;
+/// The most changes of keys that a request carries: the newest.
+pub const KEY_CHANGES_MAX: usize = 16;
+
+/// What stands beside the signed parts of a message and needs no signature of this message, because it has its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Brought {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The certificate of the region key that signed the message.
+    KeyCertificate(Vec<u8>),
+    /// Entries of the terminal, each a whole `COSE_Sign1`, with which its keys were changed, in their order: at least one, at most
+    /// [`KEY_CHANGES_MAX`].
+    KeyChanges(Vec<Vec<u8>>),
+}
 
 fn protected(algorithm: Algorithm, content: Content, key: KeyId) -> Vec<u8> {
     let mut to = Writer::new();
@@ -99,8 +117,8 @@ fn protected_key(bytes: &[u8], algorithm: Algorithm, content: Content) -> Result
 pub struct Sign1 {
     /// Who signed it, by key.
     pub key: KeyId,
-    /// The certificate of the region key, where the message brings it.
-    pub key_certificate: Option<Vec<u8>>,
+    /// What it brings beside.
+    pub brought: Brought,
     /// What is signed.
     pub payload: Vec<u8>,
     /// The signature, 64 bytes with both algorithms.
@@ -143,13 +161,19 @@ impl Sign1 {
         to.tag(18);
         to.array(4);
         to.bytes(&protected(self.algorithm, self.content, self.key));
-        match &self.key_certificate {
-            Some(certificate) => {
+        match &self.brought {
+            Brought::Nothing => to.map(0),
+            Brought::KeyCertificate(certificate) => {
                 to.map(1);
                 to.int(KEY_CERTIFICATE_LABEL);
                 to.bytes(certificate);
             }
-            None => to.map(0),
+            Brought::KeyChanges(entries) => {
+                to.map(1);
+                to.int(KEY_CHANGES_LABEL);
+                to.array(entries.len());
+                entries.iter().for_each(|entry| to.bytes(entry));
+            }
         }
         to.bytes(&self.payload);
         to.bytes(&self.signature);
@@ -167,16 +191,30 @@ impl Sign1 {
         }
         from.array_of(4)?;
         let key = protected_key(from.bytes()?, algorithm, content)?;
-        let key_certificate = match from.map()? {
-            0 => None,
-            1 if from.int()? == KEY_CERTIFICATE_LABEL => Some(from.bytes()?.to_vec()),
+        let brought = match from.map()? {
+            0 => Brought::Nothing,
+            1 => brought(&mut from)?,
             _ => return Err(CborError::Meaningless("the unprotected header")),
         };
         let payload = from.bytes()?.to_vec();
         let signature = Cbor::read(&mut from)?;
         from.end()?;
-        let message = Self { key, key_certificate, payload, signature, algorithm, content };
+        let message = Self { key, brought, payload, signature, algorithm, content };
         if message.encode() == bytes { Ok(message) } else { Err(CborError::NotDeterministic) }
+    }
+}
+
+fn brought(from: &mut Reader<'_>) -> Result<Brought, CborError> {
+    match from.int()? {
+        KEY_CERTIFICATE_LABEL => Ok(Brought::KeyCertificate(from.bytes()?.to_vec())),
+        KEY_CHANGES_LABEL => match from.array()? {
+            count @ 1..=KEY_CHANGES_MAX => {
+                let entries = (0..count).map(|_| from.bytes().map(<[u8]>::to_vec));
+                Ok(Brought::KeyChanges(entries.collect::<Result<_, _>>()?))
+            }
+            _ => Err(CborError::Meaningless("the number of key changes")),
+        },
+        _ => Err(CborError::Meaningless("the unprotected header")),
     }
 }
 
@@ -240,7 +278,7 @@ mod tests {
     fn message() -> Sign1 {
         Sign1 {
             key: 7,
-            key_certificate: None,
+            brought: Brought::Nothing,
             payload: b"payload".to_vec(),
             signature: [9; 64],
             algorithm: Algorithm::EdDsa,
@@ -254,8 +292,21 @@ mod tests {
         assert_eq!(Sign1::decode(&bytes, Algorithm::EdDsa, Content::Entry), Ok(message()));
         assert!(Sign1::decode(&bytes, Algorithm::EdDsa, Content::Receipt).is_err());
         assert!(Sign1::decode(&bytes, Algorithm::Es256, Content::Entry).is_err());
-        let certified = Sign1 { key_certificate: Some(vec![1; 134]), ..message() };
-        assert_eq!(Sign1::decode(&certified.encode(), Algorithm::EdDsa, Content::Entry), Ok(certified));
+        for count in [1, KEY_CHANGES_MAX] {
+            let brought = Brought::KeyChanges(vec![vec![1; 300]; count]);
+            for brought in [brought, Brought::KeyCertificate(vec![1; 134])] {
+                let message = Sign1 { brought, ..message() };
+                assert_eq!(Sign1::decode(&message.encode(), Algorithm::EdDsa, Content::Entry), Ok(message));
+            }
+        }
+    }
+
+    #[test]
+    fn key_changes_are_not_too_many_and_never_none() {
+        for count in [0, KEY_CHANGES_MAX + 1] {
+            let message = Sign1 { brought: Brought::KeyChanges(vec![vec![1]; count]), ..message() };
+            assert!(Sign1::decode(&message.encode(), Algorithm::EdDsa, Content::Entry).is_err(), "{count}");
+        }
     }
 
     #[test]

@@ -7,13 +7,14 @@
 //! tomorrow's entries still checks today's chain. The first entry's `previous` is SHA-256 over `"PASS1-CHAIN"`, the terminal id (4 bytes, big-endian) and
 //! its public key, so a chain belongs to one key.
 
+use crate::domain::card::PublicKey;
 use crate::domain::closing::Closing;
 use crate::domain::entry::{
-    Abandoned, Body, CardRead, Context, Debit, Entry, Intent, NotDone, Purpose, RefusedCard, Reversal, Sale,
-    TechnicalEvent, Tender, UndoRequest,
+    Abandoned, Body, CardRead, Context, Debit, Entry, Intent, KeysChanged, NotDone, Purpose, RefusedCard, Reversal,
+    Sale, TechnicalEvent, Tender, UndoRequest,
 };
 use crate::domain::payment::{PaymentEnd, PaymentFact};
-use crate::domain::{Sequence, TerminalId};
+use crate::domain::{EntryHash, Sequence, TerminalId};
 
 use super::cbor::{Cbor, CborError, Opaque, Reader, Writer, cbor_array, cbor_choice, decode, encode};
 
@@ -28,6 +29,18 @@ pub const ENTRY_BYTES_MAX: usize = 8192;
 /// What the first entry's `previous` is the SHA-256 of.
 pub fn chain_beginning(terminal: TerminalId, public_key: &[u8; 32]) -> Vec<u8> {
     [b"PASS1-CHAIN".as_slice(), &terminal.get().to_be_bytes(), public_key].concat()
+}
+
+/// What both new keys sign when they take the place of the terminal's: the keys, and the entry that says so.
+pub fn keys_change_bytes(
+    terminal: TerminalId,
+    sequence: Sequence,
+    previous: EntryHash,
+    entry_key: &[u8; 32],
+    card_key: &PublicKey,
+) -> Vec<u8> {
+    let (terminal, sequence) = (terminal.get().to_be_bytes(), sequence.get().to_be_bytes());
+    [b"PASS1-KEYS".as_slice(), &terminal, &sequence, previous.as_bytes(), entry_key, &card_key.0].concat()
 }
 
 /// The payload of an entry.
@@ -51,7 +64,7 @@ pub struct Link {
     /// Its place.
     pub sequence: Sequence,
     /// The hash of the entry before.
-    pub previous: crate::domain::EntryHash,
+    pub previous: EntryHash,
 }
 
 /// Reads the first fields of a payload, which every version has.
@@ -81,7 +94,8 @@ const fn version(entry: &Entry) -> u8 {
             TechnicalEvent::CashierLocked { .. }
             | TechnicalEvent::CashierChanged { .. }
             | TechnicalEvent::Duplicate { .. }
-            | TechnicalEvent::Payment(_) => VERSION_2,
+            | TechnicalEvent::Payment(_)
+            | TechnicalEvent::KeysChanged(_) => VERSION_2,
         },
         Body::Closing(_) => VERSION_2,
         Body::Debit(_)
@@ -151,6 +165,7 @@ cbor_array! {
     Abandoned [card, transaction, counter_before, slot, season, amount, returned, tender, request]
     UndoRequest [card, debit, debit_counter, returned, tender, request]
     CardRead [card, certificate, reason, challenge, state, records]
+    KeysChanged [entry_key, card_key, entry_proof, card_proof]
 }
 
 /// An array of six, and of seven where it has a cashier.
@@ -201,7 +216,8 @@ impl Cbor for RefusedCard {
 
 /// `[1, replaces]` enrolled, `[2, version]` started, `[3]` stopped, `[4, from, to]` clock step, `[5, sequence, hash]` joined,
 /// `[6, cashier, failures]` a cashier locked out, `[7, cashier, role, change]` the list of cashiers changed,
-/// `[8, entry, count]` a duplicate, `[9, payment, request, way, asked, end]` a payment on the bank terminal.
+/// `[8, entry, count]` a duplicate, `[9, payment, request, way, asked, end]` a payment on the bank terminal,
+/// `[10, keys]` the terminal's keys changed.
 impl Cbor for TechnicalEvent {
     fn write(&self, to: &mut Writer) {
         match self {
@@ -252,6 +268,11 @@ impl Cbor for TechnicalEvent {
                 asked.write(to);
                 end.write(to);
             }
+            Self::KeysChanged(keys) => {
+                to.array(2);
+                to.uint(10);
+                keys.write(to);
+            }
             Self::CashierChanged { cashier, role, change } => {
                 to.array(4);
                 to.uint(7);
@@ -282,6 +303,7 @@ impl Cbor for TechnicalEvent {
                 asked: Cbor::read(from)?,
                 end: Cbor::read(from)?,
             })),
+            (2, 10) => Ok(Self::KeysChanged(Box::new(Cbor::read(from)?))),
             (3, 5) => Ok(Self::Joined { other_sequence: Cbor::read(from)?, other_hash: Cbor::read(from)? }),
             _ => Err(CborError::Meaningless("the technical event")),
         }

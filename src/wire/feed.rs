@@ -12,6 +12,7 @@ use crate::domain::catalogue::{Catalogue, Code};
 use crate::domain::policy::Policy;
 use crate::domain::refusal::DenialReason;
 use crate::domain::verdict::Verdict;
+use crate::domain::version::RequiredVersion;
 use crate::domain::{CardNumber, Counter, KeySerial, Sequence, TerminalId, Timestamp};
 
 use super::cbor::{Opaque, cbor_array, cbor_choice};
@@ -99,6 +100,8 @@ pub enum Item {
     KeyWithdrawn(KeyWithdrawn),
     /// The terminal's partner.
     Partner(Partner),
+    /// The version of the program that terminals must have; the later word counts.
+    RequiredVersion(RequiredVersion),
     /// A record of a card whose debit or reversal is in doubt at the terminal: read by another, signed by the card.
     Record(SignedRecord),
 }
@@ -155,6 +158,7 @@ cbor_choice! {
         9 => KeyWithdrawn(KeyWithdrawn),
         10 => Partner(Partner),
         11 => Record(SignedRecord),
+        12 => RequiredVersion(RequiredVersion),
     }
 }
 
@@ -164,6 +168,7 @@ cbor_array! {
     EntryVerdict [sequence, version, verdict]
     Partner [name, activities]
     KeyWithdrawn [serial]
+    RequiredVersion [version, by]
     PackedItems [size, zstd]
     PackedPage [terminal, from, to, made_at, denied_count, denied_digest, items]
 }

@@ -2,7 +2,7 @@
 //! signature and its payload. The headers of the envelope follow from the payload, so the entry comes back whole, byte for byte. The
 //! letters are those of the symbol's alphanumeric mode (ISO/IEC 18004).
 
-use super::cose::{Algorithm, Content, Sign1};
+use super::cose::{Algorithm, Brought, Content, Sign1};
 use super::entry::{ENTRY_BYTES_MAX, decode_link};
 
 const PREFIX: &str = "PASS1:";
@@ -78,7 +78,7 @@ pub fn decode(code: &str) -> Result<Sign1, NotAReceipt> {
     let link = decode_link(payload).map_err(|_| NotAReceipt::Entry)?;
     Ok(Sign1 {
         key: link.terminal.get(),
-        key_certificate: None,
+        brought: Brought::Nothing,
         payload: payload.to_vec(),
         signature: *signature,
         algorithm: Algorithm::EdDsa,

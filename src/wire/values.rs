@@ -12,6 +12,7 @@ use crate::domain::payment::{Doubt as PaymentDoubt, Said, Way};
 use crate::domain::policy::{Limit, Policy};
 use crate::domain::refusal::{DenialReason, Refusal};
 use crate::domain::verdict::{Contest, Verdict};
+use crate::domain::version::Version;
 use crate::domain::{
     CardNumber, CashierId, Cents, Counter, EntitlementSerial, EntryHash, HolderReference, IssueNumber, KeySerial,
     PartnerId, PaymentId, RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
@@ -129,6 +130,17 @@ impl Cbor for Refusal {
 
     fn read(from: &mut Reader<'_>) -> Result<Self, CborError> {
         Self::from_code(from.text()?).ok_or(CborError::Meaningless("the refusal"))
+    }
+}
+
+/// As text.
+impl Cbor for Version {
+    fn write(&self, to: &mut Writer) {
+        to.text(&self.to_string());
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, CborError> {
+        Self::parse(from.text()?).ok_or(CborError::Meaningless("the version"))
     }
 }
 

@@ -98,7 +98,7 @@ impl<'w> Loading<'w> {
         let health = Health { version: "0.1.0".to_owned(), disk_free_bytes: 1 << 30 };
         let id = RequestId::new(random().unwrap());
         let request = self.ledger().view().next_request(id, hours(1), &[], health).unwrap();
-        let body = self.ledger().sign_request(&request);
+        let body = self.ledger().sign_request(&request).unwrap();
         let answer = self.world.region.exchange(&body, hours(1)).unwrap();
         (request, answer)
     }

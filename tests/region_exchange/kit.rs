@@ -9,7 +9,8 @@ use pass::crypto::{
 use pass::domain::card::{DebitOrder, Entitlement, ReversalOrder, SignedRecord, TerminalCertificate};
 use pass::domain::catalogue::Code;
 use pass::domain::entry::{
-    Body, CardRead, Context, Debit, Entry, Intent, Learnt, ReadReason, Reversal, Sale, TechnicalEvent, Tender,
+    Body, CardRead, Context, Debit, Entry, Intent, KeysChanged, Learnt, ReadReason, Reversal, Sale, TechnicalEvent,
+    Tender,
 };
 use pass::domain::verdict::Verdict;
 use pass::domain::{
@@ -22,11 +23,12 @@ use pass::region::desk::CODE_HOURS;
 use pass::region::replacement::{Fee, Replacement};
 use pass::region::store::Location;
 use pass::region::{Refused, Region, RegionError};
+use pass::succession::prove;
 use pass::virtual_card::{CardInReader, CardMemory, InProcess, MemoryStorage, VirtualCard};
 use pass::wire::apdu::Protocol;
 use pass::wire::cbor::{Opaque, decode, encode};
 use pass::wire::code::EnrolmentCode;
-use pass::wire::cose::{Algorithm, Content, Mac0, Sign1};
+use pass::wire::cose::{Algorithm, Brought, Content, Mac0, Sign1};
 use pass::wire::entry::encode_entry;
 use pass::wire::exchange::{
     EnrolmentAnswer, EnrolmentRequest, ExchangeRequest, Head, Health, PROTOCOL_VERSION, TerminalStanding,
@@ -169,7 +171,9 @@ impl Card {
 pub(crate) struct Terminal {
     pub(crate) id: TerminalId,
     entry_key: Vec<u8>,
-    card_key: Vec<u8>,
+    card_keys: Vec<Vec<u8>>,
+    /// The entries with which its keys were changed.
+    changes: Vec<Vec<u8>>,
     pub(crate) enrolment: EnrolmentAnswer,
     pub(crate) keys: TrustedKeys,
     pub(crate) certificates: Vec<TerminalCertificate>,
@@ -187,7 +191,8 @@ impl Clone for Terminal {
         Self {
             id: self.id,
             entry_key: self.entry_key.clone(),
-            card_key: self.card_key.clone(),
+            card_keys: self.card_keys.clone(),
+            changes: self.changes.clone(),
             enrolment: self.enrolment.clone(),
             keys: self.keys.clone(),
             certificates: self.certificates.clone(),
@@ -242,7 +247,8 @@ impl Terminal {
         Ok(Self {
             id: code.terminal,
             entry_key: machine.entry.1,
-            card_key: machine.card.1,
+            card_keys: vec![machine.card.1],
+            changes: Vec::new(),
             keys,
             certificates: enrolment.certificates.clone(),
             enrolment,
@@ -302,9 +308,35 @@ impl Terminal {
         self.write(Body::Event(TechnicalEvent::Started { version: "0.1.0".to_owned() }), time)
     }
 
+    fn certificate(&self, now: Timestamp) -> TerminalCertificate {
+        *self.certificates.iter().rfind(|of| of.season == Season::at(now)).unwrap()
+    }
+
+    /// The private half of the key that a certificate names.
+    fn card_key(&self, certificate: &TerminalCertificate) -> P256Key {
+        let keys = self.card_keys.iter().map(|key| P256Key::from_pkcs8(key).unwrap());
+        keys.rev().find(|key| key.public_key() == certificate.public_key).unwrap()
+    }
+
+    /// Puts the keys of `machine` in the place of its own.
+    pub(crate) fn change_keys(&mut self, machine: &Machine, now: Timestamp) -> Sequence {
+        let head = self.head();
+        let keys = prove(self.id, head.sequence.next(), head.hash, &machine.entry.0, &machine.card.0).unwrap();
+        self.change_keys_to(keys, machine, now)
+    }
+
+    /// The same with these proofs.
+    pub(crate) fn change_keys_to(&mut self, keys: KeysChanged, machine: &Machine, now: Timestamp) -> Sequence {
+        let sequence = self.write(Body::Event(TechnicalEvent::KeysChanged(Box::new(keys))), now);
+        self.changes.extend(self.chain.last().cloned());
+        self.entry_key.clone_from(&machine.entry.1);
+        self.card_keys.push(machine.card.1.clone());
+        sequence
+    }
+
     pub(crate) fn open(&self, card: &mut Card, now: Timestamp) -> Opened {
-        let certificate = *self.certificates.iter().rfind(|of| of.season == Season::at(now)).unwrap();
-        let key = P256Key::from_pkcs8(&self.card_key).unwrap();
+        let certificate = self.certificate(now);
+        let key = self.card_key(&certificate);
         let mut trust = Trust::new(self.keys.clone());
         let mut opener = Opener { trust: &mut trust, terminal: TerminalKey { key: &key, certificate } };
         opener.open(&mut card.reader).unwrap()
@@ -313,7 +345,7 @@ impl Terminal {
     /// Debits a card; nothing is written.
     pub(crate) fn debit(&self, card: &mut Card, slot: Slot, amount: u32, now: Timestamp) -> Debit {
         let mut opened = self.open(card, now);
-        let key = P256Key::from_pkcs8(&self.card_key).unwrap();
+        let key = self.card_key(&self.certificate(now));
         let transaction = TransactionId::new(random().unwrap());
         let order = DebitOrder { slot, season: Season::at(now), amount, transaction, time: now };
         let proof = opened.session.debit(&mut card.reader, &key, self.id, order).unwrap();
@@ -353,7 +385,7 @@ impl Terminal {
     /// Takes a debit back on the card; nothing is written.
     pub(crate) fn reverse(&self, card: &mut Card, debit: (Sequence, SignedRecord), now: Timestamp) -> Reversal {
         let mut opened = self.open(card, now);
-        let key = P256Key::from_pkcs8(&self.card_key).unwrap();
+        let key = self.card_key(&self.certificate(now));
         let (sequence, SignedRecord { record, .. }) = debit;
         let transaction = TransactionId::new(random().unwrap());
         let order = ReversalOrder { debit_counter: record.counter, transaction, time: now };
@@ -415,7 +447,10 @@ impl Terminal {
 
     /// Any payload, signed as a request.
     pub(crate) fn message_of(&self, payload: Vec<u8>) -> Vec<u8> {
-        sign1_ed25519(&self.signing_key(), Content::ExchangeRequest, self.id, payload).encode()
+        let message = sign1_ed25519(&self.signing_key(), Content::ExchangeRequest, self.id, payload);
+        let brought =
+            if self.changes.is_empty() { Brought::Nothing } else { Brought::KeyChanges(self.changes.clone()) };
+        Sign1 { brought, ..message }.encode()
     }
 
     /// One exchange of everything, as a terminal does it: the answer is checked with the terminal's own code.

@@ -12,6 +12,7 @@ mod enrolment;
 mod feed;
 mod http;
 mod interrupted;
+mod keys;
 mod kit;
 mod life;
 mod limits;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::kit::{CINEMA, World, hours};
 
 /// The store is lost, and put back from its backup.
-fn put_back(world: World, backup: &Path, now: Timestamp) -> (TempDir, Region) {
+pub(crate) fn put_back(world: World, backup: &Path, now: Timestamp) -> (TempDir, Region) {
     let World { region, directory, .. } = world;
     drop(region);
     let data = directory.path().join("region");

@@ -167,7 +167,7 @@ fn enrol(region: &Region, partner: PartnerId, path: &Path, now: Timestamp) -> Te
     let mut ledger = Ledger::create(path, keys.entry, &answer, now).unwrap();
     let health = Health { version: "simulation".to_owned(), disk_free_bytes: 0 };
     let request = ledger.view().next_request(RequestId::new([0; 16]), now, &[], health).unwrap();
-    let answer = region.exchange(&ledger.sign_request(&request), now).unwrap();
+    let answer = region.exchange(&ledger.sign_request(&request).unwrap(), now).unwrap();
     let verified = verify_answer(&answer, ledger.view().trusted_keys(), &request).unwrap();
     ledger.apply_answer(&verified, now).unwrap();
     code.terminal

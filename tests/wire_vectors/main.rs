@@ -20,7 +20,7 @@ use pass::domain::{CashierId, KeySerial, Sequence, TerminalId};
 use pass::packing::unpack_page;
 use pass::wire::cbor::{Cbor, decode, encode};
 use pass::wire::code::EnrolmentCode;
-use pass::wire::cose::{Algorithm, Content, Mac0, Sign1};
+use pass::wire::cose::{Algorithm, Brought, Content, Mac0, Sign1};
 use pass::wire::entry::{chain_beginning, decode_entry, decode_link, encode_entry};
 use pass::wire::exchange::{EnrolmentAnswer, EnrolmentRequest, ExchangeAnswer, ExchangeRequest, Receipt};
 use pass::wire::feed::{FeedPage, Item, PackedPage, denied_bytes};
@@ -101,7 +101,8 @@ fn of_terminal<T: Cbor + Debug>(vector: &Value, content: Content) -> T {
 /// A message of the region, which brings the certificate of the key that signed it.
 fn of_region<T: Cbor + Debug>(vector: &Value, content: Content) -> T {
     let message = opened(vector, Algorithm::Es256, content);
-    let certificate = KeyCertificate::decode(message.key_certificate.as_ref().unwrap()).unwrap();
+    let Brought::KeyCertificate(certificate) = &message.brought else { panic!("it brings no certificate") };
+    let certificate = KeyCertificate::decode(certificate).unwrap();
     assert_eq!(certificate.serial, KeySerial::new(message.key));
     assert!(verify_sign1_es256(&message, &region_keys().key(certificate.serial).unwrap()));
     read(vector)

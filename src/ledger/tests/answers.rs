@@ -73,7 +73,7 @@ fn only_the_regions_answer_to_this_request_is_taken() {
 }
 
 fn request_as_answer(ledger: &Ledger, request: &ExchangeRequest) -> Vec<u8> {
-    ledger.sign_request(request)
+    ledger.sign_request(request).unwrap()
 }
 
 #[test]
@@ -383,7 +383,7 @@ fn a_request_is_as_large_as_it_may_be_and_no_larger() {
     }
     let request = request(&ledger, 1);
     assert_eq!(request.in_doubt, [intent]);
-    let bytes = ledger.sign_request(&request).len();
+    let bytes = ledger.sign_request(&request).unwrap().len();
     let limit = crate::wire::exchange::REQUEST_BYTES_MAX;
     assert!(bytes <= limit && bytes + 2 * crate::wire::entry::ENTRY_BYTES_MAX > limit, "{bytes}");
     let too_large = entry::RefusedCard { card: None, refusal: refusal::Refusal::NotAPass, certificate: vec![0; 8192] };

@@ -337,7 +337,7 @@ pub(super) fn not_done(intent: &Intent, abandoned: bool) -> Body {
 pub(super) struct World {
     pub(super) dir: TempDir,
     pub(super) region: Region,
-    key: Vec<u8>,
+    pub(super) key: Vec<u8>,
     cards: u64,
 }
 

@@ -4,17 +4,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use crate::crypto::{TrustedKeys, entry_hash, sha256, verify_p256, verify_sign1_ed25519};
+use crate::crypto::{Ed25519PublicKey, TrustedKeys, entry_hash, sha256, verify_p256, verify_sign1_ed25519};
 use crate::domain::card::{CardCertificate, Operation, SignedRecord};
 use crate::domain::catalogue::Catalogue;
 use crate::domain::entry::{Body, Entry, Intent, TechnicalEvent};
 use crate::domain::{EntryHash, Season, Sequence, Timestamp};
+use crate::succession::{Succession, change_in, is_proven};
 use crate::wire::cbor;
 use crate::wire::cose::{Algorithm, Content, Sign1};
 use crate::wire::entry::{decode_entry, decode_link};
 use crate::wire::exchange::Head;
 
-use super::super::facts::Identity;
+use super::super::facts::{Facts, Identity};
 use super::super::intent::{self, GivenUp, Misfit};
 use super::super::project::{self, Projection};
 use super::{Fault, Wrong};
@@ -167,6 +168,7 @@ impl Row {
 pub(super) struct Checker<'a> {
     identity: &'a Identity,
     keys: &'a TrustedKeys,
+    succession: &'a Succession,
     catalogues: HashMap<(Season, u32), Catalogue>,
     /// Hashes of card certificates whose signature was found good.
     certificates: Mutex<HashSet<[u8; 32]>>,
@@ -177,12 +179,9 @@ fn holds(condition: bool, wrong: Wrong) -> Result<(), Wrong> {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn new(
-        identity: &'a Identity,
-        keys: &'a TrustedKeys,
-        catalogues: HashMap<(Season, u32), Catalogue>,
-    ) -> Self {
-        Self { identity, keys, catalogues, certificates: Mutex::default() }
+    pub(super) fn new(facts: &'a Facts, catalogues: HashMap<(Season, u32), Catalogue>) -> Self {
+        let Facts { identity, keys, succession, .. } = facts;
+        Self { identity, keys, succession, catalogues, certificates: Mutex::default() }
     }
 
     /// The first thing that is wrong with an entry.
@@ -208,11 +207,22 @@ impl<'a> Checker<'a> {
         holds(entry_hash(&row.cose) == row.head.hash, Wrong::Hash)?;
         let message = Sign1::decode(&row.cose, Algorithm::EdDsa, Content::Entry)?;
         let ours = message.key == self.identity.terminal.get();
-        holds(ours && verify_sign1_ed25519(&message, &self.identity.entry_key), Wrong::Signature)?;
+        let key = self.succession.at(row.head.sequence);
+        holds(ours && verify_sign1_ed25519(&message, key), Wrong::Signature)?;
         let link = decode_link(&message.payload)?;
         holds(link.previous == row.previous, Wrong::Link)?;
         holds(link.terminal == self.identity.terminal && link.sequence == row.head.sequence, Wrong::Place)?;
-        Ok(decode_entry(&message.payload)?)
+        let entry = decode_entry(&message.payload)?;
+        self.check_keys(&entry)?;
+        Ok(entry)
+    }
+
+    /// A change of keys is in the table, and nothing else is.
+    fn check_keys(&self, entry: &Entry) -> Result<(), Wrong> {
+        let listed = self.succession.changed_by(entry.sequence);
+        let said = change_in(entry);
+        let proven = said.is_none_or(|keys| is_proven(entry.terminal, entry.sequence, entry.previous, keys));
+        holds(proven && said.map(|keys| Ed25519PublicKey(keys.entry_key)).as_ref() == listed, Wrong::Keys)
     }
 
     fn check_worth(&self, row: &Row, entry: &Entry) -> Result<(), Wrong> {

@@ -79,6 +79,9 @@ pub enum Wrong {
     /// The terminal did not sign it.
     #[error("the terminal's signature does not hold")]
     Signature,
+    /// It changes the terminal's keys, and these have not signed it, or the table of keys says otherwise.
+    #[error("the terminal's new keys have not signed it, or the table of keys says otherwise")]
+    Keys,
     /// Its bytes are not those of an entry.
     #[error("it cannot be read: {0}")]
     Unreadable(#[from] CborError),
@@ -223,7 +226,7 @@ impl Walk<'_> {
 
     /// Reads a batch while the one before is checked.
     fn entries(&self, start: Before, progress: &mut impl FnMut(u64, u64)) -> Result<u64, VerifyError> {
-        let checker = Checker::new(&self.facts.identity, &self.facts.keys, self.catalogues()?);
+        let checker = Checker::new(self.facts, self.catalogues()?);
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
         let total = self.facts.tip.head.sequence.get().saturating_sub(start.head.sequence.get());
         let mut done = 0;

@@ -6,11 +6,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::super::desk::CODE_HOURS;
 use super::super::error::RegionError;
+use super::super::settlement::days::Day;
 use super::super::store::Location;
 use super::super::{Region, embedded};
 use super::life_args;
 use super::settle_args::{EntryVerb, PartnerChange, SettleVerb};
 use crate::domain::refusal::{DenialReason, Language};
+use crate::domain::version::Version;
 
 /// La région PASS : échanges avec les terminaux, guichet, cartes / The region of the PASS: exchanges, desk, cards
 #[derive(Parser)]
@@ -252,11 +254,31 @@ pub(super) enum TerminalVerb {
     Resume(OneTerminal),
     /// Révoque les clés d'un terminal volé, définitivement / Revokes the keys of a stolen terminal, for good
     Revoke(OneTerminal),
+    /// Dit à tous les terminaux quelle version ils doivent avoir, et pour quand / Tells all terminals which version they must have, and by when
+    RequireVersion {
+        #[command(flatten)]
+        data: Data,
+        /// La version, comme 0.2.0 / The version, as 0.2.0
+        #[arg(value_parser = version)]
+        version: Version,
+        /// Dernier jour sans elle, AAAA-MM-JJ / The last day without it, YYYY-MM-DD
+        #[arg(long, value_name = "DAY", value_parser = super::settle_args::day)]
+        by: Day,
+    },
+    /// Montre un terminal : état, version, clés publiques / Shows a terminal: standing, version, public keys
+    Show(OneTerminal),
     /// Liste les terminaux / Lists the terminals
     List {
         #[command(flatten)]
         data: Data,
+        /// Seulement ceux dont la version est trop ancienne / Only those whose version is too old
+        #[arg(long)]
+        behind: bool,
     },
+}
+
+fn version(text: &str) -> Result<Version, &'static str> {
+    Version::parse(text).ok_or("a version is three numbers with dots between, as 0.2.0")
 }
 
 #[derive(Args)]

@@ -1,6 +1,6 @@
 //! The verbs about partners and terminals.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::super::desk::TerminalFile;
 use super::super::error::RegionError;
@@ -10,6 +10,7 @@ use super::now;
 use super::partners;
 use super::print::Printer;
 use crate::domain::catalogue::Code;
+use crate::domain::version::RequiredVersion;
 use crate::domain::{PartnerId, TerminalId};
 use crate::wire::exchange::TerminalStanding;
 
@@ -95,8 +96,27 @@ pub(super) fn terminal(verb: TerminalVerb, printer: &Printer) -> Result<(), Regi
                 ),
             )
         }
-        TerminalVerb::List { data } => {
-            data.open()?.terminals()?.iter().try_for_each(|file| list_terminal(file, printer))
+        TerminalVerb::RequireVersion { data, version, by } => {
+            // The day itself may pass.
+            let required = RequiredVersion { version, by: by.ends_at() };
+            data.open()?.require_version(required)?;
+            printer.done(
+                &json!({ "version": version.to_string(), "by": required.by.to_string() }),
+                &format!(
+                    "Chaque terminal apprend à son prochain échange qu'il lui faut la version {version} après le {by}."
+                ),
+                &format!("Each terminal learns at its next exchange that it needs version {version} after {by}."),
+            )
+        }
+        TerminalVerb::Show(one) => {
+            let id = chosen(&one);
+            let files = one.data.open()?.terminals()?;
+            let file = files.iter().find(|file| file.terminal.id == id).ok_or(RegionError::NoTerminal(id))?;
+            show_terminal(file, printer)
+        }
+        TerminalVerb::List { data, behind } => {
+            let files = data.open()?.terminals()?;
+            files.iter().filter(|file| !behind || file.is_behind).try_for_each(|file| list_terminal(file, printer))
         }
     }
 }
@@ -106,21 +126,60 @@ fn chosen(one: &OneTerminal) -> TerminalId {
     TerminalId::new(one.id.or(one.terminal).unwrap_or_default())
 }
 
-fn list_terminal(file: &TerminalFile, printer: &Printer) -> Result<(), RegionError> {
-    let TerminalFile { terminal, standing, last_heard } = file;
-    let (is, cause) = standing.map_or((TerminalStanding::Active, None), |s| (s.standing, Some(s.cause.code())));
-    let state = if terminal.keys.is_some() { standing_code(is) } else { "not-enrolled" };
-    let heard = last_heard.map(|at| at.to_string());
-    let value = json!({
+/// What a terminal is, for a program.
+fn terminal_json(file: &TerminalFile) -> Value {
+    let TerminalFile { terminal, standing, last_heard, version, is_behind, entry_keys } = file;
+    let key = |which: usize| entry_keys.map(|keys| hexadecimal(&keys[which].0));
+    json!({
         "terminal_id": terminal.id.get(),
         "partner_id": terminal.partner.get(),
         "replaces": terminal.replaces.map(TerminalId::get),
-        "state": state,
-        "cause": cause,
+        "state": state(file),
+        "cause": standing.map(|standing| standing.cause.code()),
         "enrolled_at": terminal.keys.map(|keys| keys.enrolled_at.to_string()),
-        "last_exchange": heard,
-    });
-    let heard = heard.as_deref().unwrap_or("-");
-    let line = format!("{}\t{}\t{state}\t{heard}", terminal.id, terminal.partner);
-    printer.done(&value, &line, &line)
+        "last_exchange": last_heard.map(|at| at.to_string()),
+        "version": version,
+        "behind": is_behind,
+        "first_entry_key": key(0),
+        "entry_key": key(1),
+    })
+}
+
+fn state(file: &TerminalFile) -> &'static str {
+    let is = file.standing.map_or(TerminalStanding::Active, |standing| standing.standing);
+    if file.terminal.keys.is_some() { standing_code(is) } else { "not-enrolled" }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn list_terminal(file: &TerminalFile, printer: &Printer) -> Result<(), RegionError> {
+    let heard = file.last_heard.map_or_else(|| "-".to_owned(), |at| at.to_string());
+    let version = file.version.as_deref().unwrap_or("-");
+    let line = format!("{}\t{}\t{}\t{heard}\t{version}", file.terminal.id, file.terminal.partner, state(file));
+    printer.done(&terminal_json(file), &line, &line)
+}
+
+fn show_terminal(file: &TerminalFile, printer: &Printer) -> Result<(), RegionError> {
+    if printer.is_json() {
+        return printer.line(&terminal_json(file).to_string());
+    }
+    let (id, partner) = (file.terminal.id, file.terminal.partner);
+    let heard = file.last_heard.map_or_else(|| "-".to_owned(), |at| at.to_string());
+    let version = file.version.as_deref().unwrap_or("-");
+    printer.line(printer.text(
+        &format!("Terminal {id} du partenaire {partner} : {}, dernier échange {heard}", state(file)),
+        &format!("Terminal {id} of partner {partner}: {}, newest exchange {heard}", state(file)),
+    ))?;
+    let (french, english) = if file.is_behind { (", trop ancienne", ", too old") } else { ("", "") };
+    printer.line(printer.text(&format!("  version {version}{french}"), &format!("  version {version}{english}")))?;
+    if let Some([first, now]) = &file.entry_keys {
+        let (first, now) = (hexadecimal(&first.0), hexadecimal(&now.0));
+        printer.line(printer.text(
+            &format!("  première clé du journal  {first}\n  clé qui signe            {now}"),
+            &format!("  first key of the ledger  {first}\n  key that signs           {now}"),
+        ))?;
+    }
+    Ok(())
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::engine::{Kind, Lock, Table, values};
 use super::{Row, Stored, Tx};
+use crate::crypto::Ed25519PublicKey;
+use crate::domain::card::PublicKey;
 use crate::domain::{CardNumber, Cents, EntryHash, RequestId, Sequence, TerminalId, Timestamp, TransactionId};
 use crate::wire::exchange::{Head, Health};
 use crate::wire::feed::Position;
@@ -116,6 +118,17 @@ pub struct StoredEntry {
     pub received_at: Timestamp,
 }
 
+/// An entry that put new keys in the place of a terminal's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyChange {
+    /// Where the entry stands.
+    pub place: Place,
+    /// The keys from the next entry on.
+    pub entry: Ed25519PublicKey,
+    /// What cards are to check.
+    pub card: PublicKey,
+}
+
 /// An exchange that took place.
 #[derive(Clone, Debug)]
 pub struct ExchangeRow<'a> {
@@ -225,6 +238,31 @@ impl Tx<'_> {
             })
         });
         branches.collect()
+    }
+
+    /// Keeps a change of keys.
+    pub fn add_key_change(&self, terminal: TerminalId, change: &KeyChange) -> Stored<()> {
+        self.execute(
+            "INSERT INTO key_change (terminal_id, branch, sequence, entry_key, card_key) VALUES ($1, $2, $3, $4, $5)",
+            &values![terminal, change.place.branch, change.place.sequence, change.entry.0, change.card.0],
+        )?;
+        Ok(())
+    }
+
+    /// Every change of keys in the chain of `terminal`, on whatever branch, by growing sequence.
+    pub fn key_changes(&self, terminal: TerminalId) -> Stored<Vec<KeyChange>> {
+        let rows = self.rows(
+            "SELECT branch, sequence, entry_key, card_key FROM key_change WHERE terminal_id = $1 ORDER BY sequence, branch",
+            &values![terminal],
+        )?;
+        let changes = rows.iter().map(|row| {
+            Ok(KeyChange {
+                place: Place { branch: row.get(0)?, sequence: row.get(1)? },
+                entry: Ed25519PublicKey(row.get(2)?),
+                card: PublicKey(row.get(3)?),
+            })
+        });
+        changes.collect()
     }
 
     /// The branch whose head is acknowledged.
@@ -438,6 +476,12 @@ impl Tx<'_> {
             ],
         )?;
         Ok(())
+    }
+
+    /// The version that `terminal` had at its newest exchange, as it says itself.
+    pub fn last_version(&self, terminal: TerminalId) -> Stored<Option<String>> {
+        let sql = "SELECT version FROM exchange WHERE terminal_id = $1 ORDER BY number DESC LIMIT 1";
+        self.row(sql, &values![terminal])?.map(|row| row.get(0)).transpose()
     }
 
     /// When the region last heard of `terminal`.

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use super::engine::{Kind, Row, Table, values};
 use super::rows::body;
-use super::{Stored, Tx};
+use super::{StoreError, Stored, Tx};
+use crate::domain::version::RequiredVersion;
 use crate::domain::{CardNumber, Sequence, TerminalId};
 use crate::wire::cbor::encode;
 use crate::wire::feed::{Item, Position};
@@ -100,6 +101,7 @@ fn subject(item: &Item, key_serial: u32) -> String {
         Item::Verdict(verdict) => format!("verdict/{}", verdict.sequence),
         Item::KeyWithdrawn(withdrawn) => format!("withdrawn/{}", withdrawn.serial),
         Item::Partner(_) => "partner".to_owned(),
+        Item::RequiredVersion(_) => "required-version".to_owned(),
         Item::Record(signed) => format!("record/{}/{}", signed.record.card.digits(), signed.record.counter),
     }
 }
@@ -192,6 +194,18 @@ impl Tx<'_> {
         let rows = self.rows(sql, &values![audience.column(), from, end, limit])?;
         let item = |row: &Row| body(&row.get::<Vec<u8>>(1)?, "an item of the feed");
         rows.iter().map(|row| Ok(FeedRow { position: row.get(0)?, item: item(row)? })).collect()
+    }
+
+    /// The version that terminals are told to have.
+    pub fn required_version(&self) -> Stored<Option<RequiredVersion>> {
+        let sql = "SELECT body FROM feed_item WHERE audience = $1 AND subject = 'required-version'";
+        let row = self.row(sql, &values![Audience::Everyone.column()])?;
+        let item = row.map(|row| body(&row.get::<Vec<u8>>(0)?, "an item of the feed")).transpose()?;
+        Ok(match item {
+            Some(Item::RequiredVersion(required)) => Some(required),
+            Some(_) => return Err(StoreError::Inconsistent("an item of the feed")),
+            None => None,
+        })
     }
 
     /// What `terminal` was told of these entries is of a branch that it does not have any more.

@@ -33,7 +33,7 @@ use std::time::Duration;
 pub use backup::{Contents, check_backup};
 pub use cards::{CardRow, DenialRow};
 pub use chain::{
-    Branch, BranchNumber, Doubts, EntryKey, ExchangeRow, Knowledge, KnownExchange, NewEntry, Pending, Place,
+    Branch, BranchNumber, Doubts, EntryKey, ExchangeRow, KeyChange, Knowledge, KnownExchange, NewEntry, Pending, Place,
     StoredEntry,
 };
 pub use feed::{Audience, FeedHead, FeedPoint, FeedRow};
@@ -56,7 +56,7 @@ use postgres::{Postgres, PostgresTransaction};
 use sqlite::{Sqlite, SqliteTransaction};
 
 /// The version that the newest migration sets.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// How often a transaction is begun again that others got in the way of. They come to an end, so the tenth time is unheard of.
 const CONFLICTS_MAX: u32 = 20;

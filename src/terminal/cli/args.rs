@@ -177,6 +177,13 @@ pub(super) enum Verb {
         #[arg(long, value_name = "KEY", requires = "receipt", value_parser = key)]
         key: Option<Ed25519PublicKey>,
     },
+    /// Montre les clés publiques du terminal, ou change ses clés / Shows the terminal's public keys, or changes its keys
+    ///
+    /// À lancer comme utilisateur du terminal. / To be run as the terminal's user.
+    Keys {
+        #[command(subcommand)]
+        verb: Option<Keys>,
+    },
     /// Vérifie la configuration / Checks the configuration
     Validate,
     /// Pose les quelques questions de l'installation et écrit la configuration / Asks the few questions of an installation and writes the
@@ -192,6 +199,13 @@ pub(super) enum Verb {
     /// Ne change rien, que le service tourne ou non. Finit par 0 si tout va bien, 1 s'il y a des avertissements, 2 si le terminal ne peut pas vendre. /
     /// Changes nothing, whether the service runs or not. Ends with 0 when all is well, 1 for warnings, 2 when the terminal cannot sell.
     Doctor,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Keys {
+    /// Met de nouvelles clés à la place : l'ancienne signe la nouvelle au journal / Puts new keys in their place: the old one signs the
+    /// new one in the ledger
+    Change,
 }
 
 #[derive(Debug, Args)]

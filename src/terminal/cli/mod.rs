@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use self::args::{Archive, Cli, Verb};
+use self::args::{Archive, Cli, Keys, Verb};
 use super::config::{CommandLine, ConfigError, Override, Settings};
 use crate::crypto::Ed25519PublicKey;
 use crate::domain::CashierId;
@@ -186,6 +186,18 @@ pub trait DaemonVerbs {
     /// [`Failure`], with its exit status.
     fn doctor(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure>;
 
+    /// `keys`: which keys the terminal has.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn show_keys(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure>;
+
+    /// `keys change`: new ones in their place.
+    ///
+    /// # Errors
+    /// [`Failure`], with its exit status.
+    fn change_keys(&self, setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure>;
+
     /// `backup`: a copy of the ledger in `file`.
     ///
     /// # Errors
@@ -305,6 +317,8 @@ fn carry_out(cli: Cli, verbs: &dyn DaemonVerbs, out: &mut dyn Write) -> Result<E
         Verb::Archive { verb: Archive::Verify { directory, key } } => verbs.verify_archive(setup, &directory, key, out),
         Verb::Validate => verbs.validate(setup, out),
         Verb::Doctor => verbs.doctor(setup, out),
+        Verb::Keys { verb: None } => verbs.show_keys(setup, out),
+        Verb::Keys { verb: Some(Keys::Change) } => verbs.change_keys(setup, out),
         Verb::Setup(args) => {
             setup_verb::setup(setup, verbs, &args, cli.common.config.as_deref().unwrap_or(Path::new(CONFIG)), out)
         }

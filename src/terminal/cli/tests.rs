@@ -76,6 +76,14 @@ impl DaemonVerbs for FakeVerbs {
         self.note("doctor".to_owned())
     }
 
+    fn show_keys(&self, _: &Setup, _: &mut dyn Write) -> Result<Exit, Failure> {
+        self.note("keys".to_owned())
+    }
+
+    fn change_keys(&self, _: &Setup, _: &mut dyn Write) -> Result<Exit, Failure> {
+        self.note("keys change".to_owned())
+    }
+
     fn validate(&self, setup: &Setup, _: &mut dyn Write) -> Result<Exit, Failure> {
         Err(Failure::new(Exit::Config, format!("{:?}", setup.language)))
     }

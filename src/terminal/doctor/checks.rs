@@ -5,6 +5,7 @@ use crate::domain::card::TerminalCertificate;
 use crate::domain::policy::{Exposure, Level, Policy};
 use crate::domain::refusal::Refusal;
 use crate::domain::time::Season;
+use crate::domain::version::RequiredVersion;
 use crate::ledger::CLOCK_STEP_SECONDS;
 use crate::payment::client::TrialError;
 use crate::reader::{Look, WhyUnavailable};
@@ -102,6 +103,11 @@ pub(super) fn certificate(certificates: &[TerminalCertificate], now: Timestamp) 
         (Some(end), None) => vec![Finding::CertificateEnds(end)],
         (Some(_), Some(_)) => Vec::new(),
     }
+}
+
+/// The version that the region wants, where this program is older.
+pub(super) fn version(due: Option<RequiredVersion>, now: Timestamp) -> Vec<Finding> {
+    due.into_iter().map(|required| Finding::VersionBehind { required, overdue: required.by <= now }).collect()
 }
 
 /// How far the terminal is from the region.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::domain::Timestamp;
 use crate::domain::refusal::Refusal;
+use crate::domain::version::RequiredVersion;
 use crate::uplink::Unreachable;
 
 /// How much a finding weighs.
@@ -110,6 +111,13 @@ pub enum Finding {
     CertificateEnded,
     /// It ends soon.
     CertificateEnds(Timestamp),
+    /// The region wants a newer version of the program.
+    VersionBehind {
+        /// Which, and by when.
+        required: RequiredVersion,
+        /// Whether that is over.
+        overdue: bool,
+    },
     /// No region is set up.
     RegionUnset,
     /// The region cannot be reached.
@@ -176,6 +184,8 @@ impl Finding {
             Self::ClockNotSynchronised => "clock-not-synchronised",
             Self::CertificateEnded => "certificate-ended",
             Self::CertificateEnds(_) => "certificate-ends",
+            Self::VersionBehind { overdue: false, .. } => "version-behind",
+            Self::VersionBehind { overdue: true, .. } => "version-overdue",
             Self::RegionUnset => "region-unset",
             Self::Region(unreachable) => region_code(unreachable),
             Self::Exposure { reached: false, .. } => "exposure-near",
@@ -197,6 +207,7 @@ impl Finding {
             Self::DiskLow(_)
             | Self::FileSystem(FileSystem::Overlay)
             | Self::ClockOff(_)
+            | Self::VersionBehind { .. }
             | Self::ClockNotSynchronised
             | Self::CertificateEnds(_)
             | Self::RegionUnset
@@ -272,6 +283,8 @@ pub enum Check {
     Clock,
     /// The terminal's certificate.
     Certificate,
+    /// The program's version.
+    Version,
     /// The way to the region.
     Region,
     /// How far the terminal is from the region.
@@ -294,6 +307,7 @@ impl Check {
             Self::Reader => "reader",
             Self::Clock => "clock",
             Self::Certificate => "certificate",
+            Self::Version => "version",
             Self::Region => "region",
             Self::Exposure => "exposure",
             Self::Printer => "printer",

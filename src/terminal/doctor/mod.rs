@@ -30,6 +30,7 @@ pub use self::words::{Words, words};
 use super::cli::{Exit, Failure, Setup};
 use super::clock::{Clock as _, SystemClock};
 use super::config::Settings;
+use super::journal::due_update;
 use super::region_file::RegionFile;
 use super::verbs::{progress_bar, region_of, runtime, say};
 
@@ -104,6 +105,7 @@ pub fn examine(
     report.push((Check::Clock, checks::clock(now, floor, date, facts::synchronised(bedside.root))));
     if let Some(view) = &view {
         report.push((Check::Certificate, checks::certificate(view.certificates(), now.max(view.floor()))));
+        report.push((Check::Version, checks::version(due_update(view), now.max(view.floor()))));
     }
     let region = match region {
         None => vec![Finding::RegionUnset],
@@ -227,6 +229,8 @@ const fn check_name(check: Check, language: Language) -> &'static str {
         (Check::Clock, Language::English) => "clock",
         (Check::Certificate, Language::French) => "autorisation",
         (Check::Certificate, Language::English) => "authorisation",
+        (Check::Version, Language::French) => "version",
+        (Check::Version, Language::English) => "version",
         (Check::Region, Language::French) => "région",
         (Check::Region, Language::English) => "region",
         (Check::Exposure, Language::French) => "limites",

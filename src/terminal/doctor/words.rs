@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::domain::Date;
 use crate::domain::refusal::Language;
 use crate::terminal::verbs::say;
 use crate::uplink::Unreachable;
@@ -193,6 +194,15 @@ fn spoken(finding: &Finding, data: &Path) -> Spoken {
             ),
             with_data("sync", data),
         ),
+        Finding::VersionBehind { required, overdue } => {
+            let (version, by) = (required.version, Date::at(required.by));
+            let (french, english) = if *overdue { ("Il fallait", "was needed") } else { ("Il faut", "is needed") };
+            told(
+                format!("{french} la version {version} du terminal avant le {by} ; celle-ci est plus ancienne."),
+                format!("Version {version} of the terminal {english} before {by}; this one is older."),
+                format!("sudo apt-get install ./pass-terminal_{version}_$(dpkg --print-architecture).deb"),
+            )
+        }
         Finding::RegionUnset => told(
             "Aucune région n'est configurée : les ventes ne partent pas, et le terminal s'arrêtera à ses limites.",
             "No region is set up: sales do not leave, and the terminal will stop at its limits.",

@@ -155,6 +155,9 @@ pub struct Status {
     pub entry_hash: String,
     /// Until when the terminal's certificate for this season is good.
     pub certificate_not_after: Option<String>,
+    /// The version that the region wants, where this one is older.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update: Option<Update>,
     /// How many sales or undos are in doubt.
     pub in_doubt: u64,
     /// The reader.
@@ -230,6 +233,17 @@ impl Printer {
     }
 }
 
+/// The version that the region wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Update {
+    /// This one, or a later one.
+    pub version: String,
+    /// From when on.
+    pub by: String,
+    /// Whether that time has come.
+    pub overdue: bool,
+}
+
 /// How the exchange with the region is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Exchange {
@@ -279,6 +293,11 @@ impl Status {
             entry: status.head.0.get(),
             entry_hash: status.head.1.to_string(),
             certificate_not_after: status.certificate_not_after.map(|until| until.to_string()),
+            update: status.update.map(|update| Update {
+                version: update.version.to_string(),
+                by: update.by.to_string(),
+                overdue: update.by <= status.time,
+            }),
             in_doubt: status.in_doubt,
             bank_terminal: status.bank_terminal.clone(),
             payments: status.payments.iter().map(|payment| Payment::new(payment, language)).collect(),

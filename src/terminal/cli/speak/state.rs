@@ -116,6 +116,15 @@ pub(in crate::terminal::cli) fn status(status: &Status, language: Language) -> S
             English => format!("Authorised until {until}."),
         }
     }));
+    lines.extend(status.update.as_ref().map(|update| {
+        let (version, by) = (&update.version, instant(&update.by, |time| day(time, language)));
+        match (language, update.overdue) {
+            (French, false) => format!("Mise à jour à faire avant le {by} : version {version}."),
+            (French, true) => format!("Mise à jour en retard, due avant le {by} : version {version}."),
+            (English, false) => format!("To be updated before {by}: version {version}."),
+            (English, true) => format!("Update overdue, was to be made before {by}: version {version}."),
+        }
+    }));
     lines.join("\n")
 }
 
