@@ -3,7 +3,7 @@
 
     python3 audit.py LEDGER KEY [ROOT]
 
-LEDGER is a backup of a terminal (pass-terminal backup), KEY the terminal's public key and ROOT the region's root key, in hexadecimal digits, from
+LEDGER is a backup of a terminal (pass-terminal backup), KEY the first public key of the terminal and ROOT the region's root key, in hexadecimal digits, from
 the region and not from the ledger. It follows "A verifier, step by step" of exchange.md, with pycose, cryptography and SQLite of Python alone.
 The exit status is 0 when all holds and 1 when not.
 """
@@ -15,6 +15,7 @@ from hashlib import sha256
 import cbor2
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from pycose.headers import Algorithm
@@ -23,7 +24,7 @@ from pycose.keys.curves import Ed25519
 from pycose.algorithms import Es256
 from pycose.messages import Sign1Message
 
-DEBIT, REVERSAL = 1, 2
+DEBIT, REVERSAL, EVENT, KEYS_CHANGED = 1, 2, 9, 10
 
 
 def wrong(what):
@@ -75,6 +76,19 @@ def check_record(ledger, keys, terminal, body):
     return number(record, 9, 1), number(record, 12, 4)
 
 
+def changed_key(terminal, sequence, previous, keys):
+    """The entry key after this entry: both new keys have signed that they begin here."""
+    entry_key, card_key, entry_proof, card_proof = keys
+    place = terminal.to_bytes(4, "big") + sequence.to_bytes(8, "big") + previous + entry_key + card_key
+    try:
+        Ed25519PublicKey.from_public_bytes(entry_key).verify(entry_proof, b"PASS1-KEYS" + place)
+    except InvalidSignature:
+        wrong(f"the new entry key has not signed entry {sequence}")
+    if not holds_p256(card_key, b"PASS1-KEYS", place, card_proof):
+        wrong(f"the new card key has not signed entry {sequence}")
+    return entry_key
+
+
 def check_receipts(ledger, keys, hashes):
     count = 0
     for sequence, cose in ledger.execute("SELECT head_sequence, cose FROM receipt"):
@@ -108,6 +122,8 @@ def main(path, key, root=None):
         if (of, said, previous) != (terminal, sequence, expected):
             wrong(f"entry {sequence} does not follow the one before it")
         expected = hashes[sequence] = sha256(cose).digest()
+        if kind == EVENT and body[0] == KEYS_CHANGED:
+            key = changed_key(terminal, sequence, previous, body[1])
         if kind == DEBIT:
             slot, amount = check_record(ledger, keys, terminal, body)
             debited[slot] = debited.get(slot, 0) + amount

@@ -11,6 +11,7 @@ use crate::domain::{CashierId, Timestamp};
 
 use super::append::{Draft, Ledger};
 use super::error::LedgerError;
+use super::facts::has_table;
 use super::view::View;
 
 /// Why the list of cashiers was not changed, or an attempt to sign in was not looked at.
@@ -198,8 +199,7 @@ impl Draft<'_> {
 
 /// All of them. A ledger of an older schema, which is only read, has none.
 pub(super) fn load(connection: &Connection) -> Result<Cashiers, LedgerError> {
-    let there = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'cashier'";
-    if !connection.prepare(there)?.exists([])? {
+    if !has_table(connection, "cashier")? {
         return Ok(Cashiers::default());
     }
     let mut statement = connection.prepare("SELECT id, name, role, disabled, failures, until FROM cashier")?;

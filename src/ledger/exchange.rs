@@ -14,7 +14,7 @@ use super::error::LedgerError;
 use super::view::View;
 
 /// What the envelope of a request and the heads of its arrays have at most, in bytes.
-const ENVELOPE_BYTES_MAX: usize = 1024 + KEY_CHANGES_MAX * 1024;
+const ENVELOPE_BYTES_MAX: usize = 1024;
 /// What stands before each entry in the request's array, in bytes: the head of a byte string of less than 64 KiB.
 const ENTRY_HEAD_BYTES: usize = 3;
 
@@ -45,7 +45,10 @@ impl View {
             cards: cards.iter().copied().take(REQUEST_CARDS_MAX).collect(),
             health,
         };
-        let others = cbor::encode(&request).len() + ENVELOPE_BYTES_MAX + REQUEST_ENTRIES_MAX * ENTRY_HEAD_BYTES;
+        let changes = self.key_changes(KEY_CHANGES_MAX)?;
+        let brought: usize = changes.iter().map(|entry| entry.len() + ENTRY_HEAD_BYTES).sum();
+        let others =
+            cbor::encode(&request).len() + brought + ENVELOPE_BYTES_MAX + REQUEST_ENTRIES_MAX * ENTRY_HEAD_BYTES;
         let room = REQUEST_BYTES_MAX.saturating_sub(others);
         let entries = self.entries_after(self.acknowledged().sequence, REQUEST_ENTRIES_MAX, room)?;
         request.entries = entries.into_iter().map(|(_, cose)| Opaque(cose)).collect();

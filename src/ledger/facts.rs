@@ -95,11 +95,7 @@ impl Facts {
             partner: Arc::new(
                 connection.query_row("SELECT bytes FROM partner", [], |row| blob(row, 0))?.decode("the partner")?,
             ),
-            required_version: connection
-                .query_row("SELECT bytes FROM required_version", [], |row| blob(row, 0))
-                .optional()?
-                .map(|bytes| bytes.decode("the required version"))
-                .transpose()?,
+            required_version: required_version(connection)?,
             catalogues: catalogues(connection)?,
             certificates: certificates(connection)?,
             keys: keys(connection, identity.root_key)?,
@@ -109,6 +105,12 @@ impl Facts {
             state,
         })
     }
+}
+
+/// Whether a table is there: a ledger that is only read may be of an older schema.
+pub(super) fn has_table(connection: &Connection, name: &str) -> Result<bool, LedgerError> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    Ok(connection.prepare(sql)?.exists([name])?)
 }
 
 /// The bytes of a column that holds CBOR.
@@ -223,7 +225,18 @@ fn catalogues(connection: &Connection) -> Result<BTreeMap<Season, Arc<Catalogue>
     .collect()
 }
 
+fn required_version(connection: &Connection) -> Result<Option<RequiredVersion>, LedgerError> {
+    if !has_table(connection, "required_version")? {
+        return Ok(None);
+    }
+    let bytes = connection.query_row("SELECT bytes FROM required_version", [], |row| blob(row, 0)).optional()?;
+    bytes.map(|bytes| bytes.decode("the required version")).transpose()
+}
+
 fn succession(connection: &Connection, first: Ed25519PublicKey) -> Result<Succession, LedgerError> {
+    if !has_table(connection, "entry_key")? {
+        return Ok(Succession::new(first));
+    }
     let mut statement = connection.prepare("SELECT changed_by, entry_key FROM entry_key ORDER BY changed_by")?;
     let rows = statement.query_map([], |row| Ok((Sequence::new(row.get(0)?), Ed25519PublicKey(row.get(1)?))))?;
     let mut succession = Succession::new(first);

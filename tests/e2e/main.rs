@@ -12,6 +12,7 @@ mod commands;
 mod counter_day;
 mod deaths;
 mod doctor;
+mod keys;
 mod lines;
 mod metrics;
 mod pulls;

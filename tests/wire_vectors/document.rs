@@ -59,6 +59,12 @@ fn the_grammar_describes_the_vectors() {
     for name in ["page", "empty_page"] {
         holds("page-items", &bytes(exchanged(name), "items")).unwrap();
     }
+    for (rule, name) in [("entry", "entry"), ("exchange-request", "request")] {
+        let vector = &VECTORS["keys_changed"][name];
+        holds(rule, &bytes(vector, "payload")).unwrap();
+        holds("signed-message", &bytes(vector, "cose")).unwrap();
+        holds("signature-input", &bytes(vector, "signed")).unwrap();
+    }
     for (rule, name) in [("enrolment-request", "request"), ("enrolment-answer", "answer")] {
         let vector = &VECTORS["enrolment"][name];
         holds(rule, &bytes(vector, "payload")).unwrap();

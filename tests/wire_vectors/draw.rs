@@ -10,14 +10,15 @@ use pass::domain::closing::{
     BenefitTotal, Cash, Closing, Doubt, Doubts, Period, Perpetual, TenderTotal, Totals, UnknownPayment, UnknownPayments,
 };
 use pass::domain::entry::{
-    Abandoned, Body, CardRead, Context, Debit, Entry, Intent, Learnt, NotDone, Purpose, ReadReason, RefusedCard,
-    Reversal, Sale, TechnicalEvent, Tender, UndoRequest,
+    Abandoned, Body, CardRead, Context, Debit, Entry, Intent, KeysChanged, Learnt, NotDone, Purpose, ReadReason,
+    RefusedCard, Reversal, Sale, TechnicalEvent, Tender, UndoRequest,
 };
 use pass::domain::payment::{Doubt as PaymentDoubt, PaymentEnd, PaymentFact, Said, Way};
 use pass::domain::policy::{Limit, Policy};
 use pass::domain::purse::Slots;
 use pass::domain::refusal::{DenialReason, Refusal};
 use pass::domain::verdict::{Contest, Verdict};
+use pass::domain::version::{RequiredVersion, Version};
 use pass::domain::{
     Amounts, CardNumber, CashierId, Cents, Counter, Date, EntitlementSerial, EntryHash, KeySerial, PartnerId,
     PaymentId, RequestId, Season, Sequence, Slot, TerminalId, Timestamp, TransactionId,
@@ -186,7 +187,12 @@ drawn! {
         let benefits = vec![benefit(0, "cinema", from), benefit(15, "books", from)];
         Self::new(Drawn::drawn(from), Drawn::drawn(from), benefits).unwrap()
     };
-    TechnicalEvent: |from| match from.next() % 9 {
+    Version: |from| {
+        let [major, minor, patch]: [u32; 3] = [Drawn::drawn(from), Drawn::drawn(from), Drawn::drawn(from)];
+        Self::parse(&format!("{major}.{minor}.{patch}")).unwrap()
+    };
+    TechnicalEvent: |from| match from.next() % 10 {
+        9 => Self::KeysChanged(Box::new(Drawn::drawn(from))),
         8 => Self::Payment(Drawn::drawn(from)),
         6 => Self::Duplicate { entry: Drawn::drawn(from), count: Drawn::drawn(from) },
         0 => Self::Enrolled { replaces: Drawn::drawn(from) },
@@ -240,7 +246,8 @@ drawn! {
             request: Drawn::drawn(from),
         },
     };
-    Item: |from| match from.next() % 11 {
+    Item: |from| match from.next() % 12 {
+        10 => Self::RequiredVersion(Drawn::drawn(from)),
         0 => Self::Catalogue(Drawn::drawn(from)),
         1 => Self::Policy(Drawn::drawn(from)),
         2 => Self::Denial(Drawn::drawn(from)),
@@ -294,6 +301,8 @@ drawn_structures! {
     EntryVerdict { sequence, version, verdict }
     Partner { name, activities }
     KeyWithdrawn { serial }
+    RequiredVersion { version, by }
+    KeysChanged { entry_key, card_key, entry_proof, card_proof }
     PackedPage { terminal, from, to, made_at, denied_count, denied_digest, items }
     Head { sequence, hash }
     Health { version, disk_free_bytes }

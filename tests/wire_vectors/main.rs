@@ -18,10 +18,11 @@ use pass::domain::card::{CardCertificate, KeyCertificate, PublicKey, TerminalCer
 use pass::domain::entry::Entry;
 use pass::domain::{CashierId, KeySerial, Sequence, TerminalId};
 use pass::packing::unpack_page;
+use pass::succession::{change_in, successor};
 use pass::wire::cbor::{Cbor, decode, encode};
 use pass::wire::code::EnrolmentCode;
 use pass::wire::cose::{Algorithm, Brought, Content, Mac0, Sign1};
-use pass::wire::entry::{chain_beginning, decode_entry, decode_link, encode_entry};
+use pass::wire::entry::{chain_beginning, decode_entry, decode_link, encode_entry, keys_change_bytes};
 use pass::wire::exchange::{EnrolmentAnswer, EnrolmentRequest, ExchangeAnswer, ExchangeRequest, Receipt};
 use pass::wire::feed::{FeedPage, Item, PackedPage, denied_bytes};
 use serde_json::Value;
@@ -178,6 +179,32 @@ fn an_entry_with_one_bit_changed_is_no_entry_of_this_terminal() {
         changed[place / 8] ^= 1 << (place % 8);
         assert!(!holds(&changed), "bit {place} changed");
     }
+}
+
+#[test]
+fn a_change_of_keys_is_signed_by_the_old_key_and_proven_by_both_new_ones() {
+    let vector = &VECTORS["keys_changed"];
+    let entry: Entry = of_terminal(&vector["entry"], Content::Entry);
+    let keys = change_in(&entry).unwrap();
+    let (new, card) = (
+        Ed25519Key::from_pkcs8(&bytes(&vector["entries"], "pkcs8")).unwrap(),
+        P256Key::from_pkcs8(&bytes(&vector["cards"], "pkcs8")).unwrap(),
+    );
+    assert_eq!(keys.entry_key, array(&vector["entries"], "public"));
+    assert_eq!(keys.card_key.0, array(&vector["cards"], "public"));
+    let place = keys_change_bytes(TERMINAL, entry.sequence, entry.previous, &keys.entry_key, &keys.card_key);
+    assert_eq!(place, bytes(vector, "place"));
+    assert_eq!(keys.entry_proof, new.sign(&place));
+    assert!(verify_p256(&card.public_key(), &place, &keys.card_proof));
+    let whole = bytes(&vector["entry"], "cose");
+    assert_eq!(entry_hash(&whole).to_string(), text(&vector["entry"], "hash"));
+    assert_eq!(successor(TERMINAL, &entry_key().public_key(), &whole), Some(new.public_key()));
+    // The next request is by the new key, and brings the entry by which it is known.
+    let message = opened(&vector["request"], Algorithm::EdDsa, Content::ExchangeRequest);
+    assert_eq!(message.brought, Brought::KeyChanges(vec![whole]));
+    assert!(verify_sign1_ed25519(&message, &new.public_key()));
+    let request: ExchangeRequest = read(&vector["request"]);
+    assert_eq!(request.head.sequence, entry.sequence);
 }
 
 #[test]

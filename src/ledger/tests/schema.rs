@@ -88,7 +88,7 @@ fn a_ledger_of_the_first_schema_is_brought_up_and_loses_nothing() {
     drop(ledger);
     world
         .sql(
-            "DROP TABLE payment; DROP TABLE cashier; DROP TABLE printed; DROP TABLE export; DROP INDEX entry_closing; \
+            "DROP TABLE required_version; DROP TABLE entry_key; DROP TABLE payment; DROP TABLE cashier; DROP TABLE printed; DROP TABLE export; DROP INDEX entry_closing; \
              DELETE FROM refinery_schema_history WHERE version > 1; PRAGMA user_version = 1",
         )
         .unwrap();

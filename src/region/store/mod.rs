@@ -368,7 +368,7 @@ mod tests {
         assert_eq!(
             names.join(" "),
             "abandoned branch card card_entry card_order card_record card_seen carried catalogue declaration denial doubt \
-             entitlement entry establishment exchange feed_head feed_item holder holder_card holder_person mail noted \
+             entitlement entry establishment exchange feed_head feed_item holder holder_card holder_person key_change mail noted \
              operator order_step partner partner_activity partner_bank payer person_known policy receipt records_wanted \
              refinery_schema_history region region_key replacement restored season_grant settlement settlement_benefit \
              settlement_line settlement_partner settlement_seal settlement_terminal settlement_total terminal \
