@@ -52,8 +52,8 @@ fn a_counter_changes_its_keys_sells_without_a_line_and_is_paid_for_all_of_it() {
     story.cinema.stop();
     story.cinema.start();
     story.cinema.redeem(&[]).exits(0);
-    drop(lying);
     assert_eq!(story.books(), Books { consumed: 3, cash: 300 });
+    drop(lying);
 
     let shown = story.region.desk("terminal show", &[&story.cinema.id.to_string()]).exits(0).json();
     assert_eq!((&shown["first_entry_key"], &shown["entry_key"]), (&first["entry_key"], &changed["entry_key"]));
@@ -99,7 +99,14 @@ fn a_backup_from_before_a_change_is_put_back_and_the_terminal_goes_on() {
 fn a_terminal_that_is_too_old_says_so_and_sells_on() {
     let story = Story::begin();
     let require = |version, by| story.region.desk("terminal require-version", &[version, "--by", by]).exits(0);
-    assert!(story.region.desk("terminal require-version", &["1.2", "--by", "2099-01-31"]).exits(64).err.contains("three numbers"));
+    assert!(
+        story
+            .region
+            .desk("terminal require-version", &["1.2", "--by", "2099-01-31"])
+            .exits(64)
+            .err
+            .contains("three numbers")
+    );
     require("0.0.1", "2020-01-31");
     story.cinema.sync();
     assert_eq!(story.cinema.status()["update"], Value::Null, "it has that");

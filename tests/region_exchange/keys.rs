@@ -105,28 +105,6 @@ fn keys_that_have_not_signed_their_place_are_not_the_terminals() {
 }
 
 #[test]
-fn a_region_that_was_put_back_from_before_the_change_knows_the_terminal_by_it() {
-    let world = World::new();
-    let mut terminal = world.terminal("cinema");
-    let mut card = world.card();
-    terminal.write_start(hours(1));
-    terminal.exchange(&world.region, hours(1));
-    let backup = world.directory.path().join("backup");
-    world.region.back_up(&backup).unwrap();
-    let machine = Machine::new();
-    terminal.change_keys(&machine, hours(2));
-    terminal.exchange(&world.region, hours(2));
-    let (debit, _) = terminal.sell(&mut card, CINEMA, 1, hours(3));
-    terminal.exchange(&world.region, hours(3));
-    let (_directory, region) = super::restored::put_back(world, &backup, hours(5));
-    terminal.exchange(&region, hours(6));
-    // It was told a lower head, and sends again from there.
-    let told = terminal.exchange(&region, hours(7));
-    assert_eq!(told.head(), terminal.head());
-    assert!(told.verdicts().iter().any(|told| matches!(told, (of, _, Verdict::Payable) if *of == debit.get())));
-}
-
-#[test]
 fn an_old_copy_takes_the_new_keys_up_again_on_its_own_branch() {
     let world = World::new();
     let mut terminal = world.terminal("cinema");

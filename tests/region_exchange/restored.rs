@@ -9,10 +9,10 @@ use pass::region::{Region, embedded};
 
 use tempfile::TempDir;
 
-use super::kit::{CINEMA, World, hours};
+use super::kit::{CINEMA, Machine, World, hours};
 
 /// The store is lost, and put back from its backup.
-pub(crate) fn put_back(world: World, backup: &Path, now: Timestamp) -> (TempDir, Region) {
+fn put_back(world: World, backup: &Path, now: Timestamp) -> (TempDir, Region) {
     let World { region, directory, .. } = world;
     drop(region);
     let data = directory.path().join("region");
@@ -67,4 +67,26 @@ fn what_was_told_after_the_backup_is_taken_back_once_it_does_not_hold() {
     let told = first.exchange(&region, hours(6)).verdicts();
     let Some((1, version, Verdict::Payable)) = told.last() else { panic!("{told:?}") };
     assert!(*version > 2, "a terminal takes only what is newer than what it has");
+}
+
+#[test]
+fn a_region_that_was_put_back_from_before_the_change_knows_the_terminal_by_it() {
+    let world = World::new();
+    let mut terminal = world.terminal("cinema");
+    let mut card = world.card();
+    terminal.write_start(hours(1));
+    terminal.exchange(&world.region, hours(1));
+    let backup = world.directory.path().join("backup");
+    world.region.back_up(&backup).unwrap();
+    let machine = Machine::new();
+    terminal.change_keys(&machine, hours(2));
+    terminal.exchange(&world.region, hours(2));
+    let (debit, _) = terminal.sell(&mut card, CINEMA, 1, hours(3));
+    terminal.exchange(&world.region, hours(3));
+    let (_directory, region) = put_back(world, &backup, hours(5));
+    terminal.exchange(&region, hours(6));
+    // It was told a lower head, and sends again from there.
+    let told = terminal.exchange(&region, hours(7));
+    assert_eq!(told.head(), terminal.head());
+    assert!(told.verdicts().iter().any(|told| matches!(told, (of, _, Verdict::Payable) if *of == debit.get())));
 }

@@ -20,6 +20,8 @@ mod fleet;
 mod http;
 #[path = "../region_exchange/interrupted.rs"]
 mod interrupted;
+#[path = "../region_exchange/keys.rs"]
+mod keys;
 #[path = "../region_exchange/kit.rs"]
 mod kit;
 #[path = "../region_exchange/life.rs"]
