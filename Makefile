@@ -9,6 +9,8 @@
 #   make fuzz      hostile input, SECONDS=60 for each target: needs cargo-fuzz and a nightly toolchain
 #   make bench    how far a sale is from the limit of the machine
 #   make deb      the Debian packages pass-terminal and pass-region, in target/packages
+#   make reproducible  builds the packages twice, in two places, and compares every byte
+#   make coverage  which lines the tests run, room by room
 #   make deb-test  installs, upgrades, removes and purges them in a Debian of their own, with systemd running
 #   make audit    licences and origins of the crates
 #   make setup    installs the Debian packages that are missing; the other targets begin with it
@@ -21,7 +23,7 @@ PROFILE ?= release
 # Rust as rustup installs it is found also where no login shell has put it on the path.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup demo test screens api-fuzz soak mutants fuzz bench deb deb-test audit clean
+.PHONY: help setup demo test screens api-fuzz soak mutants fuzz bench deb reproducible coverage deb-test audit clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -59,6 +61,12 @@ bench: setup
 
 deb: setup
 	@sh scripts/deb
+
+reproducible: setup
+	@sh scripts/reproducible
+
+coverage: setup
+	@sh scripts/coverage
 
 deb-test: deb
 	@sh scripts/deb-test

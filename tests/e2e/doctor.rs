@@ -19,22 +19,28 @@ const OF_THE_MACHINE: [&str; 6] = [
     "clock-not-synchronised",
 ];
 
+/// The codes in a report of `doctor --json`, but for what it says of this machine.
+#[track_caller]
+pub(crate) fn of(report: &[u8]) -> Vec<String> {
+    let report: Value = serde_json::from_slice(report).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    assert_eq!(report["well"], findings.is_empty());
+    let codes = findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned());
+    codes.filter(|code| !OF_THE_MACHINE.contains(&code.as_str())).collect()
+}
+
 /// The codes that `doctor` finds, and its exit status.
 #[track_caller]
-fn found(counter: &Counter, more: &[&str]) -> (Vec<String>, i32) {
+pub(crate) fn found(counter: &Counter, more: &[&str]) -> (Vec<String>, i32) {
     let said = counter.ask(&[&["doctor", "--json", "--lang", "en"], more].concat());
     let code = said.code.unwrap();
     assert!(matches!(code, 0..=2), "{}{}", said.out, said.err);
-    let report: Value = said.json();
-    let findings = report["findings"].as_array().unwrap().clone();
-    let codes = findings.iter().map(|finding| finding["code"].as_str().unwrap().to_owned());
-    assert_eq!(report["well"], findings.is_empty());
     assert!(!said.out.contains("PRIVATE"));
-    (codes.filter(|code| !OF_THE_MACHINE.contains(&code.as_str())).collect(), code)
+    (of(said.out.as_bytes()), code)
 }
 
 #[track_caller]
-fn codes(counter: &Counter) -> Vec<String> {
+pub(crate) fn codes(counter: &Counter) -> Vec<String> {
     found(counter, &[]).0
 }
 
@@ -150,5 +156,6 @@ fn a_proxy_that_refuses_a_name_that_is_unknown_and_a_place_that_is_no_terminal()
     let findings = ask(None, &["--data", nowhere.to_str().unwrap()]);
     let named: Vec<_> = findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect();
     assert!(named.starts_with(&["data-missing"]) && named.contains(&"not-enrolled"), "{named:?}");
+    assert!(named.contains(&"region-unset"), "{named:?}");
     assert!(!nowhere.exists(), "nothing is made");
 }

@@ -12,6 +12,8 @@ mod commands;
 mod counter_day;
 mod deaths;
 mod doctor;
+mod doctor_files;
+mod doctor_readers;
 mod keys;
 mod lines;
 mod metrics;

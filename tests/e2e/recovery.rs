@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
+use crate::doctor::codes;
 use crate::kit::{Books, Card, Counter, HERE, Region, Story, THERE, World};
 
 /// What the region pays a terminal, in cents.
@@ -109,6 +110,7 @@ fn a_backup_that_is_put_back_exchanges_before_it_sells() {
     fs::copy(&file, story.cinema.data.join("ledger.db")).unwrap();
     story.cinema.start();
     assert_eq!(story.cinema.status()["refusal"]["refusal"], "ledger-behind");
+    assert!(codes(&story.cinema).contains(&"ledger-behind".to_owned()));
     let lying = story.lay();
     assert_eq!(story.cinema.redeem(&[]).exits(3).text("refusal"), "ledger-behind");
     story.cinema.line.mend();

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod reading;
+mod rust_version;
 
 use std::collections::BTreeSet;
 use std::fs;

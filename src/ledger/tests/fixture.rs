@@ -239,6 +239,11 @@ impl Card {
         }
     }
 
+    /// As [`Card::used`] takes them.
+    pub(super) fn counters(&self) -> [u32; 3] {
+        [self.counter, self.consumed, self.reversals]
+    }
+
     /// Seats left of five.
     pub(super) fn left(&self) -> u32 {
         5 - self.consumed
@@ -376,8 +381,12 @@ impl World {
 
     /// A new card of the region.
     pub(super) fn card(&mut self) -> Card {
+        self.card_of(P256Key::generate().unwrap().0)
+    }
+
+    /// The same with this key.
+    pub(super) fn card_of(&mut self, key: P256Key) -> Card {
         self.cards += 1;
-        let (key, _) = P256Key::generate().unwrap();
         let mut certificate = CardCertificate {
             key_serial: KeySerial::new(1),
             card: CardNumber::from_account(self.cards).unwrap(),

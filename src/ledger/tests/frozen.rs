@@ -1,27 +1,83 @@
 //! Ledgers that older programs made, as they lay on the disk: opened, they are brought to the schema of today, and nothing of them is lost.
 //!
-//! `tests/frozen/ledger-v2.db` was made by the last program before cashiers and closings (schema 2), with these keys, which are nobody's: enrolled, two
-//! sales, the second undone, one given up that was done all the same, one more in doubt, an exchange and an export.
+//! `tests/frozen/ledger-vN.db` was made by the last program of schema N; its keys, which are nobody's, are in `ledger-vN.txt`. In each, besides what else its
+//! program could write (see [`super::freeze`]), one sale is in doubt, of a card whose key is there too.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+use std::path::{Path, PathBuf};
 
 use super::fixture::*;
 use crate::domain::card::CardCertificate;
 use crate::domain::closing::PeriodKind;
 use crate::domain::entry::Learnt;
+use crate::domain::payment::{NotPaid, PaymentState};
 use crate::domain::*;
+use crate::ledger::schema::SCHEMA_VERSION;
 use crate::ledger::*;
+use crate::wire::exchange::Head;
 
-const LEDGER: &[u8] = include_bytes!("../../../tests/frozen/ledger-v2.db");
-const HEAD: &str = "ff5091e28039a169fa65d67e167faa5979cef30ace0caca45a7d8406b9e4e2e7";
-const ENTRY_KEY: &str = "3051020101300506032b657004220420ba91de7e84a2916f0e2664b074dad9bdcb47721f22f0d0ac9e34c65cf19ecbfd812100555f1540bdc06c46bc5bd93343e4924621\
-    8b7da8e73453cbd2e07df37a7e065c";
-const CARD_KEY: &str = "308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b020101042079caed8f74525891e6a02d16c8414d965fb11e1f9984cc61cdade11990fa1259\
-    a14403420004ba5cf943adf446b2b7ec2540ff396beabeb0ceff3fd12178d105417d33c5d51b8afa55bfb8df213a59a740af7b5c3201050161de52ebe5825bc3920583863ea8";
-/// What the card had counted and consumed, and how many debits were taken back on it.
-const CARD: [u32; 3] = [4, 2, 1];
+/// What is kept beside a frozen ledger.
+#[derive(Debug)]
+pub(super) struct Frozen {
+    /// PKCS#8, as are all here.
+    pub(super) entry_key: Vec<u8>,
+    pub(super) card_key: Vec<u8>,
+    /// What the card with the doubt had counted and consumed before it, and how many debits were taken back on it.
+    pub(super) card: [u32; 3],
+    pub(super) head: Head,
+}
+
+impl Display for Frozen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [counter, consumed, reversals] = self.card;
+        writeln!(f, "entry-key {}", hexadecimal(&self.entry_key))?;
+        writeln!(f, "card-key {}", hexadecimal(&self.card_key))?;
+        writeln!(f, "card {counter} {consumed} {reversals}")?;
+        writeln!(f, "head {} {}", self.head.sequence.get(), hexadecimal(self.head.hash.as_bytes()))
+    }
+}
+
+impl Frozen {
+    /// Out of the text beside the ledger.
+    fn of(text: &str) -> Self {
+        let lines: BTreeMap<_, _> = text.lines().filter_map(|line| line.split_once(' ')).collect();
+        let (sequence, hash) = lines["head"].split_once(' ').unwrap();
+        let card: Vec<u32> = lines["card"].split(' ').map(|number| number.parse().unwrap()).collect();
+        Self {
+            entry_key: bytes(lines["entry-key"]),
+            card_key: bytes(lines["card-key"]),
+            card: card.try_into().unwrap(),
+            head: Head {
+                sequence: Sequence::new(sequence.parse().unwrap()),
+                hash: EntryHash::new(bytes(hash).try_into().unwrap()),
+            },
+        }
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 fn bytes(hexadecimal: &str) -> Vec<u8> {
     let pairs = hexadecimal.as_bytes().chunks(2);
     pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+/// Where the ledger of a schema is kept.
+fn place(schema: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/frozen/ledger-v{schema}.db"))
+}
+
+/// The schemas of the migrations that are there.
+fn migrations() -> Vec<u32> {
+    let folder = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("sql/terminal")).unwrap();
+    let names = folder.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let mut numbers: Vec<u32> =
+        names.map(|name| name[1..name.find("__").expect("V1__name.sql")].parse().unwrap()).collect();
+    numbers.sort_unstable();
+    numbers
 }
 
 /// The schema of the file, and its signed entries.
@@ -32,34 +88,63 @@ fn inside(world: &World) -> (u32, Vec<Vec<u8>>) {
     (file.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap(), entries)
 }
 
-#[test]
-fn a_ledger_of_the_schema_before_cashiers_and_closings_sells_on_and_is_closed() {
-    let world = World::of(LEDGER, bytes(ENTRY_KEY));
-    let (schema, entries) = inside(&world);
-    assert_eq!((schema, entries.len()), (2, 6));
-    assert_eq!(View::open(world.dir.path()).unwrap().head().sequence.get(), 6, "it is read as it is");
-    assert_eq!(inside(&world).0, 2, "by reading it is not changed");
+/// A ledger of `schema`, brought up by this program: it is whole, its doubts are settled, it sells, and its day is closed.
+pub(super) fn sells_on(ledger: &[u8], schema: u32, frozen: &Frozen) {
+    let world = World::of(ledger, frozen.entry_key.clone());
+    let (found, entries) = inside(&world);
+    let count = u64::try_from(entries.len()).unwrap();
+    assert_eq!((found, count), (schema, frozen.head.sequence.get()));
+    assert_eq!(View::open(world.dir.path()).unwrap().head(), frozen.head, "schema {schema} is read as it is");
+    assert_eq!(inside(&world).0, schema, "by reading it is not changed");
 
     let mut ledger = world.open();
-    assert_eq!(inside(&world), (6, entries), "entries are kept byte for byte");
-    assert_eq!(ledger.view().head().hash, EntryHash::new(bytes(HEAD).try_into().unwrap()));
-    assert_eq!(verify(world.dir.path(), None, |_, _| ()).unwrap().entries, 6);
-    assert_eq!(ledger.view().open_day().map(|day| day.since), Some(NOW), "its sales are of a day that is open");
+    assert_eq!(inside(&world), (SCHEMA_VERSION, entries), "schema {schema}: entries are kept byte for byte");
+    assert_eq!((ledger.view().head(), ledger.view().behind()), (frozen.head, None));
+    assert_eq!(verify(world.dir.path(), None, |_, _| ()).unwrap().entries, count, "schema {schema}");
 
-    let certificate: Vec<u8> =
-        ledger.view.connection.query_row("SELECT bytes FROM card_certificate", [], |row| row.get(0)).unwrap();
+    let sql =
+        "SELECT c.bytes FROM card_certificate c JOIN intent i ON i.certificate = c.hash WHERE i.settled_by IS NULL";
+    let certificate: Vec<u8> = ledger.view.connection.query_row(sql, [], |row| row.get(0)).unwrap();
     let certificate = CardCertificate::decode(&certificate).unwrap();
-    let mut card = Card::used(&bytes(CARD_KEY), certificate, CARD);
-    // The sale that was in doubt is settled by the card, and the next one is sold.
+    let mut card = Card::used(&frozen.card_key, certificate, frozen.card);
+    // The sale that was in doubt is settled by the card, a payment by the cashier, and the next sale is made.
     let open = ledger.view().open_intent(card.number()).unwrap().unwrap().intent;
     let proof = card.does(&open);
     ledger.settle(open.transaction, NOW, done(&open, proof, Learnt::FromRecords, false)).unwrap();
-    sell(&mut ledger, &mut card, 9);
-    let by = By { cashier: None, now: NOW.plus(60) };
-    let day = ledger.close(by, PeriodKind::Day, Counted::default()).unwrap().1;
-    assert_eq!((day.from, day.to, day.number), (Sequence::new(1), Sequence::new(8), 1));
-    // Four seats of a euro each, one of which was undone; for the one that was given up the money had gone back.
-    assert_eq!(day.totals.money(), (cents(400), cents(100)));
+    let by = By { cashier: None, now: NOW.plus(300) };
+    for payment in ledger.view().open_payments().unwrap() {
+        ledger.payment_is(by, payment.asked.id, PaymentState::Refused(NotPaid::Word)).unwrap();
+    }
+    sell(&mut ledger, &mut card, 100);
+    let before = ledger.view().last_closed_day().unwrap();
+    let (head, day) = ledger.close(by, PeriodKind::Day, Counted::default()).unwrap();
+    assert_eq!(day.from, before.map_or(Sequence::FIRST, |before| before.sequence.next()), "schema {schema}");
+    assert_eq!(day.to.next(), head.sequence);
     drop(ledger);
-    assert_eq!(verify(world.dir.path(), None, |_, _| ()).unwrap().entries, 9);
+    assert_eq!(verify(world.dir.path(), None, |_, _| ()).unwrap().entries, head.sequence.get(), "schema {schema}");
+}
+
+#[test]
+fn a_ledger_of_every_schema_before_this_one_is_kept() {
+    let migrations = migrations();
+    assert_eq!(migrations, (1..=SCHEMA_VERSION).collect::<Vec<_>>(), "sql/terminal, and the newest that is known");
+    for schema in 1..SCHEMA_VERSION {
+        let next = schema + 1;
+        assert!(
+            place(schema).exists() && place(schema).with_extension("txt").exists(),
+            "sql/terminal has V{next}, and tests/frozen no ledger of schema {schema}. In a worktree of the last commit before V{next} came in, \
+             `PASS_FREEZE=tests/frozen cargo test --lib ledger::tests::freeze` makes ledger-v{schema}.db and ledger-v{schema}.txt: commit both here.",
+        );
+    }
+}
+
+#[test]
+fn a_ledger_of_every_schema_is_brought_up_sells_on_and_is_closed() {
+    let mut brought_up = 0;
+    for schema in (1..=SCHEMA_VERSION).filter(|schema| place(*schema).exists()) {
+        let frozen = Frozen::of(&std::fs::read_to_string(place(schema).with_extension("txt")).unwrap());
+        sells_on(&std::fs::read(place(schema)).unwrap(), schema, &frozen);
+        brought_up += 1;
+    }
+    assert!(brought_up >= 5, "{brought_up}");
 }

@@ -8,6 +8,7 @@ mod checks;
 mod closings;
 mod days;
 mod fixture;
+mod freeze;
 mod frozen;
 mod histories;
 mod keys;

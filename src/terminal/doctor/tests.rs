@@ -262,6 +262,13 @@ fn the_way_to_the_region_is_told_by_the_step_that_fails() {
     assert_eq!(tried(url(well), None), Err("region-tls"));
 }
 
+#[test]
+fn a_region_that_takes_the_question_and_never_answers_is_named() {
+    // The kernel takes the connection; nobody reads from it.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    assert_eq!(tried(format!("http://{}", listener.local_addr().unwrap()), None), Err("region-slow"));
+}
+
 // ---------------------------------------------------------------------------------------------------- what is said
 
 /// One of each.
