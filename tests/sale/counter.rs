@@ -268,7 +268,7 @@ impl Shop {
 
 pub(crate) fn redemption(price: Option<u32>) -> Command {
     let request = QuoteRequest { price: price.map(cents), ..QuoteRequest::default() };
-    Command::Redeem { request, tender: Tender::Cash, confirmed: None }
+    Command::Redeem { request, tender: Tender::Cash.into(), confirmed: None }
 }
 
 pub(crate) const UNDO: Command = Command::Undo { entry: None, without_card: false };

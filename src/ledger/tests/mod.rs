@@ -10,6 +10,7 @@ mod days;
 mod fixture;
 mod frozen;
 mod histories;
+mod parts;
 mod payments;
 mod schema;
 mod threads;

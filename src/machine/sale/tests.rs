@@ -97,7 +97,7 @@ fn proof() -> Box<SignedRecord> {
 }
 
 fn redemption() -> Event {
-    let command = Command::Redeem { request: QuoteRequest::default(), tender: Tender::Cash, confirmed: None };
+    let command = Command::Redeem { request: QuoteRequest::default(), tender: Tender::Cash.into(), confirmed: None };
     Event::Client(ClientRequest { id: RequestId::new([1; 16]), command, wait: Duration::from_secs(30), cashier: None })
 }
 
@@ -288,7 +288,7 @@ fn steps_come_in_their_order() {
         entry: Sequence::new(9),
         record: proof().record,
         returned: crate::domain::Cents::ZERO,
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
     };
     let block = Signature([9; 64]);
     let mut everything = Facts {

@@ -220,7 +220,7 @@ fn a_sale_from_the_command_line_to_the_desk() {
     let asked = daemon.desk.last_asked();
     assert_eq!((asked.id, asked.wait), (RequestId::parse(id).unwrap(), Duration::from_secs(7)));
     match asked.command {
-        Command::Redeem { request, tender: Tender::Card, confirmed: None } => {
+        Command::Redeem { request, tender, confirmed: None } if tender == Tender::Card.into() => {
             assert_eq!(request.benefit, Some(Code::new("cinema").unwrap()));
             assert_eq!((request.price, request.seats), (Some(Cents::from_u32(2350)), Some(2)));
             assert_eq!(request.supplement, Cents::from_u32(200));
@@ -283,7 +283,7 @@ fn an_undo_and_an_abandonment() {
         debit: Sequence::new(12),
         card: card(),
         returned: Cents::from_u32(100),
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
     };
     let daemon = Daemon::start(FakeDesk::new(move |request| {
         Reply::Outcome(match request.command {
