@@ -79,9 +79,9 @@ macro_rules! drawn {
     };
 }
 
-/// Every field drawn; where `of` names an amount, its tenders are those of so much.
+/// Every field drawn; where `=>` names an amount, its tenders are those of so much.
 macro_rules! drawn_structures {
-    ($($name:ty { $($field:ident),* $(,)? } $(of $amount:ident)?)*) => {
+    ($($name:ty { $($field:ident),* $(,)? } $(=> $amount:ident)?)*) => {
         $(impl Drawn for $name {
             fn drawn(from: &mut Draw) -> Self {
                 #[allow(unused_mut, reason = "most have no tenders")]
@@ -299,17 +299,17 @@ drawn_structures! {
     Totals { benefits, tenders }
     Perpetual { absolute, net }
     Cash { float, taken, given, counted }
-    Doubt { card, transaction, collected, tender } of collected
+    Doubt { card, transaction, collected, tender } => collected
     Doubts { count, cash, sales }
     UnknownPayment { payment, way, asked }
     PaymentFact { payment, request, way, asked, end }
     Closing { period, number, from, to, opened, totals, perpetual, cash, doubts, unknown_payments }
-    Sale { request, benefit, price, supplement, due, tender } of due
+    Sale { request, benefit, price, supplement, due, tender } => due
     Debit { proof, certificate, entitlement_serial, left, sale, collected, learnt, abandoned }
-    Reversal { proof, certificate, debit, returned, tender, request, learnt } of returned
-    NotDone { card, transaction, counter_before, returned, tender, request } of returned
-    Abandoned { card, transaction, counter_before, slot, season, amount, returned, tender, request } of returned
-    UndoRequest { card, debit, debit_counter, returned, tender, request } of returned
+    Reversal { proof, certificate, debit, returned, tender, request, learnt } => returned
+    NotDone { card, transaction, counter_before, returned, tender, request } => returned
+    Abandoned { card, transaction, counter_before, slot, season, amount, returned, tender, request } => returned
+    UndoRequest { card, debit, debit_counter, returned, tender, request } => returned
     RefusedCard { card, refusal, certificate }
     CardRead { card, certificate, reason, challenge, state, records }
     Intent { card, certificate, counter_before, transaction, time, purpose, cashier }
