@@ -137,7 +137,7 @@ def main(path, key, root=None):
         print(f"slot {slot}: {amount} debited and not taken back, signed by the cards")
     print(f"collected {sum(collected.values())} cents, returned {sum(returned.values())} cents")
     for tender in sorted(collected.keys() | returned.keys()):
-        print(f"  by {TENDERS[tender]}: collected {collected.get(tender, 0)} cents, returned {returned.get(tender, 0)} cents")
+        print(f"by {TENDERS[tender]}: collected {collected.get(tender, 0)} cents, returned {returned.get(tender, 0)} cents")
 
 
 if __name__ == "__main__":
