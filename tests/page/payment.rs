@@ -268,12 +268,12 @@ fn a_part_is_paid_in_cash_and_the_rest_on_the_bank_terminal() {
     browser.enter().shows("quoted").says(".below", "Espèces 0,30 €, TPE 0,70 €");
     gallery.look(browser, "quoted-parts");
     // The red button: the cash is not forgotten, and neither is the part.
-    browser.says(".primary", "Espèces encaissées, reste sur le TPE").enter().shows("refused");
+    browser.says(".primary", "Encaissé, puis TPE").enter().shows("refused");
     browser.says(".amount", "0,70 €").says(".below", "Vous avez déjà 0,30 € en espèces");
     gallery.look(browser, "payment-not-made-parts");
     assert_eq!(card.seats_consumed(), 0, "the money first, then the right");
     browser.enter().shows("quoted").says(".below", "Espèces 0,30 €, TPE 0,70 €");
-    browser.enter().shows("granted").says(".below", "Encaissé 1,00 €").says(".below", "espèces 0,30 €, TPE 0,70 €");
+    browser.enter().shows("granted").says(".below", "Encaissé 1,00 €").says(".below", "Espèces 0,30 €, TPE 0,70 €");
     gallery.look(browser, "granted-parts");
     assert_eq!((tpe.money(), debit(&till)), ((70, 0), ("mixed".to_owned(), json!(100))));
     assert_eq!(agree_over(&till.region, &till.counter, &[&card]), Books { consumed: 1, cash: 100 });
@@ -296,7 +296,7 @@ fn of_a_part_that_was_paid_the_rest_is_taken_in_cash() {
     browser.says(".amount", "0,50 €").enter().shows("selling").shows("refused");
     browser.says(".figure", "Le TPE n'a pris qu'une partie").says(".amount", "0,50 €");
     gallery.look(browser, "payment-incomplete-cash");
-    browser.touch("restInCash").shows("granted").says(".below", "espèces 0,50 €, TPE 0,50 €");
+    browser.touch("restInCash").shows("granted").says(".below", "Espèces 0,50 €, TPE 0,50 €");
     assert_eq!((tpe.money(), debit(&till)), ((50, 0), ("mixed".to_owned(), json!(100))));
     assert_eq!(open(&till.counter), json!({ "payments": [], "held": [] }));
     assert_eq!(agree_over(&till.region, &till.counter, &[&card]), Books { consumed: 1, cash: 100 });

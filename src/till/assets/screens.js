@@ -302,10 +302,12 @@ function signIn(state, words, speech) {
 }
 
 /** What was paid, or is given back, by each tender. */
-const partsOf = (parts, speech) => parts
-  .map(({ tender, amount_cents: amount }) => `${speech.words[tender === 'other' ? 'otherTender' : tender]} ${speech.money(amount)}`).join(', ');
+const partsOf = (parts, speech) => upper(parts
+  .map(({ tender, amount_cents: amount }) => `${speech.words[tender === 'other' ? 'otherTender' : tender]} ${speech.money(amount)}`).join(', '));
 
 const lower = (text) => text.charAt(0).toLowerCase() + text.slice(1);
+
+const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** What the card has left that can be used here. */
 const holdings = (state, speech) => (state.card.benefits ?? []).filter((line) => line.here)
