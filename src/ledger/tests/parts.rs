@@ -214,3 +214,43 @@ fn parts_that_are_not_those_of_the_entry_are_found() {
         assert!(tamper.contains("held") || fault.sequence == Some(debit.sequence), "{tamper}: {fault:?}");
     }
 }
+
+/// A sale that is paid on the bank terminal alone, or its undo.
+fn by_tpe(mut intent: Intent) -> Intent {
+    match &mut intent.purpose {
+        Purpose::Sale { sale, .. } => sale.tender = Tender::Tpe.into(),
+        Purpose::Undo { tender, .. } => *tender = Tender::Tpe.into(),
+    }
+    intent
+}
+
+#[test]
+fn what_was_held_before_there_was_a_list_of_it_is_on_the_list() {
+    let (mut world, mut ledger) = World::new();
+    let mut card = world.card();
+    // Not sold; sold; sold and undone; unknown.
+    moved(&mut ledger, 1, 1, Way::Charge, 70);
+    moved(&mut ledger, 2, 2, Way::Charge, 100);
+    carried_out(&mut ledger, &mut card, |card| by_tpe(card.intent(2)));
+    moved(&mut ledger, 3, 3, Way::Charge, 100);
+    let debit = carried_out(&mut ledger, &mut card, |card| by_tpe(card.intent(3)));
+    carried_out(&mut ledger, &mut card, |card| by_tpe(card.undo(9, debit.sequence, 2)));
+    let unknown = asked(4, 4, Way::Charge);
+    ledger.ask_payment(BY, unknown).unwrap();
+    ledger.payment_is(BY, unknown.id, PaymentState::Sent).unwrap();
+    ledger.payment_is(BY, unknown.id, PaymentState::Unknown(Doubt::NoAnswer)).unwrap();
+    let expected = [(RequestId::new([1; 16]), 70), (RequestId::new([3; 16]), 100)];
+    assert_eq!(held(&ledger), expected);
+    drop(ledger);
+    world
+        .sql(
+            "DROP TABLE held; DROP TABLE part; DELETE FROM refinery_schema_history WHERE version > 5; \
+             PRAGMA user_version = 5",
+        )
+        .unwrap();
+    assert_eq!(View::open(world.dir.path()).unwrap().held().unwrap(), [], "a ledger of before is read as it is");
+    let ledger = world.open();
+    assert_eq!(held(&ledger), expected);
+    drop(ledger);
+    intact(&world);
+}
