@@ -285,8 +285,11 @@ async fn the_card_is_shown_as_it_is_seen() {
         assert_eq!(shown["refusal"]["refusal"], refusal);
     }
 
-    house.desk.view.send_replace(View::InDoubt { card: card(), collected: Cents::from_u32(100) });
-    let doubt = json!({"present": false, "in_doubt": {"card": card().masked(), "collected_cents": 100}});
+    let in_doubt = View::InDoubt { card: card(), collected: Cents::from_u32(100), tender: Tender::Cash.into() };
+    house.desk.view.send_replace(in_doubt);
+    let doubt = json!({
+        "present": false, "in_doubt": {"card": card().masked(), "collected_cents": 100, "tender": "cash"},
+    });
     assert_eq!(house.get("/v1/card").await.unwrap(), doubt);
 }
 

@@ -469,5 +469,7 @@ pub enum View {
         card: CardNumber,
         /// What was collected for it.
         collected: Cents,
+        /// How.
+        tender: Tenders,
     },
 }

@@ -209,9 +209,11 @@ const SCREENS = {
   }),
 
   abandon: (state, stage, speech, words) => {
-    const onTpe = stage.draft?.tender === 'tpe';
-    // Of a sale in parts the cash goes back from the drawer, the rest on the bank terminal.
-    const cash = onTpe ? cashOf(stage.draft, stage.draft.due ?? stage.collected_cents ?? 0) : stage.collected_cents ?? 0;
+    // The drawer gives back what it has, the bank terminal the rest.
+    const total = stage.collected_cents ?? stage.draft?.due ?? 0;
+    const byDraft = stage.draft?.tender === 'tpe' ? total - cashOf(stage.draft, total) : 0;
+    const onTpe = tpeOf(stage, total) ?? byDraft;
+    const cash = total - onTpe;
     return {
       tone: 'doubt', mark: 'doubt', figure: onTpe && !cash ? words.abandonTpe : words.abandonAsk(speech.money(cash)),
       below: [onTpe && cash ? words.restBackOnTpe : null, words.abandonHint],
@@ -236,7 +238,7 @@ const SCREENS = {
     const back = stage.answer.returned_cents;
     const hint = { undone: words.undoneHint, 'undo-requested': words.requestedHint, abandoned: words.abandonedHint }[stage.answer.outcome];
     // The bank terminal gives back what it took: of that nothing leaves the drawer.
-    const onTpe = stage.answer.parts?.find((part) => part.tender === 'tpe')?.amount_cents ?? (stage.answer.tender === 'tpe' ? back : 0);
+    const onTpe = tpeOf(stage.answer, back) ?? 0;
     const inHand = back - onTpe;
     return {
       tone: 'granted', mark: 'granted', figure: inHand ? words.undone(speech.money(inHand)) : onTpe ? words.backOnTpe : words.undoneFree,
@@ -300,6 +302,10 @@ function signIn(state, words, speech) {
     primary: { label: words.signIn, ready: signing.typed.length >= 4 },
   };
 }
+
+/** What of `total` the bank terminal has; nothing where it is not said how it was paid. */
+const tpeOf = ({ tender, parts }, total) => !tender ? undefined
+  : parts?.find((part) => part.tender === 'tpe')?.amount_cents ?? (tender === 'tpe' ? total : 0);
 
 /** What was paid, or is given back, by each tender. */
 const partsOf = (parts, speech) => upper(parts

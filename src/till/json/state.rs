@@ -77,6 +77,11 @@ pub struct InDoubt {
     pub card: String,
     /// What was collected.
     pub collected_cents: u64,
+    /// How: the tender's code, or `mixed`.
+    pub tender: String,
+    /// Each part of it, where it is in parts: `tender` is then `mixed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 impl Card {
@@ -85,8 +90,13 @@ impl Card {
         let presented = |presented| Self { present: true, presented: Some(presented), in_doubt: None };
         match view {
             View::Idle => Self { present: false, presented: None, in_doubt: None },
-            View::InDoubt { card, collected } => {
-                let in_doubt = InDoubt { card: card.masked(), collected_cents: collected.get() };
+            View::InDoubt { card, collected, tender } => {
+                let in_doubt = InDoubt {
+                    card: card.masked(),
+                    collected_cents: collected.get(),
+                    tender: tender.code().to_owned(),
+                    parts: Part::of(*tender),
+                };
                 Self { present: false, presented: None, in_doubt: Some(in_doubt) }
             }
             View::Reading => presented(Presented::default()),

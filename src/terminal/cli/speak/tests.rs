@@ -247,7 +247,11 @@ fn what_lies_on_the_reader() {
             "REFUSED - This card is not a PASS'Région.\nAsk for the PASS'Région card.",
         ),
         (
-            View::InDoubt { card: fake::card(), collected: cents(100) },
+            View::InDoubt {
+                card: fake::card(),
+                collected: cents(100),
+                tender: crate::domain::entry::Tender::Cash.into(),
+            },
             "EN DOUTE - La carte 9250 .... .... 0008 doit être représentée · encaissé 1,00 €",
             "IN DOUBT - Card 9250 .... .... 0008 must be presented again · collected €1.00",
         ),
