@@ -152,7 +152,7 @@ fn of_client(view: &View, facts: &mut Facts, client: &ClientRequest, now: Timest
         Some(ByRequest::Open(open)) => Some(Known::InDoubt(Box::new(open.intent))),
         Some(ByRequest::Ended(entry)) => {
             let untold = untold(view, &entry)?;
-            outcome_of(facts, &entry).map(|outcome| Known::Ended { outcome, untold })
+            outcome_of(facts, &entry).map(|outcome| Known::Ended { outcome: Box::new(outcome), untold })
         }
         None => None,
     };

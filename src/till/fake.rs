@@ -36,7 +36,7 @@ pub(crate) const EVENING: Timestamp = Timestamp::new(1_795_376_467);
 
 /// What the desk does with a request.
 pub(crate) enum Reply {
-    Outcome(Outcome),
+    Outcome(Box<Outcome>),
     Never,
     Gone,
 }
@@ -67,7 +67,7 @@ impl FakeDesk {
 
     /// Answers every request with `outcome`.
     pub(crate) fn answering(outcome: Outcome) -> Self {
-        Self::new(move |_| Reply::Outcome(outcome.clone()))
+        Self::new(move |_| Reply::Outcome(Box::new(outcome.clone())))
     }
 
     pub(crate) fn last_asked(&self) -> ClientRequest {
@@ -275,7 +275,7 @@ impl Desk for FakeDesk {
             let reply = (self.script)(&request);
             self.asked.lock().unwrap().push(request);
             let answer = match reply {
-                Reply::Outcome(outcome) => Ok(outcome),
+                Reply::Outcome(outcome) => Ok(*outcome),
                 Reply::Gone => Err(DeskGone),
                 Reply::Never => std::future::pending().await,
             };
@@ -289,8 +289,8 @@ impl Desk for FakeDesk {
         let asked =
             self.asked.lock().unwrap().iter().find(|asked| asked.id == request).map(|asked| (self.script)(asked));
         let known = match asked {
-            Some(Reply::Outcome(Outcome::Refused(_))) | None => None,
-            Some(Reply::Outcome(outcome)) => Some(outcome),
+            None => None,
+            Some(Reply::Outcome(outcome)) => Some(*outcome).filter(|outcome| !matches!(outcome, Outcome::Refused(_))),
             Some(Reply::Never | Reply::Gone) => Some(Outcome::Refused(Refused::because(Refusal::SaleInDoubt))),
         };
         Box::pin(async { Ok(known) })

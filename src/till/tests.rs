@@ -166,7 +166,7 @@ async fn a_lost_card_shows_where_it_goes_and_only_some_refusals_say_again() {
             2 => (Refusal::Busy, None),
             _ => (Refusal::SaleInDoubt, None),
         };
-        Reply::Outcome(Outcome::Refused(Refused { denial, ..Refused::because(refusal) }))
+        Reply::Outcome(Box::new(Outcome::Refused(Refused { denial, ..Refused::because(refusal) })))
     }));
     for (wait, again, phone) in
         [(0, false, json!("0810 559 559")), (1, false, Value::Null), (2, true, Value::Null), (3, true, Value::Null)]
@@ -181,8 +181,8 @@ async fn a_lost_card_shows_where_it_goes_and_only_some_refusals_say_again() {
 #[tokio::test]
 async fn a_quote_is_confirmed_under_its_own_id() {
     let house = House::open(FakeDesk::new(|request| match request.command {
-        Command::Quote(_) => Reply::Outcome(quoted()),
-        _ => Reply::Outcome(Outcome::Granted(granted())),
+        Command::Quote(_) => Reply::Outcome(Box::new(quoted())),
+        _ => Reply::Outcome(Box::new(Outcome::Granted(granted()))),
     }));
     let quote = house.post("/v1/quotes", json!({"id": ID, "benefit": "cinema"})).await.unwrap();
     assert_eq!((&quote["outcome"], &quote["due_cents"], &quote["left"]), (&json!("quoted"), &json!(100), &json!(4)));
@@ -224,11 +224,11 @@ async fn an_undo_and_an_abandonment() {
         tender: Tender::Cash.into(),
     };
     let house = House::open(FakeDesk::new(move |request| {
-        Reply::Outcome(match request.command {
+        Reply::Outcome(Box::new(match request.command {
             Command::Undo { without_card: true, .. } => Outcome::UndoRequested(undone.clone()),
             Command::Undo { .. } => Outcome::Undone(undone.clone()),
             _ => Outcome::Abandoned { entry: Sequence::new(14), card: card() },
-        })
+        }))
     }));
     let facts =
         json!({"id": ID, "entry": 13, "debit": 12, "card": card().masked(), "returned_cents": 100, "tender": "cash"});

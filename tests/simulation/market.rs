@@ -227,7 +227,7 @@ impl World {
         self.tills[t].waiting = Some(number);
         self.tills[t].asked[number].unheard = true;
         self.tills[t].clock_settings = self.terminals[t].clock.settings();
-        self.terminals[t].begin(Event::Client(ClientRequest { id, command, wait, cashier: None }));
+        self.terminals[t].begin(Event::Client(Box::new(ClientRequest { id, command, wait, cashier: None })));
     }
 
     pub(crate) fn insert(&mut self, t: usize, c: usize) {

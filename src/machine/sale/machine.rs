@@ -158,7 +158,7 @@ impl SaleMachine {
                 self.open()
             }
             Event::CardGone => self.card_gone(),
-            Event::Client(request) => self.client_asks(now, request),
+            Event::Client(request) => self.client_asks(now, *request),
             Event::ClientGone => {
                 self.client = None;
                 Vec::new()

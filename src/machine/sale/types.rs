@@ -109,7 +109,7 @@ pub enum Known {
     /// It ended: the same answer again.
     Ended {
         /// The answer.
-        outcome: Outcome,
+        outcome: Box<Outcome>,
         /// The intent that came out of a doubt and whose end nobody was told yet: from now on somebody was.
         untold: Option<TransactionId>,
     },
@@ -234,7 +234,7 @@ pub enum Event {
     /// The region has said something since the ledger was looked up: nothing was written.
     Outdated,
     /// A client asks.
-    Client(ClientRequest),
+    Client(Box<ClientRequest>),
     /// The client went away.
     ClientGone,
     /// Time passed.

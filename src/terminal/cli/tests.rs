@@ -286,11 +286,11 @@ fn an_undo_and_an_abandonment() {
         tender: Tender::Cash.into(),
     };
     let daemon = Daemon::start(FakeDesk::new(move |request| {
-        Reply::Outcome(match request.command {
+        Reply::Outcome(Box::new(match request.command {
             Command::Undo { without_card: true, .. } => Outcome::UndoRequested(undone.clone()),
             Command::Undo { .. } => Outcome::Undone(undone.clone()),
             _ => Outcome::Abandoned { entry: Sequence::new(14), card: card() },
-        })
+        }))
     }));
     assert!(daemon.typed(&["undo", "12", "--wait", "3"]).out.starts_with("ANNULÉ - à rendre 1,00 € en espèces"));
     let asked = daemon.desk.last_asked();
