@@ -25,6 +25,7 @@ from pycose.algorithms import Es256
 from pycose.messages import Sign1Message
 
 DEBIT, REVERSAL, EVENT, KEYS_CHANGED = 1, 2, 9, 10
+TENDERS = {1: "cash", 2: "card", 3: "cheque", 4: "other", 5: "tpe"}
 
 
 def wrong(what):
@@ -105,6 +106,18 @@ def check_receipts(ledger, keys, hashes):
     return count
 
 
+def add_money(sums, sequence, tender, whole, moved):
+    """Adds what moved to the sums of its tenders. Parts are two or more, by tender, none is nothing, and together they are the whole."""
+    parts = [[tender, whole]] if isinstance(tender, int) else tender
+    in_order = all(one[0] < other[0] for one, other in zip(parts, parts[1:]))
+    if parts is tender and (len(parts) < 2 or not in_order or any(part == 0 for _, part in parts)):
+        wrong(f"the parts of entry {sequence} are none")
+    if sum(part for _, part in parts) != whole:
+        wrong(f"the parts of entry {sequence} do not add up to {whole} cents")
+    for tender, part in parts:
+        sums[tender] = sums.get(tender, 0) + (part if moved else 0)
+
+
 def main(path, key, root=None):
     ledger = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     key = bytes.fromhex(key)
@@ -112,7 +125,7 @@ def main(path, key, root=None):
     root = bytes.fromhex(root) if root else pinned
     keys = region_keys(ledger, root)
     expected = sha256(b"PASS1-CHAIN" + terminal.to_bytes(4, "big") + key).digest()
-    hashes, debited, collected, returned = {0: expected}, {}, 0, 0
+    hashes, debited, collected, returned = {0: expected}, {}, {}, {}
     for sequence, (cose,) in enumerate(ledger.execute("SELECT cose FROM entry ORDER BY sequence"), start=1):
         message = Sign1Message.decode(cose)
         message.key = OKPKey(crv=Ed25519, x=key)
@@ -127,17 +140,20 @@ def main(path, key, root=None):
         if kind == DEBIT:
             slot, amount = check_record(ledger, keys, terminal, body)
             debited[slot] = debited.get(slot, 0) + amount
-            collected += body[5]
+            # What was due, and nothing of it is kept of a sale that had been given up.
+            add_money(collected, sequence, body[4][5], body[4][4], body[5] > 0)
         elif kind == REVERSAL:
             slot, amount = check_record(ledger, keys, terminal, body)
             debited[slot] = debited.get(slot, 0) - amount
-            returned += body[3]
+            add_money(returned, sequence, body[4], body[3], True)
     receipts = check_receipts(ledger, keys, hashes)
     print(f"terminal {terminal}: {len(hashes) - 1} entries, each signed, each after the one before; {receipts} receipts")
     print(f"head {expected.hex()}")
     for slot, amount in sorted(debited.items()):
         print(f"slot {slot}: {amount} debited and not taken back, signed by the cards")
-    print(f"collected {collected} cents, returned {returned} cents")
+    print(f"collected {sum(collected.values())} cents, returned {sum(returned.values())} cents")
+    for tender in sorted(collected.keys() | returned.keys()):
+        print(f"by {TENDERS[tender]}: collected {collected.get(tender, 0)} cents, returned {returned.get(tender, 0)} cents")
 
 
 if __name__ == "__main__":

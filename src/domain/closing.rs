@@ -6,7 +6,7 @@
 use std::fmt;
 
 use super::catalogue::Code;
-use super::entry::Tender;
+use super::entry::{Tender, Tenders};
 use super::ids::{CardNumber, PaymentId, Sequence, TransactionId};
 use super::money::Cents;
 use super::payment::Way;
@@ -119,11 +119,11 @@ pub struct BenefitTotal {
 pub struct TenderTotal {
     /// How.
     pub tender: Tender,
-    /// How many debits were paid so.
+    /// How many debits were paid so; one that was paid in parts counts at each.
     pub sales: u64,
     /// Kept for debits.
     pub collected: Cents,
-    /// How many debits were taken back and given back so.
+    /// How many debits were taken back and given back so; each of its parts counts.
     pub undone: u64,
     /// Given back for debits that were taken back.
     pub returned: Cents,
@@ -241,8 +241,8 @@ pub struct Doubt {
     pub transaction: TransactionId,
     /// What was collected for it.
     pub collected: Cents,
-    /// How.
-    pub tender: Tender,
+    /// How; of parts the sum is `collected`.
+    pub tender: Tenders,
 }
 
 /// All sales in doubt at a closing.
@@ -260,7 +260,7 @@ impl Doubts {
     /// Counts and lists `sales`.
     pub fn of(mut sales: Vec<Doubt>) -> Self {
         sales.sort_by_key(|doubt| doubt.card);
-        let cash = sales.iter().filter(|doubt| doubt.tender == Tender::Cash).map(|doubt| doubt.collected);
+        let cash = sales.iter().map(|doubt| doubt.tender.share(Tender::Cash, doubt.collected));
         let (count, cash) = (sales.len(), cash.fold(Cents::ZERO, Cents::saturating_add));
         sales.truncate(DOUBTS_LISTED_MAX);
         Self { count: u32::try_from(count).unwrap_or(u32::MAX), cash, sales }
@@ -430,7 +430,7 @@ mod tests {
             card: CardNumber::from_account(925_000_000_000_000 + account).unwrap(),
             transaction: TransactionId::new([1; 16]),
             collected: cents(100),
-            tender: if account.is_multiple_of(2) { Tender::Cash } else { Tender::Card },
+            tender: if account.is_multiple_of(2) { Tender::Cash } else { Tender::Card }.into(),
         };
         let doubts = Doubts::of((0..100).rev().map(doubt).collect());
         assert_eq!((doubts.count, doubts.cash, doubts.sales.len()), (100, cents(5000), DOUBTS_LISTED_MAX));

@@ -15,42 +15,7 @@ use super::purse::Slot;
 use super::refusal::Refusal;
 use super::time::{Season, Timestamp};
 
-/// How the holder paid.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Tender {
-    /// Coins and notes.
-    #[default]
-    Cash,
-    /// A bank card.
-    Card,
-    /// A cheque.
-    Cheque,
-    /// Something else: a voucher, the partner's own account.
-    Other,
-    /// A bank card, on the bank terminal that is connected to this one: each payment is on record by itself.
-    Tpe,
-}
-
-impl Tender {
-    /// Every tender.
-    pub const ALL: [Self; 5] = [Self::Cash, Self::Card, Self::Cheque, Self::Other, Self::Tpe];
-
-    /// The stable code.
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Cash => "cash",
-            Self::Card => "card",
-            Self::Cheque => "cheque",
-            Self::Other => "other",
-            Self::Tpe => "tpe",
-        }
-    }
-
-    /// The tender with this code.
-    pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|tender| tender.code() == code)
-    }
-}
+pub use super::tender::{Parts, Paying, Tender, Tenders};
 
 /// What the terminal had from the region when it wrote the entry, so that liability can be computed (decision 13).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,7 +89,7 @@ impl Body {
     }
 
     /// How money was paid or given back, where it was.
-    pub const fn tender(&self) -> Option<Tender> {
+    pub const fn tender(&self) -> Option<Tenders> {
         match self {
             Self::Debit(debit) => Some(debit.sale.tender),
             Self::Reversal(reversal) => Some(reversal.tender),
@@ -163,8 +128,8 @@ pub struct Sale {
     pub supplement: Cents,
     /// What the holder had to pay.
     pub due: Cents,
-    /// How it was paid.
-    pub tender: Tender,
+    /// How `due` was paid.
+    pub tender: Tenders,
 }
 
 /// How the terminal learnt that the card did it.
@@ -209,7 +174,7 @@ pub struct Reversal {
     /// What was given back to the holder.
     pub returned: Cents,
     /// How it was given back.
-    pub tender: Tender,
+    pub tender: Tenders,
     /// Named by the client.
     pub request: RequestId,
     /// How the terminal learnt of it.
@@ -243,7 +208,7 @@ pub enum Purpose {
         /// What will be given back to the holder.
         returned: Cents,
         /// How.
-        tender: Tender,
+        tender: Tenders,
         /// Named by the client.
         request: RequestId,
     },
@@ -305,12 +270,13 @@ impl Intent {
     /// The entry that says that the card did not do it. The money of a sale goes back, unless it did when the sale was `abandoned`.
     pub fn not_done(&self, abandoned: bool) -> Body {
         let (collected, tender) = self.money();
+        let returned = if abandoned { Cents::ZERO } else { collected };
         Body::NotDone(NotDone {
             card: self.card,
             transaction: self.transaction,
             counter_before: self.counter_before,
-            returned: if abandoned { Cents::ZERO } else { collected },
-            tender,
+            returned,
+            tender: tender.moving(returned),
             request: self.request(),
         })
     }
@@ -326,7 +292,7 @@ impl Intent {
     }
 
     /// What was collected for it, and how: nothing for an undo, whose money goes back once it is done.
-    pub const fn money(&self) -> (Cents, Tender) {
+    pub const fn money(&self) -> (Cents, Tenders) {
         match &self.purpose {
             Purpose::Sale { sale, .. } => (sale.due, sale.tender),
             Purpose::Undo { tender, .. } => (Cents::ZERO, *tender),
@@ -345,8 +311,8 @@ pub struct NotDone {
     pub counter_before: Counter,
     /// What the terminal gives back of the holder's money; nothing for an undo, or when the sale had been abandoned.
     pub returned: Cents,
-    /// How.
-    pub tender: Tender,
+    /// How; of parts the sum is `returned`.
+    pub tender: Tenders,
     /// The request of the sale or undo.
     pub request: RequestId,
 }
@@ -368,8 +334,8 @@ pub struct Abandoned {
     pub amount: u32,
     /// What was given back to the holder.
     pub returned: Cents,
-    /// How.
-    pub tender: Tender,
+    /// How; of parts the sum is `returned`.
+    pub tender: Tenders,
     /// The request of the sale.
     pub request: RequestId,
 }
@@ -385,8 +351,8 @@ pub struct UndoRequest {
     pub debit_counter: Counter,
     /// What was given back to the holder.
     pub returned: Cents,
-    /// How.
-    pub tender: Tender,
+    /// How; of parts the sum is `returned`.
+    pub tender: Tenders,
     /// Named by the client.
     pub request: RequestId,
 }
@@ -500,17 +466,4 @@ pub struct KeysChanged {
     pub entry_proof: [u8; 64],
     /// The new card key's, over the same bytes.
     pub card_proof: Signature,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tenders_have_stable_codes() {
-        for tender in Tender::ALL {
-            assert_eq!(Tender::from_code(tender.code()), Some(tender));
-        }
-        assert_eq!(Tender::from_code("euros"), None);
-    }
 }

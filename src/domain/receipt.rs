@@ -4,7 +4,7 @@
 use super::card::Record;
 use super::cashier::CashierName;
 use super::catalogue::{Code, Unit};
-use super::entry::{Body, Entry, Tender};
+use super::entry::{Body, Entry, Tenders};
 use super::ids::{CashierId, EntryHash, Sequence, TerminalId};
 use super::money::Cents;
 use super::time::Timestamp;
@@ -72,7 +72,7 @@ pub struct Receipt {
     /// Collected from the holder (a sale), or given back.
     pub money: Cents,
     /// How.
-    pub tender: Tender,
+    pub tender: Tenders,
     /// The debit that is taken back.
     pub related: Option<Sequence>,
     /// Of the entry, for [`short_code`].

@@ -228,6 +228,13 @@ refusals! {
         "This amount or number is not possible for this benefit.";
         "Correct the amount or the number of seats.";
     }
+    /// What is said to be paid otherwise leaves nothing for the rest.
+    PartsTooMuch "parts-too-much" false {
+        "Les parts indiquées couvrent déjà tout ce qui est dû.";
+        "Corrigez les parts, ou encaissez le tout d'une seule façon.";
+        "The parts that were given cover all that is due.";
+        "Correct the parts, or collect all of it in one way.";
+    }
     /// Without the region for longer than it allows.
     OfflineTooLong "offline-too-long" false {
         "Ce terminal est resté trop longtemps sans échange avec la région.";
@@ -266,9 +273,9 @@ refusals! {
     /// The bank terminal took a part of what is due.
     PaymentIncomplete "payment-incomplete" false {
         "Le TPE n'a pris qu'une partie de ce qui est dû.";
-        "Recommencez la même vente pour le reste, ou rendez ce qui a été pris.";
+        "Recommencez la même vente pour le reste, encaissez le reste autrement, ou rendez ce qui a été pris.";
         "The bank terminal took a part of what is due.";
-        "Repeat the same sale for the rest, or give back what was taken.";
+        "Repeat the same sale for the rest, take the rest otherwise, or give back what was taken.";
     }
     /// The bank terminal surely took no money.
     PaymentNotMade "payment-not-made" false {
@@ -339,7 +346,7 @@ mod tests {
         let published = "terminal-not-enrolled ledger-unavailable ledger-behind terminal-suspended terminal-expired \
             clock-untrusted closing-needed sign-in-needed manager-needed not-a-pass card-unreadable card-removed card-changed card-not-genuine sale-in-doubt \
             card-denied card-blocked not-revalidated not-yet-valid no-benefit-here nothing-left choose-benefit \
-            price-needed amount-refused offline-too-long offline-too-much nothing-to-undo several-cards \
+            price-needed amount-refused parts-too-much offline-too-long offline-too-much nothing-to-undo several-cards \
             payment-unknown payment-incomplete payment-not-made busy";
         assert_eq!(codes, published.split_whitespace().collect::<Vec<_>>());
     }

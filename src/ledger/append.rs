@@ -120,7 +120,12 @@ impl Ledger {
             {
                 draft.records_were_read(read.card, read.state.counter)?;
             }
-            draft.append(now, body, cashier)
+            let taken_back = project::takes_back(&body);
+            let head = draft.append(now, body, cashier)?;
+            if let Some(TakesBack { debit, .. }) = taken_back {
+                draft.weigh_debit(debit, draft.tip.floor)?;
+            }
+            Ok(head)
         })
     }
 
@@ -175,7 +180,8 @@ impl Ledger {
                 cbor::encode(intent),
                 draft.tip.head.sequence.get(),
             ))?;
-            Ok(())
+            // What was held is this sale's now, until it is known what became of it.
+            draft.weigh_of(intent, draft.tip.floor)
         })
     }
 
@@ -208,6 +214,7 @@ impl Ledger {
             let head = draft.append(now, Body::Abandoned(abandoned), by)?;
             let sql = "UPDATE intent SET abandoned_by = ?2 WHERE transaction_id = ?1";
             draft.connection.prepare_cached(sql)?.execute((transaction.as_bytes(), head.sequence.get()))?;
+            draft.weigh_of(&intent, draft.tip.floor)?;
             Ok(head)
         })
     }
@@ -337,6 +344,7 @@ impl Draft<'_> {
         let head = self.append(now, body, intent.cashier)?;
         let sql = "UPDATE intent SET settled_by = ?2, delivered = ?3 WHERE transaction_id = ?1";
         self.connection.prepare_cached(sql)?.execute((transaction.as_bytes(), head.sequence.get(), delivered))?;
+        self.weigh_of(&intent, self.tip.floor)?;
         Ok(head)
     }
 
@@ -479,5 +487,9 @@ fn insert(
         ":worth": worth,
         ":worth_total": worth_total,
     })?;
+    for (tender, cents) in project::parts(&entry.body) {
+        let mut statement = connection.prepare_cached("INSERT INTO part (entry, tender, cents) VALUES (?1, ?2, ?3)")?;
+        statement.execute((head.sequence.get(), tender.code(), cents.get()))?;
+    }
     Ok(())
 }

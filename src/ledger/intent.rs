@@ -108,6 +108,7 @@ fn ends_without(intent: &Intent, not_done: &NotDone) -> Result<(), Misfit> {
         Purpose::Sale { sale, .. } => (sale.tender, sale.request),
         Purpose::Undo { tender, request, .. } => (*tender, *request),
     };
+    let tender = tender.moving(not_done.returned);
     same("the card", not_done.card == intent.card)?;
     same("the transaction", not_done.transaction == intent.transaction)?;
     same("the counter", not_done.counter_before == intent.counter_before)?;

@@ -97,19 +97,6 @@ impl View {
     }
 }
 
-impl View {
-    /// The requests of sales for which money moved since `from`, each once.
-    ///
-    /// # Errors
-    /// As [`View::denial`].
-    pub fn paid_requests(&self, from: Timestamp) -> Result<Vec<RequestId>, LedgerError> {
-        let sql = "SELECT DISTINCT request FROM payment WHERE state = 'approved' AND time >= ?1";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let rows = statement.query_map([from.get()], |row| row.get(0).map(RequestId::new))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-}
-
 impl Ledger {
     /// Makes a payment durable that the bank terminal is about to be asked for.
     ///
@@ -134,7 +121,7 @@ impl Ledger {
                 ":time": by.now.max(draft.tip.floor).get(),
                 ":cashier": by.cashier.map(CashierId::get),
             })?;
-            Ok(())
+            Ok(draft.weigh(asked.request, by.now.max(draft.tip.floor))?)
         })
     }
 
@@ -173,6 +160,7 @@ impl Ledger {
                 ":unknown": unknown.map(Sequence::get),
                 ":ended": ended.map(Sequence::get),
             })?;
+            draft.weigh(asked.request, by.now.max(draft.tip.floor))?;
             Ok(entry)
         })
     }

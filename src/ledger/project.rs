@@ -1,7 +1,7 @@
 //! What stands beside an entry's bytes for queries: a pure function of the entry, so that `verify` can compute it
 //! again.
 
-use crate::domain::entry::{Body, Entry, Tender};
+use crate::domain::entry::{Body, Entry, Tender, Tenders};
 use crate::domain::{
     CardNumber, Cents, Counter, RequestId, Season, Sequence, Slot, Timestamp, TransactionId, card::SignedRecord,
     catalogue::Catalogue,
@@ -25,7 +25,10 @@ pub(super) struct Projection {
     pub(super) takes_back: Option<u64>,
     pub(super) collected: Option<u64>,
     pub(super) returned: Option<u64>,
+    /// Of money in parts there is none: see `parts`.
     pub(super) tender: Option<String>,
+    /// The rows of `part`, as `tender=cents`, in alphabetical order.
+    pub(super) parts: Option<String>,
 }
 
 impl Projection {
@@ -42,7 +45,10 @@ impl Projection {
             Body::Debit(debit) => Self {
                 benefit: Some(debit.sale.benefit.as_str().to_owned()),
                 collected: Some(debit.collected.get()),
-                ..plain.of_record(&debit.proof).of_request(debit.sale.request).paid_by(debit.sale.tender)
+                ..plain
+                    .of_record(&debit.proof)
+                    .of_request(debit.sale.request)
+                    .paid_by(debit.sale.tender, debit.collected)
             },
             Body::Reversal(reversal) => plain
                 .of_record(&reversal.proof)
@@ -83,16 +89,41 @@ impl Projection {
         Self { request: Some(*request.as_bytes()), ..self }
     }
 
-    fn paid_by(self, tender: Tender) -> Self {
-        Self { tender: Some(tender.code().to_owned()), ..self }
+    fn paid_by(self, tender: Tenders, amount: Cents) -> Self {
+        match tender {
+            Tenders::One(tender) => Self { tender: Some(tender.code().to_owned()), ..self },
+            Tenders::Parts(_) => {
+                let parts = tender.of(amount).into_iter();
+                let mut parts: Vec<_> =
+                    parts.map(|(tender, cents)| format!("{}={}", tender.code(), cents.get())).collect();
+                parts.sort();
+                Self { parts: Some(parts.join(",")), ..self }
+            }
+        }
     }
 
-    fn giving_back(self, returned: Cents, tender: Tender) -> Self {
-        Self { returned: Some(returned.get()), ..self.paid_by(tender) }
+    fn giving_back(self, returned: Cents, tender: Tenders) -> Self {
+        Self { returned: Some(returned.get()), ..self.paid_by(tender, returned) }
     }
 
     fn taking_back(self, debit: Sequence) -> Self {
         Self { takes_back: Some(debit.get()), ..self }
+    }
+}
+
+/// What each tender has of an entry's money, where that is in parts.
+pub(super) fn parts(body: &Body) -> Vec<(Tender, Cents)> {
+    let of = |tender: Tenders, amount| match tender {
+        Tenders::One(_) => Vec::new(),
+        Tenders::Parts(_) => tender.of(amount),
+    };
+    match body {
+        Body::Debit(debit) => of(debit.sale.tender, debit.collected),
+        Body::Reversal(undo) => of(undo.tender, undo.returned),
+        Body::NotDone(end) => of(end.tender, end.returned),
+        Body::Abandoned(end) => of(end.tender, end.returned),
+        Body::UndoRequest(undo) => of(undo.tender, undo.returned),
+        Body::Refused(_) | Body::CardRead(_) | Body::Closing(_) | Body::Event(_) => Vec::new(),
     }
 }
 

@@ -77,7 +77,12 @@ fn tender_totals(connection: &Connection, span: Span) -> Result<Vec<TenderTotal>
              count(*) FILTER (WHERE kind IN ('reversal', 'undo-request')), \
              coalesce(sum(returned) FILTER (WHERE kind IN ('reversal', 'undo-request')), 0), \
              coalesce(sum(returned) FILTER (WHERE kind IN ('not-done', 'abandoned')), 0) \
-         FROM entry WHERE {entries} AND tender IS NOT NULL GROUP BY tender"
+         FROM ( \
+             SELECT tender, kind, collected, returned FROM entry WHERE {entries} AND tender IS NOT NULL \
+             UNION ALL \
+             SELECT part.tender, kind, iif(kind = 'debit', cents, NULL), iif(kind = 'debit', NULL, cents) \
+             FROM entry JOIN part ON part.entry = entry.sequence WHERE {entries} AND entry.tender IS NULL \
+         ) GROUP BY tender"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map((from, to), |row| {

@@ -2,7 +2,7 @@
 
 use super::pc858::printable;
 use crate::domain::catalogue::Unit;
-use crate::domain::entry::Tender;
+use crate::domain::entry::{Tender, Tenders};
 use crate::domain::receipt::{Copy, Debited, Deed, Receipt, short_code};
 use crate::domain::{Cents, Date};
 
@@ -73,7 +73,13 @@ pub fn lines(receipt: &Receipt, width: Width) -> Vec<Line> {
         Deed::Undo | Deed::UndoRequest => "RENDU",
     };
     paper.pair(money, &euros(receipt.money));
-    paper.pair("Paiement", tender(receipt.tender));
+    match receipt.tender {
+        Tenders::One(one) => paper.pair("Paiement", tender(one)),
+        Tenders::Parts(parts) => {
+            paper.pair("Paiement", "réparti");
+            parts.iter().for_each(|(part, cents)| paper.pair(&format!("- {}", tender(part)), &euros(cents)));
+        }
+    }
     if receipt.deed == Deed::UndoRequest {
         paper.wrapped("Le droit sera rendu à la carte par la Région.");
     }
@@ -237,7 +243,7 @@ pub(super) mod tests {
             price: None,
             supplement: Cents::from_u32(150),
             money: Cents::from_u32(250),
-            tender: Tender::Cash,
+            tender: Tender::Cash.into(),
             related: None,
             hash: EntryHash::new([0x5a; 32]),
             code: "PASS1:AE".to_owned(),
@@ -276,6 +282,18 @@ pub(super) mod tests {
             assert!(lines.contains(&expected), "{expected}:\n{text}");
         }
         assert!(!text.contains("DUPLICATA"));
+        let parts = [(Tender::Cash, Cents::from_u32(50)), (Tender::Tpe, Cents::from_u32(200))];
+        let parts = crate::domain::entry::Parts::new(parts).unwrap();
+        let mixed = Receipt { tender: Tenders::Parts(parts), ..receipt() };
+        let text = plain_text(&super::lines(&mixed, Width::ALL[1]), Width::ALL[1]);
+        let lines: Vec<_> = text.lines().map(str::trim).collect();
+        for expected in [
+            "Paiement                           réparti",
+            "- espèces                           0,50 €",
+            "- carte bancaire (TPE)              2,00 €",
+        ] {
+            assert!(lines.contains(&expected), "{expected}:\n{text}");
+        }
         let duplicate = Receipt { copy: Copy::Duplicate(3), ..receipt() };
         let text = plain_text(&super::lines(&duplicate, Width::ALL[0]), Width::ALL[0]);
         assert!(text.contains("Duplicata n° 3"), "{text}");

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::closing::{Closing, Period, PeriodKind, Perpetual, TenderTotal};
-use crate::domain::entry::{Body, Entry, Tender};
+use crate::domain::entry::{Body, Entry, Tender, Tenders};
 use crate::domain::{Cents, Sequence};
 
 /// What does not fit.
@@ -62,9 +62,11 @@ impl Books {
                 let total = self.benefits.entry(debit.sale.benefit.to_string()).or_default();
                 total.0 += 1;
                 total.1 += u64::from(debit.proof.record.amount);
-                let total = self.tenders.entry(debit.sale.tender).or_default();
-                total.0 += 1;
-                total.1 = total.1.saturating_add(debit.collected);
+                for (tender, collected) in debit.sale.tender.of(debit.collected) {
+                    let total = self.tenders.entry(tender).or_default();
+                    total.0 += 1;
+                    total.1 = total.1.saturating_add(collected);
+                }
             }
             Body::Reversal(undo) => self.give_back(undo.tender, undo.returned),
             Body::UndoRequest(undo) => self.give_back(undo.tender, undo.returned),
@@ -85,10 +87,12 @@ impl Books {
         (self.closings, self.last)
     }
 
-    fn give_back(&mut self, tender: Tender, returned: Cents) {
-        let total = self.tenders.entry(tender).or_default();
-        total.2 += 1;
-        total.3 = total.3.saturating_add(returned);
+    fn give_back(&mut self, tenders: Tenders, returned: Cents) {
+        for (tender, returned) in tenders.of(returned) {
+            let total = self.tenders.entry(tender).or_default();
+            total.2 += 1;
+            total.3 = total.3.saturating_add(returned);
+        }
     }
 
     fn check(&mut self, entry: &Entry, closing: &Closing) -> Result<(), Wrong> {

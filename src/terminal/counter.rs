@@ -86,7 +86,7 @@ enum Item {
     /// The machine is to be told.
     Event(Event),
     /// The machine said so.
-    Action(Action),
+    Action(Box<Action>),
 }
 
 /// What the region has said so far. Denials come with the feed.
@@ -195,10 +195,11 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
                     let none = self.machine.on_event(now, Event::ClientGone);
                     debug_assert!(none.is_empty(), "nothing follows when a client goes");
                 }
-                self.agenda.extend(self.machine.on_event(now, event).into_iter().map(Item::Action));
+                self.agenda
+                    .extend(self.machine.on_event(now, event).into_iter().map(|action| Item::Action(Box::new(action))));
             }
             Some(Item::Action(action)) => {
-                let ended = self.perform(action);
+                let ended = self.perform(*action);
                 self.agenda.extend(ended.map(Item::Event));
             }
             None => return false,

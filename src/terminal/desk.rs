@@ -21,7 +21,7 @@ use super::port::PcscPort;
 
 enum Message {
     Reader(ReaderEvent),
-    Client(ClientRequest, oneshot::Sender<Outcome>),
+    Client(Box<ClientRequest>, oneshot::Sender<Outcome>),
     ClientGone(RequestId),
     Stop,
 }
@@ -66,7 +66,7 @@ impl DeskHandle {
         let (reply, outcome) = oneshot::channel();
         let (id, wait) = (request.id, request.wait);
         let mut gone = Gone(&self.messages, Some(id));
-        self.messages.send(Message::Client(request, reply)).ok()?;
+        self.messages.send(Message::Client(Box::new(request), reply)).ok()?;
         tokio::select! {
             outcome = outcome => {
                 gone.1 = None;
@@ -206,7 +206,7 @@ impl Desk {
         }
     }
 
-    fn client(&mut self, request: ClientRequest, reply: oneshot::Sender<Outcome>) {
+    fn client(&mut self, request: Box<ClientRequest>, reply: oneshot::Sender<Outcome>) {
         if reply.is_closed() {
             return;
         }

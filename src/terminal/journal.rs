@@ -12,7 +12,7 @@ use crate::machine::sale::View as Shown;
 use crate::till::{ExchangeState, JournalLine, JournalQuery, PrinterState, ReaderState, Status};
 
 use super::lookup::gate_now;
-use super::payments::shown;
+use super::payments::{held, shown};
 
 /// The most lines that one query gives.
 pub const JOURNAL_LINES_MAX: u32 = 10_000;
@@ -74,7 +74,7 @@ pub fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerErro
             let record = &debit.proof.record;
             line.benefit = Some(debit.sale.benefit.to_string());
             line.collected = debit.collected;
-            line.tender = Some(debit.sale.tender.code().to_owned());
+            line.tender = Some(debit.sale.tender);
             line.detail = debit.abandoned.then(|| "abandoned".to_owned());
             of_purse(view, &mut line, record.season, record.slot, record.amount, debit.proof.signature);
         }
@@ -82,19 +82,23 @@ pub fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerErro
             let record = &reversal.proof.record;
             line.related = Some(reversal.debit);
             line.returned = reversal.returned;
-            line.tender = Some(reversal.tender.code().to_owned());
+            line.tender = Some(reversal.tender);
             of_purse(view, &mut line, record.season, record.slot, record.amount, reversal.proof.signature);
         }
-        Body::NotDone(not_done) => line.returned = not_done.returned,
+        Body::NotDone(not_done) => {
+            line.returned = not_done.returned;
+            line.tender = (!not_done.returned.is_zero()).then_some(not_done.tender);
+        }
         Body::Abandoned(abandoned) => {
             line.amount = Some(abandoned.amount);
             line.unit = unit(view, abandoned.season, abandoned.slot);
             line.returned = abandoned.returned;
+            line.tender = Some(abandoned.tender);
         }
         Body::UndoRequest(request) => {
             line.related = Some(request.debit);
             line.returned = request.returned;
-            line.tender = Some(request.tender.code().to_owned());
+            line.tender = Some(request.tender);
         }
         Body::Refused(refused) => line.detail = Some(refused.refusal.code().to_owned()),
         Body::CardRead(read) => line.detail = Some(format!("{} records", read.records.len())),
@@ -208,6 +212,7 @@ pub fn status(view: &View, clock: Timestamp, living: Living) -> Result<Status, L
         printer: living.printer,
         bank_terminal: living.bank_terminal,
         payments: view.open_payments()?.iter().map(shown).collect(),
+        held: view.held()?.iter().map(held).collect(),
         day_opened: view.open_day().map(|day| day.since),
         exchange: ExchangeState {
             acknowledged: view.acknowledged().sequence,

@@ -152,7 +152,7 @@ fn of_client(view: &View, facts: &mut Facts, client: &ClientRequest, now: Timest
         Some(ByRequest::Open(open)) => Some(Known::InDoubt(Box::new(open.intent))),
         Some(ByRequest::Ended(entry)) => {
             let untold = untold(view, &entry)?;
-            outcome_of(facts, &entry).map(|outcome| Known::Ended { outcome, untold })
+            outcome_of(facts, &entry).map(|outcome| Known::Ended { outcome: Box::new(outcome), untold })
         }
         None => None,
     };
@@ -212,8 +212,9 @@ fn as_debit(stored: StoredEntry) -> Option<(StoredEntry, Debit)> {
     }
 }
 
-const fn undo_target(entry: Sequence, debit: &Debit) -> UndoTarget {
-    UndoTarget { entry, record: debit.proof.record, returned: debit.collected, tender: debit.sale.tender }
+fn undo_target(entry: Sequence, debit: &Debit) -> UndoTarget {
+    let (returned, tender) = (debit.collected, debit.sale.tender.moving(debit.collected));
+    UndoTarget { entry, record: debit.proof.record, returned, tender }
 }
 
 /// The debit that an undo means, if it can be taken back.

@@ -12,6 +12,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::domain::Cents;
+use crate::domain::payment::PaymentState;
 use crate::domain::policy::Level;
 use crate::machine::sale::Outcome;
 use crate::metrics::{Coded, signed, spans, text};
@@ -50,6 +52,8 @@ struct Gauges {
     overdue: Gauge,
     day_open: Gauge,
     receipts_lost: Gauge,
+    payments_unknown: Gauge,
+    held_cents: Gauge,
     disk_free: Gauge,
 }
 
@@ -104,6 +108,8 @@ impl Gauges {
             ("update_due", "Whether the region wants a newer version", &self.behind),
             ("update_overdue", "Whether the date is over by which it wanted that", &self.overdue),
             ("receipts_lost", "Receipts that were not printed since the start", &self.receipts_lost),
+            ("payments_unknown", "Payments on the bank terminal whose end nobody knows", &self.payments_unknown),
+            ("held_cents", "What the bank terminal took for sales that did not earn it", &self.held_cents),
         ];
         for (name, help, gauge) in plain {
             registry.register(name, help, gauge.clone());
@@ -135,6 +141,10 @@ impl Gauges {
         self.waiting_entries.set(signed(exposure.waiting_entries));
         self.waiting_cents.set(signed(exposure.waiting_cents.get()));
         self.receipts_lost.set(signed(status.printer.as_ref().map_or(0, |printer| printer.lost)));
+        let unknown = status.payments.iter().filter(|payment| matches!(payment.state, PaymentState::Unknown(_)));
+        self.payments_unknown.set(signed(unknown.count() as u64));
+        let held = status.held.iter().map(|held| held.amount).fold(Cents::ZERO, Cents::saturating_add);
+        self.held_cents.set(signed(held.get()));
         self.exchange_age.set(now.seconds_since(exposure.last_exchange).into());
         self.deny_list_age.set(now.seconds_since(exposure.deny_list_made).into());
         let left = status.certificate_not_after.map_or(0, |end| end.seconds_since(now));
@@ -226,7 +236,7 @@ mod tests {
     use crate::domain::policy::Exposure;
     use crate::domain::policy::tests::POLICY;
     use crate::domain::refusal::Refusal;
-    use crate::domain::{CardNumber, Cents, EntryHash, PartnerId, Season, Sequence, TerminalId, Timestamp};
+    use crate::domain::{CardNumber, EntryHash, PartnerId, RequestId, Season, Sequence, TerminalId, Timestamp};
     use crate::machine::sale::{Granted, Refused, View};
     use crate::till::ExchangeState;
 
@@ -242,7 +252,7 @@ mod tests {
             unit: None,
             due: Cents::ZERO,
             collected: Cents::ZERO,
-            tender: Tender::Cash,
+            tender: Tender::Cash.into(),
             left: 4,
             time: NOW,
             repeated,
@@ -272,6 +282,7 @@ mod tests {
             printer: None,
             bank_terminal: None,
             payments: Vec::new(),
+            held: vec![crate::till::HeldMoney { request: RequestId::new([5; 16]), amount: Cents::from_u32(250) }],
             day_opened: None,
             exchange: ExchangeState {
                 acknowledged: Sequence::new(0),
@@ -306,6 +317,8 @@ mod tests {
             "pass_terminal_selling 1",
             "pass_terminal_waiting_entries 12",
             "pass_terminal_waiting_cents 3400",
+            "pass_terminal_payments_unknown 0",
+            "pass_terminal_held_cents 250",
             "pass_terminal_exchange_age_seconds 90000",
             "pass_terminal_limit{code=\"offline\"} 1",
             "pass_terminal_limit{code=\"cents\"} 0",

@@ -25,6 +25,7 @@ pub mod port;
 pub mod proof;
 pub mod receipts;
 pub mod region_file;
+pub mod selling;
 pub mod service;
 pub mod verbs;
 

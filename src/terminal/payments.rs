@@ -1,7 +1,7 @@
-//! The bank terminal of this counter: carries out what a payment's machine says, and sells what is paid on it.
+//! The bank terminal of this counter: carries out what a payment's machine says, gives money back, and asks the cashier.
 //!
-//! A payment goes on when the client that asked for it has gone: what was begun on the bank terminal ends there. Nothing is decided here but
-//! what a sale is still owed.
+//! A payment goes on when the client that asked for it has gone: what was begun on the bank terminal ends there. Sales that are paid on it are
+//! in [`super::selling`].
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,13 +13,11 @@ use crate::crypto;
 use crate::domain::cashier::Deed;
 use crate::domain::entry::{Body, Tender};
 use crate::domain::payment::{PaymentState, Way};
-use crate::domain::refusal::Refusal;
-use crate::domain::{CashierId, Cents, PaymentId, RequestId, Sequence, Timestamp};
+use crate::domain::{CashierId, Cents, PaymentId, RequestId, Timestamp};
 use crate::ledger::{
-    AskedPayment, By, ByRequest, Ledger, LedgerError, LedgerGone, LedgerHandle, Payment, PaymentError, View,
+    AskedPayment, By, ByRequest, Held, Ledger, LedgerError, LedgerGone, LedgerHandle, Payment, PaymentError, View,
 };
 use crate::machine::payment::{Account, Action, Event, Leg, NotNow, Word};
-use crate::machine::sale::{ClientRequest, Command, Outcome, Refused};
 use crate::payment::Request;
 use crate::payment::client::{ConnectError, Line, Tpe, TrialError};
 use crate::till::{
@@ -28,12 +26,10 @@ use crate::till::{
 
 use super::clock::Clock;
 use super::exchanger::{ExchangerHandle, ask_ledger};
-use super::service::{Service, logged};
+use super::service::Service;
 
 /// Between two looks for a bank terminal that does not answer.
 const CONNECT_PAUSE: Duration = Duration::from_millis(500);
-/// How far back money that is held is looked for, in seconds: a month.
-const HELD_SECONDS: u32 = 31 * 86_400;
 
 /// What was not sent before the program started is surely not paid; what was sent is unknown.
 ///
@@ -72,6 +68,11 @@ impl Payments {
         Self { tpe, ledger, clock, exchanger, turn: Arc::default() }
     }
 
+    /// The ledger.
+    pub(super) const fn ledger(&self) -> &LedgerHandle {
+        &self.ledger
+    }
+
     /// Whether a bank terminal is set up.
     pub const fn is_set_up(&self) -> bool {
         self.tpe.is_some()
@@ -88,7 +89,7 @@ impl Payments {
     }
 
     /// The same for the sale `request`, which joins the payment that is in progress for it: the same request is the same sale.
-    async fn turn_of(&self, request: RequestId) -> Option<Turn> {
+    pub(super) async fn turn_of(&self, request: RequestId) -> Option<Turn> {
         if let Some(turn) = self.turn().await {
             return Some(turn);
         }
@@ -114,7 +115,7 @@ impl Payments {
     }
 
     /// Carries a payment out to its rest, whoever stays to hear it.
-    async fn carry_out(
+    pub(super) async fn carry_out(
         &self,
         turn: Turn,
         cashier: Option<CashierId>,
@@ -221,7 +222,7 @@ impl Carrier {
     }
 }
 
-fn account(payments: &[Payment]) -> Account {
+pub(super) fn account(payments: &[Payment]) -> Account {
     Account::of(payments.iter().map(|payment| (payment.asked.way, payment.state)))
 }
 
@@ -231,11 +232,9 @@ fn earned(view: &View, request: RequestId) -> Result<Option<Cents>, LedgerError>
         Some(ByRequest::Open(open)) if open.abandoned_by.is_none() => None,
         Some(ByRequest::Open(_)) | None => Some(Cents::ZERO),
         Some(ByRequest::Ended(stored)) => match &stored.entry.body {
-            Body::Debit(debit) if debit.sale.tender == Tender::Tpe && !view.is_undone(stored.head.sequence)? => {
-                Some(debit.collected)
-            }
-            Body::Debit(_)
-            | Body::Reversal(_)
+            Body::Debit(_) if view.is_undone(stored.head.sequence)? => Some(Cents::ZERO),
+            Body::Debit(debit) => Some(debit.sale.tender.share(Tender::Tpe, debit.collected)),
+            Body::Reversal(_)
             | Body::NotDone(_)
             | Body::Abandoned(_)
             | Body::UndoRequest(_)
@@ -256,58 +255,22 @@ fn to_give_back(view: &View, request: RequestId) -> Result<Result<Cents, NotNow>
     })
 }
 
-/// What a client is told whose sale was not begun, where the bank terminal was asked for its money.
-///
-/// # Errors
-/// [`LedgerError`].
-pub fn became_of_payments(view: &View, request: RequestId) -> Result<Option<Outcome>, LedgerError> {
-    let account = account(&view.payments_of(request)?);
-    let refusal = match account.is_settled() {
-        Err(NotNow::InFlight) => Refusal::Busy,
-        Err(NotNow::Unknown | NotNow::Overflow | NotNow::Nothing) => Refusal::PaymentUnknown,
-        Ok(()) if account.held().is_zero() => return Ok(None),
-        // The same sale again goes on with it.
-        Ok(()) => Refusal::PaymentIncomplete,
-    };
-    Ok(Some(refused(refusal, None)))
+fn open_payments(view: &View) -> Result<OpenPayments, LedgerError> {
+    Ok(OpenPayments {
+        payments: view.open_payments()?.iter().map(shown).collect(),
+        held: view.held()?.iter().map(held).collect(),
+    })
 }
 
-fn open_payments(view: &View, now: Timestamp) -> Result<OpenPayments, LedgerError> {
-    let mut held = Vec::new();
-    for request in view.paid_requests(Timestamp::new(now.get().saturating_sub(HELD_SECONDS)))? {
-        if let Ok(amount) = to_give_back(view, request)? {
-            held.push(HeldMoney { request, amount });
-        }
-    }
-    Ok(OpenPayments { payments: view.open_payments()?.iter().map(shown).collect(), held })
+/// Money that is held, as the local API shows it.
+pub(super) const fn held(held: &Held) -> HeldMoney {
+    HeldMoney { request: held.request, amount: held.amount }
 }
 
 /// The payment, as the local API shows it.
 pub(super) fn shown(payment: &Payment) -> PaymentView {
     let AskedPayment { id, request, way, amount } = payment.asked;
     PaymentView { payment: id, request, way, asked: amount, time: payment.time, state: payment.state }
-}
-
-/// The request of the sale that an entry took back or gave up, where it was paid on the bank terminal.
-fn sale_of(view: &View, entry: Sequence) -> Result<Option<RequestId>, LedgerError> {
-    let Some(stored) = view.entry(entry)? else { return Ok(None) };
-    Ok(match &stored.entry.body {
-        Body::Debit(debit) if debit.sale.tender == Tender::Tpe => Some(debit.sale.request),
-        Body::Abandoned(abandoned) if abandoned.tender == Tender::Tpe => Some(abandoned.request),
-        Body::Debit(_)
-        | Body::Abandoned(_)
-        | Body::Reversal(_)
-        | Body::NotDone(_)
-        | Body::UndoRequest(_)
-        | Body::Refused(_)
-        | Body::CardRead(_)
-        | Body::Closing(_)
-        | Body::Event(_) => None,
-    })
-}
-
-fn refused(refusal: Refusal, due: Option<Cents>) -> Outcome {
-    Outcome::Refused(Refused { due, ..Refused::because(refusal) })
 }
 
 const fn not_now(why: NotNow) -> PaymentRefused {
@@ -318,117 +281,12 @@ const fn not_now(why: NotNow) -> PaymentRefused {
     }
 }
 
-impl Service {
-    /// Sells: collects first (decision 3) where it is paid on the bank terminal. The same request again goes on where the first one stopped,
-    /// and never asks for money that was paid.
-    pub(super) async fn sell(&self, request: ClientRequest) -> Result<Outcome, DeskGone> {
-        let by_tpe = matches!(request.command, Command::Redeem { tender: Tender::Tpe, .. });
-        let redeems = matches!(request.command, Command::Redeem { .. });
-        if !redeems || !by_tpe && !self.payments.is_set_up() {
-            return self.desk.ask(request).await.ok_or(DeskGone);
-        }
-        let id = request.id;
-        let turn = self.payments.turn_of(id).await;
-        let known = ask_ledger(&self.ledger, move |ledger| {
-            let view = ledger.view();
-            Ok::<_, LedgerError>((begun(view, id)?, account(&view.payments_of(id)?)))
-        });
-        let (begun, paid) = logged(known.await)?;
-        if begun {
-            return self.desk.ask(request).await.ok_or(DeskGone);
-        }
-        match paid.is_settled() {
-            Err(NotNow::Unknown | NotNow::Overflow) => return Ok(refused(Refusal::PaymentUnknown, None)),
-            Err(NotNow::InFlight | NotNow::Nothing) => return Ok(refused(Refusal::Busy, None)),
-            Ok(()) => (),
-        }
-        if by_tpe {
-            let Some(turn) = turn else { return Ok(refused(Refusal::Busy, None)) };
-            return self.sell_by_tpe(request, turn, paid).await;
-        }
-        drop(turn);
-        // Cash is taken only where the bank terminal surely has nothing of this sale.
-        if paid.held().is_zero() {
-            return self.desk.ask(request).await.ok_or(DeskGone);
-        }
-        Ok(refused(Refusal::PaymentIncomplete, None))
-    }
-
-    async fn sell_by_tpe(&self, request: ClientRequest, turn: Turn, paid: Account) -> Result<Outcome, DeskGone> {
-        let ClientRequest { id, command, wait, cashier } = request;
-        let Command::Redeem { request: wanted, tender, confirmed } = command else { return Err(DeskGone) };
-        let quote = ClientRequest { id, command: Command::Quote(wanted.clone()), wait, cashier };
-        let quoted = match self.desk.ask(quote).await.ok_or(DeskGone)? {
-            Outcome::Quoted(card, quote) => (card, quote),
-            other => return Ok(other),
-        };
-        if confirmed.is_some_and(|confirmed| confirmed != quoted) {
-            return Ok(refused(Refusal::CardChanged, None));
-        }
-        let due = quoted.1.due;
-        let held = match paid.to_charge(due) {
-            Ok(rest) => match self.payments.carry_out(turn, cashier, id, Way::Charge, rest).await {
-                Ok(payment) => match payment.state {
-                    PaymentState::Approved { .. } => paid.with(Way::Charge, payment.state).held(),
-                    PaymentState::Refused(why) => {
-                        tracing::info!(payment = %payment.asked.id, ?why, "nothing was paid");
-                        return Ok(refused(Refusal::PaymentNotMade, Some(due)));
-                    }
-                    PaymentState::Asked | PaymentState::Sent | PaymentState::Unknown(_) => {
-                        return Ok(refused(Refusal::PaymentUnknown, Some(due)));
-                    }
-                },
-                Err(why) => {
-                    tracing::warn!(code = why.code(), "no payment was begun");
-                    return Ok(refused(Refusal::PaymentNotMade, Some(due)));
-                }
-            },
-            Err(NotNow::Nothing) => paid.held(),
-            Err(NotNow::InFlight | NotNow::Unknown | NotNow::Overflow) => {
-                return Ok(refused(Refusal::PaymentUnknown, Some(due)));
-            }
-        };
-        if held < due {
-            return Ok(refused(Refusal::PaymentIncomplete, due.checked_sub(held)));
-        }
-        let command = Command::Redeem { request: wanted, tender, confirmed: Some(quoted) };
-        self.desk.ask(ClientRequest { id, command, wait, cashier }).await.ok_or(DeskGone)
-    }
-
-    /// Money of a sale that was taken back or given up goes back the way it came; whoever undid it does not wait for that.
-    pub(super) fn give_back_after(&self, outcome: &Outcome, cashier: Option<CashierId>) {
-        let entry = match outcome {
-            Outcome::Undone(undone) | Outcome::UndoRequested(undone) if undone.tender == Tender::Tpe => undone.debit,
-            Outcome::Abandoned { entry, .. } => *entry,
-            Outcome::Undone(_)
-            | Outcome::UndoRequested(_)
-            | Outcome::Granted(_)
-            | Outcome::Refused(_)
-            | Outcome::Quoted(..) => return,
-        };
-        let payments = self.payments.clone();
-        tokio::spawn(async move {
-            let sale = ask_ledger(&payments.ledger, move |ledger| sale_of(ledger.view(), entry)).await;
-            if let Ok(Ok(Some(request))) = sale
-                && let Err(why) = payments.give_back(cashier, request).await
-            {
-                tracing::warn!(%request, code = why.code(), "nothing was given back on the bank terminal");
-            }
-        });
-    }
-}
-
-/// Whether the card was asked for this request, or is to be told of it again.
-fn begun(view: &View, request: RequestId) -> Result<bool, LedgerError> {
-    Ok(match view.by_request(request)? {
-        Some(ByRequest::Open(_)) => true,
-        Some(ByRequest::Ended(stored)) => !matches!(stored.entry.body, Body::NotDone(_)),
-        None => false,
-    })
-}
-
 impl Payments {
-    async fn give_back(&self, cashier: Option<CashierId>, request: RequestId) -> Result<PaymentView, PaymentRefused> {
+    pub(super) async fn give_back(
+        &self,
+        cashier: Option<CashierId>,
+        request: RequestId,
+    ) -> Result<PaymentView, PaymentRefused> {
         let turn = self.turn().await.ok_or(PaymentRefused::Busy)?;
         let held = ask_ledger(&self.ledger, move |ledger| to_give_back(ledger.view(), request)).await;
         let amount = available(held)?.map_err(not_now)?;
@@ -513,10 +371,7 @@ fn available<T>(answer: Result<Result<T, LedgerError>, LedgerGone>) -> Result<T,
 
 impl PaymentDesk for Service {
     fn open_payments(&self) -> PaymentAnswer<'_, OpenPayments> {
-        Box::pin(async move {
-            let now = self.clock.now();
-            Ok(available(ask_ledger(&self.ledger, move |ledger| open_payments(ledger.view(), now)).await))
-        })
+        Box::pin(async move { Ok(available(ask_ledger(&self.ledger, |ledger| open_payments(ledger.view())).await)) })
     }
 
     fn answer_payment(

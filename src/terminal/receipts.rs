@@ -53,7 +53,7 @@ impl Receipts {
     fn print(&self, receipt: &Receipt) {
         let Some(printer) = &self.printer else { return };
         // A duplicate moves no money.
-        let cash = receipt.tender == Tender::Cash && receipt.copy == Copy::Original && !receipt.money.is_zero();
+        let cash = receipt.copy == Copy::Original && !receipt.tender.share(Tender::Cash, receipt.money).is_zero();
         let drawer = if self.settings.drawer && cash { Drawer::Open } else { Drawer::Shut };
         let bytes = sheet(&lines(receipt, self.settings.width), &receipt.code, self.settings.width, drawer);
         if !bytes.is_empty() {

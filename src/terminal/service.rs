@@ -23,8 +23,9 @@ use super::desk::{DeskHandle, Readers};
 use super::exchanger::{ExchangerHandle, ask_ledger};
 use super::journal::{Living, journal, status};
 use super::lookup::what_became_of;
-use super::payments::{Payments, became_of_payments};
+use super::payments::Payments;
 use super::receipts::Receipts;
+use super::selling::became_of_payments;
 
 /// After so long without an answer of pcscd or the driver, the reader counts as frozen.
 const FROZEN_AFTER: Duration = Duration::from_secs(10);

@@ -5,6 +5,7 @@ use std::pin::Pin;
 
 use crate::domain::card::Signature;
 use crate::domain::catalogue::Unit;
+use crate::domain::entry::Tenders;
 use crate::domain::policy::{Exposure, Policy, Standing};
 use crate::domain::refusal::{Language, Refusal};
 use crate::domain::verdict::Verdict;
@@ -129,6 +130,8 @@ pub struct Status {
     pub bank_terminal: Option<String>,
     /// The payments on the bank terminal that are in progress or unknown.
     pub payments: Vec<super::PaymentView>,
+    /// What the bank terminal took for sales that did not earn it.
+    pub held: Vec<super::HeldMoney>,
     /// Since when the day is open, if it is.
     pub day_opened: Option<Timestamp>,
     /// The exchange.
@@ -171,8 +174,8 @@ pub struct JournalLine {
     pub collected: Cents,
     /// What the holder got back (an undo, an abandoned sale).
     pub returned: Cents,
-    /// The tender's code.
-    pub tender: Option<String>,
+    /// How it was paid or given back.
+    pub tender: Option<Tenders>,
     /// The entry that this one takes back, or that takes this one back.
     pub related: Option<Sequence>,
     /// The card's signature of its record, for a debit or a reversal.

@@ -36,7 +36,7 @@ pub(crate) const EVENING: Timestamp = Timestamp::new(1_795_376_467);
 
 /// What the desk does with a request.
 pub(crate) enum Reply {
-    Outcome(Outcome),
+    Outcome(Box<Outcome>),
     Never,
     Gone,
 }
@@ -67,7 +67,7 @@ impl FakeDesk {
 
     /// Answers every request with `outcome`.
     pub(crate) fn answering(outcome: Outcome) -> Self {
-        Self::new(move |_| Reply::Outcome(outcome.clone()))
+        Self::new(move |_| Reply::Outcome(Box::new(outcome.clone())))
     }
 
     pub(crate) fn last_asked(&self) -> ClientRequest {
@@ -218,7 +218,7 @@ fn receipt_view() -> ReceiptView {
         price: None,
         supplement: Cents::ZERO,
         money: Cents::from_u32(100),
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
         related: None,
         hash: EntryHash::new([0xab; 32]),
         code: "PASS1:AE".to_owned(),
@@ -275,7 +275,7 @@ impl Desk for FakeDesk {
             let reply = (self.script)(&request);
             self.asked.lock().unwrap().push(request);
             let answer = match reply {
-                Reply::Outcome(outcome) => Ok(outcome),
+                Reply::Outcome(outcome) => Ok(*outcome),
                 Reply::Gone => Err(DeskGone),
                 Reply::Never => std::future::pending().await,
             };
@@ -289,8 +289,8 @@ impl Desk for FakeDesk {
         let asked =
             self.asked.lock().unwrap().iter().find(|asked| asked.id == request).map(|asked| (self.script)(asked));
         let known = match asked {
-            Some(Reply::Outcome(Outcome::Refused(_))) | None => None,
-            Some(Reply::Outcome(outcome)) => Some(outcome),
+            None => None,
+            Some(Reply::Outcome(outcome)) => Some(*outcome).filter(|outcome| !matches!(outcome, Outcome::Refused(_))),
             Some(Reply::Never | Reply::Gone) => Some(Outcome::Refused(Refused::because(Refusal::SaleInDoubt))),
         };
         Box::pin(async { Ok(known) })
@@ -350,7 +350,7 @@ pub(crate) fn granted() -> Granted {
         unit: Some(SEAT),
         due: Cents::from_u32(100),
         collected: Cents::from_u32(100),
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
         left: 4,
         time: EVENING,
         repeated: false,
@@ -431,6 +431,7 @@ pub(crate) fn status() -> Status {
         printer: None,
         bank_terminal: None,
         payments: Vec::new(),
+        held: Vec::new(),
         day_opened: None,
         exchange: ExchangeState {
             acknowledged: Sequence::new(9),
@@ -456,7 +457,7 @@ pub(crate) fn debit_line() -> JournalLine {
         unit: Some(SEAT),
         collected: Cents::from_u32(100),
         returned: Cents::ZERO,
-        tender: Some("cash".to_owned()),
+        tender: Some(Tender::Cash.into()),
         related: Some(Sequence::new(13)),
         signature: Some(Signature([0x5a; 64])),
         cashier: None,

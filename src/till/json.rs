@@ -30,7 +30,7 @@ pub use payments::{Held, Payment, PaymentOutcome, PaymentReason, PaymentWord, Pa
 pub use problem::{Problem, ProblemKind};
 pub use receipts::{NoReceiptReason, PrintRequest, Receipt, ReceiptOutcome};
 pub use requests::{
-    AbandonmentRequest, BadValue, CardQuery, Confirmation, JournalParameters, LanguageQuery, RedemptionRequest,
+    AbandonmentRequest, BadValue, CardQuery, Confirmation, JournalParameters, LanguageQuery, Part, RedemptionRequest,
     UndoRequest, WAIT_DEFAULT, request_id, wait,
 };
 pub use state::{

@@ -111,7 +111,7 @@ async fn a_redemption_is_granted() {
     let asked = house.desk.last_asked();
     assert_eq!((asked.id, asked.wait), (RequestId::parse(ID).unwrap(), Duration::from_secs(5)));
     match asked.command {
-        Command::Redeem { request, tender: Tender::Card, confirmed: None } => {
+        Command::Redeem { request, tender, confirmed: None } if tender == Tender::Card.into() => {
             assert_eq!(request.benefit, Some(Code::new("cinema").unwrap()));
             assert_eq!((request.price, request.supplement), (None, Cents::from_u32(200)));
         }
@@ -166,7 +166,7 @@ async fn a_lost_card_shows_where_it_goes_and_only_some_refusals_say_again() {
             2 => (Refusal::Busy, None),
             _ => (Refusal::SaleInDoubt, None),
         };
-        Reply::Outcome(Outcome::Refused(Refused { denial, ..Refused::because(refusal) }))
+        Reply::Outcome(Box::new(Outcome::Refused(Refused { denial, ..Refused::because(refusal) })))
     }));
     for (wait, again, phone) in
         [(0, false, json!("0810 559 559")), (1, false, Value::Null), (2, true, Value::Null), (3, true, Value::Null)]
@@ -181,8 +181,8 @@ async fn a_lost_card_shows_where_it_goes_and_only_some_refusals_say_again() {
 #[tokio::test]
 async fn a_quote_is_confirmed_under_its_own_id() {
     let house = House::open(FakeDesk::new(|request| match request.command {
-        Command::Quote(_) => Reply::Outcome(quoted()),
-        _ => Reply::Outcome(Outcome::Granted(granted())),
+        Command::Quote(_) => Reply::Outcome(Box::new(quoted())),
+        _ => Reply::Outcome(Box::new(Outcome::Granted(granted()))),
     }));
     let quote = house.post("/v1/quotes", json!({"id": ID, "benefit": "cinema"})).await.unwrap();
     assert_eq!((&quote["outcome"], &quote["due_cents"], &quote["left"]), (&json!("quoted"), &json!(100), &json!(4)));
@@ -193,7 +193,7 @@ async fn a_quote_is_confirmed_under_its_own_id() {
         assert_eq!(asked.id, RequestId::parse(ID).unwrap());
         let Outcome::Quoted(card, quote) = quoted() else { unreachable!() };
         match asked.command {
-            Command::Redeem { request, tender: Tender::Cheque, confirmed } => {
+            Command::Redeem { request, tender, confirmed } if tender == Tender::Cheque.into() => {
                 assert_eq!(request.benefit, Some(Code::new("cinema").unwrap()));
                 assert_eq!(confirmed, Some((card, quote)));
             }
@@ -221,14 +221,14 @@ async fn an_undo_and_an_abandonment() {
         debit: Sequence::new(12),
         card: card(),
         returned: Cents::from_u32(100),
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
     };
     let house = House::open(FakeDesk::new(move |request| {
-        Reply::Outcome(match request.command {
+        Reply::Outcome(Box::new(match request.command {
             Command::Undo { without_card: true, .. } => Outcome::UndoRequested(undone.clone()),
             Command::Undo { .. } => Outcome::Undone(undone.clone()),
             _ => Outcome::Abandoned { entry: Sequence::new(14), card: card() },
-        })
+        }))
     }));
     let facts =
         json!({"id": ID, "entry": 13, "debit": 12, "card": card().masked(), "returned_cents": 100, "tender": "cash"});
@@ -285,8 +285,11 @@ async fn the_card_is_shown_as_it_is_seen() {
         assert_eq!(shown["refusal"]["refusal"], refusal);
     }
 
-    house.desk.view.send_replace(View::InDoubt { card: card(), collected: Cents::from_u32(100) });
-    let doubt = json!({"present": false, "in_doubt": {"card": card().masked(), "collected_cents": 100}});
+    let in_doubt = View::InDoubt { card: card(), collected: Cents::from_u32(100), tender: Tender::Cash.into() };
+    house.desk.view.send_replace(in_doubt);
+    let doubt = json!({
+        "present": false, "in_doubt": {"card": card().masked(), "collected_cents": 100, "tender": "cash"},
+    });
     assert_eq!(house.get("/v1/card").await.unwrap(), doubt);
 }
 

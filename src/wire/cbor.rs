@@ -380,9 +380,9 @@ macro_rules! cbor_newtype {
     };
 }
 
-/// A structure: an array of its fields, in this order.
+/// A structure: an array of its fields, in this order; with `if`, what must hold of what is read.
 macro_rules! cbor_array {
-    ($($name:ty [$($field:ident),* $(,)?])*) => {
+    ($($name:ty [$($field:ident),* $(,)?] $(if |$value:ident| $holds:expr;)?)*) => {
         $(impl $crate::wire::cbor::Cbor for $name {
             fn write(&self, to: &mut $crate::wire::cbor::Writer) {
                 to.array([$(stringify!($field)),*].len());
@@ -393,7 +393,14 @@ macro_rules! cbor_array {
                 from: &mut $crate::wire::cbor::Reader<'_>,
             ) -> Result<Self, $crate::wire::cbor::CborError> {
                 from.array_of([$(stringify!($field)),*].len())?;
-                Ok(Self { $($field: $crate::wire::cbor::Cbor::read(from)?),* })
+                let read = Self { $($field: $crate::wire::cbor::Cbor::read(from)?),* };
+                $({
+                    let $value = &read;
+                    if !$holds {
+                        return Err($crate::wire::cbor::CborError::Meaningless(stringify!($name)));
+                    }
+                })?
+                Ok(read)
             }
         })*
     };

@@ -12,7 +12,7 @@ cbor_array! {
     TenderTotal [tender, sales, collected, undone, returned, given_up]
     Perpetual [absolute, net]
     Cash [float, taken, given, counted]
-    Doubt [card, transaction, collected, tender]
+    Doubt [card, transaction, collected, tender] if |doubt| doubt.tender.fits(doubt.collected);
     Doubts [count, cash, sales]
     UnknownPayment [payment, way, asked]
     UnknownPayments [count, payments]

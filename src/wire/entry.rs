@@ -11,7 +11,7 @@ use crate::domain::card::PublicKey;
 use crate::domain::closing::Closing;
 use crate::domain::entry::{
     Abandoned, Body, CardRead, Context, Debit, Entry, Intent, KeysChanged, NotDone, Purpose, RefusedCard, Reversal,
-    Sale, TechnicalEvent, Tender, UndoRequest,
+    Sale, TechnicalEvent, Tender, Tenders, UndoRequest,
 };
 use crate::domain::payment::{PaymentEnd, PaymentFact};
 use crate::domain::{EntryHash, Sequence, TerminalId};
@@ -20,7 +20,7 @@ use super::cbor::{Cbor, CborError, Opaque, Reader, Writer, cbor_array, cbor_choi
 
 /// The first version of the payload.
 const VERSION_1: u8 = 1;
-/// The version that has a cashier, closings, and more kinds of events.
+/// The version that has a cashier, closings, money in parts, and more kinds of events.
 const VERSION_2: u8 = 2;
 
 /// The largest entry, in bytes: sixteen records with all their signatures fit twice.
@@ -84,7 +84,7 @@ pub fn decode_link(payload: &[u8]) -> Result<Link, CborError> {
 const fn version(entry: &Entry) -> u8 {
     match &entry.body {
         _ if entry.cashier.is_some() => VERSION_2,
-        body if matches!(body.tender(), Some(Tender::Tpe)) => VERSION_2,
+        body if matches!(body.tender(), Some(Tenders::One(Tender::Tpe) | Tenders::Parts(_))) => VERSION_2,
         Body::Event(event) => match event {
             TechnicalEvent::Enrolled { .. }
             | TechnicalEvent::Started { .. }
@@ -158,12 +158,13 @@ cbor_choice! {
 
 cbor_array! {
     Context [catalogue_version, feed_position, policy_version, last_exchange]
-    Sale [request, benefit, price, supplement, due, tender]
+    Sale [request, benefit, price, supplement, due, tender] if |sale| sale.tender.fits(sale.due);
     Debit [proof, certificate, entitlement_serial, left, sale, collected, learnt, abandoned]
-    Reversal [proof, certificate, debit, returned, tender, request, learnt]
-    NotDone [card, transaction, counter_before, returned, tender, request]
+    Reversal [proof, certificate, debit, returned, tender, request, learnt] if |undo| undo.tender.fits(undo.returned);
+    NotDone [card, transaction, counter_before, returned, tender, request] if |end| end.tender.fits(end.returned);
     Abandoned [card, transaction, counter_before, slot, season, amount, returned, tender, request]
-    UndoRequest [card, debit, debit_counter, returned, tender, request]
+        if |end| end.tender.fits(end.returned);
+    UndoRequest [card, debit, debit_counter, returned, tender, request] if |undo| undo.tender.fits(undo.returned);
     CardRead [card, certificate, reason, challenge, state, records]
     KeysChanged [entry_key, card_key, entry_proof, card_proof]
 }
@@ -378,13 +379,14 @@ impl Cbor for Purpose {
                 entitlement_serial: Cbor::read(from)?,
                 left: Cbor::read(from)?,
             }),
-            (6, 2) => Ok(Self::Undo {
-                debit: Cbor::read(from)?,
-                debit_counter: Cbor::read(from)?,
-                returned: Cbor::read(from)?,
-                tender: Cbor::read(from)?,
-                request: Cbor::read(from)?,
-            }),
+            (6, 2) => {
+                let (debit, debit_counter) = (Cbor::read(from)?, Cbor::read(from)?);
+                let (returned, tender) = (Cbor::read(from)?, Tenders::read(from)?);
+                if !tender.fits(returned) {
+                    return Err(CborError::Meaningless("the intent's purpose"));
+                }
+                Ok(Self::Undo { debit, debit_counter, returned, tender, request: Cbor::read(from)? })
+            }
             _ => Err(CborError::Meaningless("the intent's purpose")),
         }
     }

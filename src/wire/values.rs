@@ -7,7 +7,7 @@ use crate::domain::card::{
 };
 use crate::domain::cashier::{Change, Role};
 use crate::domain::catalogue::{Benefit, Catalogue, Code, Grant, Unit};
-use crate::domain::entry::{Learnt, ReadReason, Tender};
+use crate::domain::entry::{Learnt, Parts, ReadReason, Tender, Tenders};
 use crate::domain::payment::{Doubt as PaymentDoubt, Said, Way};
 use crate::domain::policy::{Limit, Policy};
 use crate::domain::refusal::{DenialReason, Refusal};
@@ -70,6 +70,44 @@ cbor_array! {
     Grant [profile, amount]
     Benefit [slot, code, label_fr, label_en, unit, activities, grants, once, redemption_max, day_max]
     Policy [version, offline_hours, waiting_entries, waiting_cents, deny_list_hours, all_entitlements]
+}
+
+/// A tender's number; of parts an array of `[tender, cents]`, by tender: two or more, none with nothing.
+impl Cbor for Tenders {
+    fn write(&self, to: &mut Writer) {
+        match self {
+            Self::One(tender) => tender.write(to),
+            Self::Parts(parts) => {
+                to.array(parts.iter().count());
+                for (tender, cents) in parts.iter() {
+                    to.array(2);
+                    tender.write(to);
+                    cents.write(to);
+                }
+            }
+        }
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, CborError> {
+        if from.uint_follows()? {
+            return Ok(Self::One(Tender::read(from)?));
+        }
+        let nonsense = CborError::Meaningless("the parts of a payment");
+        let count = from.array()?;
+        if count > Tender::ALL.len() {
+            return Err(nonsense);
+        }
+        let mut parts = Vec::with_capacity(count);
+        for _ in 0..count {
+            from.array_of(2)?;
+            let part = (Tender::read(from)?, Cents::read(from)?);
+            if parts.last().is_some_and(|(before, _)| *before >= part.0) {
+                return Err(nonsense);
+            }
+            parts.push(part);
+        }
+        Parts::new(parts).map(Self::Parts).ok_or(nonsense)
+    }
 }
 
 impl<T: Cbor> Cbor for Limit<T> {

@@ -97,9 +97,19 @@ impl Scene {
         self.counter.ask(&["payment", "answer", "--json", payment["payment"].as_str().unwrap(), word])
     }
 
+    /// The one sale, with 30 cents in cash and the rest on the bank terminal.
+    fn redeem_in_parts(&self) -> Said {
+        self.counter.redeem(&["--paid", "tpe", "--part", "cash=0.30", "--id", SALE])
+    }
+
     /// Begins the sale and waits until its payment is in this state.
     fn begin(&self, paid: &str, state: &str) {
-        let redeeming = self.counter.begin(&["redeem", "--json", "--wait", "10", "--paid", paid, "--id", SALE]);
+        self.begin_with(&["--paid", paid], state);
+    }
+
+    fn begin_with(&self, paid: &[&str], state: &str) {
+        let sale = ["redeem", "--json", "--wait", "10", "--id", SALE];
+        let redeeming = self.counter.begin(&[sale.as_slice(), paid].concat());
         self.counter.await_status(state, |status| status["payments"][0]["state"] == state);
         // The client dies with the daemon, or before.
         drop(redeeming);
@@ -263,4 +273,115 @@ fn killed_while_money_goes_back_nothing_goes_back_twice() {
     assert_eq!(refund(&scene).exits(3).text("refusal"), "nothing-to-return");
     assert_eq!(tpe.money(), (100, 100));
     scene.verified();
+}
+
+/// What was paid, part by part.
+fn parts(answer: &Value) -> Value {
+    assert_eq!(answer["tender"], "mixed", "{answer}");
+    answer["parts"].clone()
+}
+
+fn cash_and_tpe(cash: u64, tpe: u64) -> Value {
+    json!([{ "tender": "cash", "amount_cents": cash }, { "tender": "tpe", "amount_cents": tpe }])
+}
+
+#[test]
+fn a_sale_in_parts_is_told_of_part_by_part_and_each_goes_back_the_way_it_came() {
+    use Behaviour::{Approve, RedButton, Refuse};
+    let tpe = BankTerminal::new(&[RedButton, Approve, Refuse, Approve]);
+    let scene = Scene::new(tpe.address);
+    let _lying = scene.card.lay(&scene.world, HERE);
+    // A part that leaves nothing for the bank terminal: it is not asked.
+    let much = scene.counter.redeem(&["--paid", "tpe", "--part", "cash=1.00", "--id", SALE]);
+    assert_eq!(much.exits(3).text("refusal"), "parts-too-much");
+    for wrong in ["tpe=0.30", "cash", "gold=1"] {
+        let said = scene.counter.ask(&["redeem", "--json", "--paid", "tpe", "--part", wrong]);
+        assert_eq!(said.code, Some(64), "{wrong}: {}", said.err);
+    }
+    // The red button: what is missing is the bank terminal's part.
+    let refused = scene.redeem_in_parts().exits(3).json();
+    assert_eq!((refused["refusal"].as_str(), refused["due_cents"].as_u64()), (Some("payment-not-made"), Some(70)));
+    assert_eq!((tpe.money(), scene.seats()), ((0, 0), 0), "the money first, then the right");
+    let granted = scene.redeem_in_parts().exits(0).json();
+    assert_eq!((parts(&granted), granted["collected_cents"].as_u64()), (cash_and_tpe(30, 70), Some(100)));
+    assert_eq!(scene.redeem_in_parts().exits(0).json()["entry"], granted["entry"], "the same again is told again");
+    assert_eq!((tpe.money(), scene.seats()), ((70, 0), 1));
+    let receipt = scene.counter.ask(&["receipt", "show", "--json", &granted["entry"].to_string()]).exits(0).json();
+    assert_eq!(parts(&receipt), cash_and_tpe(30, 70));
+    assert!(receipt["text"].as_str().unwrap().contains("carte bancaire (TPE)"), "{receipt}");
+
+    // Undone: 30 cents out of the drawer; the bank terminal refuses at first, and what it keeps is in sight.
+    let undone = scene.counter.undo(&[]).exits(0).json();
+    assert_eq!((parts(&undone), undone["returned_cents"].as_u64()), (cash_and_tpe(30, 70), Some(100)));
+    let held = json!([{ "request": SALE, "amount_cents": 70 }]);
+    scene.counter.await_status("the refund was refused, and the money is held", |status| status["held"] == held);
+    let spoken = scene.counter.ask(&["status", "--lang", "fr"]).exits(0).out;
+    assert!(spoken.contains("À rendre sur le TPE : 0,70 €"), "{spoken}");
+    scene.counter.ask(&["payment", "refund", "--json", SALE]).exits(0);
+    assert_eq!((tpe.money(), scene.payments()["held"].clone()), ((70, 70), json!([])));
+
+    let journal = scene.counter.journal();
+    let told: Vec<_> = journal.iter().rev().filter(|line| line["tender"] == "mixed").collect();
+    assert_eq!(told.iter().map(|line| line["kind"].as_str().unwrap()).collect::<Vec<_>>(), ["debit", "reversal"]);
+    assert!(told.iter().all(|line| line["parts"] == cash_and_tpe(30, 70)), "{told:?}");
+    let closing = scene.counter.ask(&["close", "--json", "--cash-counted", "0"]).exits(0).json();
+    let total = |tender: &str, cents: u64| json!({ "tender": tender, "sales": 1, "collected_cents": cents, "undone": 1, "returned_cents": cents, "given_up_cents": 0 });
+    assert_eq!(closing["tenders"], json!([total("cash", 30), total("tpe", 70)]));
+    assert_eq!(
+        (closing["cash"]["taken_cents"].as_u64(), closing["cash"]["difference_cents"].as_i64()),
+        (Some(30), Some(0))
+    );
+    scene.verified();
+}
+
+#[test]
+fn what_the_bank_terminal_leaves_of_a_sale_is_asked_again_or_taken_in_cash() {
+    use Behaviour::{Partial, Refuse};
+    let tpe = BankTerminal::new(&[Partial, Refuse]);
+    let scene = Scene::new(tpe.address);
+    let _lying = scene.card.lay(&scene.world, HERE);
+    // Half of it; then nothing of the rest: what it has is not forgotten, and the whole is not taken in cash.
+    for _ in 0..2 {
+        let refused = scene.redeem("tpe").exits(3).json();
+        let said = (refused["refusal"].as_str(), refused["due_cents"].as_u64());
+        assert_eq!(said, (Some("payment-incomplete"), Some(50)));
+    }
+    assert_eq!(scene.redeem("cash").exits(3).text("refusal"), "payment-incomplete");
+    let status = scene.counter.ask(&["status", "--json"]).exits(0).json();
+    assert_eq!(status["held"], json!([{ "request": SALE, "amount_cents": 50 }]));
+    let granted = scene.counter.redeem(&["--paid", "tpe", "--part", "cash=0.50", "--id", SALE]).exits(0).json();
+    assert_eq!(parts(&granted), cash_and_tpe(50, 50));
+    assert_eq!((tpe.money(), scene.seats()), ((50, 0), 1));
+    assert_eq!(scene.payments(), json!({ "payments": [], "held": [] }));
+    scene.verified();
+}
+
+#[test]
+fn killed_in_a_sale_in_parts_nothing_is_granted_or_charged_twice() {
+    for (behaviour, word, taken) in [(Behaviour::SilentPaid, "paid", 70), (Behaviour::Silent, "not-paid", 0)] {
+        let tpe = BankTerminal::new(&[behaviour]);
+        let mut scene = Scene::new(tpe.address);
+        let _lying = scene.card.lay(&scene.world, HERE);
+        scene.begin_with(&["--paid", "tpe", "--part", "cash=0.30"], "sent");
+        scene.kill();
+        // Neither the rest in cash nor all of it, as long as nobody knows.
+        assert_eq!(scene.redeem_in_parts().exits(3).text("refusal"), "payment-unknown");
+        assert_eq!(scene.redeem("cash").exits(3).text("refusal"), "payment-unknown");
+        let unknown = scene.open("unknown");
+        assert_eq!((unknown["asked_cents"].as_u64(), scene.seats()), (Some(70), 0));
+        scene.answer(&unknown, word).exits(0);
+        scene.kill();
+        let granted = match taken {
+            0 => scene.redeem("cash"),
+            _ => scene.redeem_in_parts(),
+        };
+        let granted = granted.exits(0).json();
+        match taken {
+            0 => assert_eq!(granted["tender"], "cash", "surely nothing was taken: all in cash"),
+            _ => assert_eq!(parts(&granted), cash_and_tpe(30, 70)),
+        }
+        assert_eq!((tpe.money(), scene.seats()), ((taken, 0), 1), "{behaviour:?}");
+        assert_eq!(scene.payments(), json!({ "payments": [], "held": [] }));
+        scene.verified();
+    }
 }

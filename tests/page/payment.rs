@@ -253,3 +253,72 @@ fn money_that_the_bank_terminal_does_not_give_back_stays_in_sight() {
     assert_eq!((tpe.money(), card.seats_consumed()), ((50, 50), 0));
     assert_eq!(open(&till.counter), json!({ "payments": [], "held": [] }));
 }
+
+#[test]
+fn a_part_is_paid_in_cash_and_the_rest_on_the_bank_terminal() {
+    let (till, tpe, card) = cinema("red-button,approve");
+    let (browser, gallery) = (&till.browser, Gallery::open());
+    let lying = card.lay(&till.world, HERE);
+    // A part that leaves nothing for the bank terminal is none.
+    browser.shows("quoted").touch("tender-tpe").touch("cashPart").shows("cashPart");
+    browser.touch("digit-1").touch("digit-00").says(".warning", "Il ne reste rien pour le TPE");
+    browser.touch("erase").touch("erase").touch("erase").touch("digit-3").touch("digit-0");
+    browser.says(".amount", "0,30 €").says(".below", "Reste à payer sur le TPE : 0,70 €");
+    gallery.look(browser, "cash-part");
+    browser.enter().shows("quoted").says(".below", "Espèces 0,30 €, TPE 0,70 €");
+    gallery.look(browser, "quoted-parts");
+    // The red button: the cash is not forgotten, and neither is the part.
+    browser.says(".primary", "Encaissé, puis TPE").enter().shows("refused");
+    browser.says(".amount", "0,70 €").says(".below", "Vous avez déjà 0,30 € en espèces");
+    gallery.look(browser, "payment-not-made-parts");
+    assert_eq!(card.seats_consumed(), 0, "the money first, then the right");
+    browser.enter().shows("quoted").says(".below", "Espèces 0,30 €, TPE 0,70 €");
+    browser.enter().shows("granted").says(".below", "Encaissé 1,00 €").says(".below", "Espèces 0,30 €, TPE 0,70 €");
+    gallery.look(browser, "granted-parts");
+    assert_eq!((tpe.money(), debit(&till)), ((70, 0), ("mixed".to_owned(), json!(100))));
+    assert_eq!(agree_over(&till.region, &till.counter, &[&card]), Books { consumed: 1, cash: 100 });
+
+    // Undone: each part goes back the way it came.
+    browser.touch("undo").shows("undo").enter().shows("undone");
+    browser.says(".figure", "Rendez 0,30 €").says(".below", "Et remboursement de 0,70 € sur le TPE.");
+    gallery.look(browser, "undone-parts");
+    drop(lying);
+    poll(DEADLINE, || (tpe.money() == (70, 70)).then_some(())).expect("the bank terminal gives its part back");
+}
+
+#[test]
+fn of_a_part_that_was_paid_the_rest_is_taken_in_cash() {
+    let (till, tpe, card) = cinema("partial,refuse");
+    let (browser, gallery) = (&till.browser, Gallery::open());
+    let _lying = card.lay(&till.world, HERE);
+    browser.shows("quoted").touch("tender-tpe").enter().says(".figure", "Le TPE n'a pris qu'une partie");
+    // The bank terminal refuses the rest: what it has is still there, and what is missing too.
+    browser.says(".amount", "0,50 €").enter().shows("selling").shows("refused");
+    browser.says(".figure", "Le TPE n'a pris qu'une partie").says(".amount", "0,50 €");
+    gallery.look(browser, "payment-incomplete-cash");
+    browser.touch("restInCash").shows("granted").says(".below", "Espèces 0,50 €, TPE 0,50 €");
+    assert_eq!((tpe.money(), debit(&till)), ((50, 0), ("mixed".to_owned(), json!(100))));
+    assert_eq!(open(&till.counter), json!({ "payments": [], "held": [] }));
+    assert_eq!(agree_over(&till.region, &till.counter, &[&card]), Books { consumed: 1, cash: 100 });
+}
+
+#[test]
+fn money_of_a_sale_that_the_page_knows_nothing_of_is_in_sight_and_goes_back() {
+    let (till, tpe, card) = cinema("partial,approve");
+    let (browser, gallery) = (&till.browser, Gallery::open());
+    let lying = card.lay(&till.world, HERE);
+    // Somebody at the command line began it.
+    till.counter.ask(&["redeem", "--json", "--paid", "tpe"]).exits(3);
+    drop(lying);
+    browser.shows("idle").says("footer", "À rendre sur le TPE : 0,50 €");
+    browser
+        .touch("held")
+        .shows("refused")
+        .says(".figure", "Le TPE garde de l'argent d'une vente")
+        .says(".amount", "0,50 €");
+    gallery.look(browser, "payment-held-elsewhere");
+    // Enter takes no more of it.
+    browser.enter().touch("giveBack").shows("returned").says(".amount", "0,50 €");
+    assert_eq!((tpe.money(), card.seats_consumed()), ((50, 50), 0));
+    assert_eq!(open(&till.counter), json!({ "payments": [], "held": [] }));
+}

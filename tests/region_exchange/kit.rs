@@ -355,7 +355,7 @@ impl Terminal {
             price: None,
             supplement: Cents::ZERO,
             due: Cents::from_u32(100),
-            tender: Tender::Cash,
+            tender: Tender::Cash.into(),
         };
         Debit {
             proof,
@@ -395,7 +395,7 @@ impl Terminal {
             certificate: opened.certificate_hash,
             debit: sequence,
             returned: Cents::from_u32(100),
-            tender: Tender::Cash,
+            tender: Tender::Cash.into(),
             request: RequestId::new(random().unwrap()),
             learnt: Learnt::AtOnce,
         }

@@ -42,7 +42,7 @@ fn undo(card: CardNumber, debit: Sequence, counter: pass::domain::Counter) -> Bo
         debit,
         debit_counter: counter,
         returned: Cents::from_u32(100),
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
         request: RequestId::new([1; 16]),
     })
 }

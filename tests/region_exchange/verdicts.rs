@@ -231,7 +231,7 @@ fn a_sale_that_was_given_up_is_never_paid() {
         season: super::kit::SEASON,
         amount: 1,
         returned: Cents::from_u32(100),
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
         request: RequestId::new([1; 16]),
     };
     terminal.write(Body::Abandoned(abandoned), hours(1));
@@ -271,7 +271,7 @@ fn an_undo_request_gives_the_right_back_and_takes_the_pay_away() {
         debit: sequence,
         debit_counter: signed.record.counter,
         returned: Cents::from_u32(200),
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
         request: RequestId::new([1; 16]),
     };
     terminal.write(Body::UndoRequest(request.clone()), hours(2));

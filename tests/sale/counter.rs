@@ -159,13 +159,23 @@ impl Shop {
     }
 
     pub(crate) fn request(&mut self, id: RequestId, command: Command) {
-        self.event(Event::Client(ClientRequest { id, command, wait: Duration::from_secs(10), cashier: None }));
+        self.event(Event::Client(Box::new(ClientRequest {
+            id,
+            command,
+            wait: Duration::from_secs(10),
+            cashier: None,
+        })));
     }
 
     /// Asks, and is killed after `survived` steps; whether all were done by then.
     pub(crate) fn request_and_die(&mut self, id: RequestId, command: Command, survived: u32) -> bool {
         let (counter, _) = self.running.as_mut().unwrap();
-        counter.begin(Event::Client(ClientRequest { id, command, wait: Duration::from_secs(10), cashier: None }));
+        counter.begin(Event::Client(Box::new(ClientRequest {
+            id,
+            command,
+            wait: Duration::from_secs(10),
+            cashier: None,
+        })));
         let mut finished = false;
         for _ in 0..survived {
             finished = !counter.step();
@@ -178,7 +188,12 @@ impl Shop {
     pub(crate) fn request_and_begin(&mut self, command: Command, steps: u32) {
         let id = self.next_id();
         let (counter, _) = self.running.as_mut().unwrap();
-        counter.begin(Event::Client(ClientRequest { id, command, wait: Duration::from_secs(10), cashier: None }));
+        counter.begin(Event::Client(Box::new(ClientRequest {
+            id,
+            command,
+            wait: Duration::from_secs(10),
+            cashier: None,
+        })));
         for _ in 0..steps {
             counter.step();
         }
@@ -268,7 +283,7 @@ impl Shop {
 
 pub(crate) fn redemption(price: Option<u32>) -> Command {
     let request = QuoteRequest { price: price.map(cents), ..QuoteRequest::default() };
-    Command::Redeem { request, tender: Tender::Cash, confirmed: None }
+    Command::Redeem { request, tender: Tender::Cash.into(), confirmed: None }
 }
 
 pub(crate) const UNDO: Command = Command::Undo { entry: None, without_card: false };

@@ -368,7 +368,7 @@ impl Disguise {
             price: None,
             supplement: Cents::ZERO,
             due: Cents::ZERO,
-            tender: Tender::Cash,
+            tender: Tender::Cash.into(),
         };
         let debit = Debit {
             proof,

@@ -146,7 +146,7 @@ impl World {
             }
             Deed::TakeAway => self.take_away(t),
             Deed::Redeem => {
-                let command = Command::Redeem { request: self.wish(), tender: Tender::Cash, confirmed: None };
+                let command = Command::Redeem { request: self.wish(), tender: Tender::Cash.into(), confirmed: None };
                 self.ask(t, command);
             }
             Deed::Quote => {
@@ -156,7 +156,7 @@ impl World {
             Deed::Confirm => {
                 if let Some((request, card, quote)) = self.tills[t].quote.take() {
                     let confirmed = Some((card, quote));
-                    self.ask(t, Command::Redeem { request, tender: Tender::Card, confirmed });
+                    self.ask(t, Command::Redeem { request, tender: Tender::Card.into(), confirmed });
                 }
             }
             Deed::Undo => self.ask(t, Command::Undo { entry: None, without_card: false }),
@@ -185,7 +185,7 @@ impl World {
                 let sold: Vec<_> = sold.filter(|command| matches!(command, Command::Redeem { .. })).take(3).collect();
                 if let Some(Command::Redeem { request, .. }) = sold.get(self.shared.draw(|c| c.index(sold.len()))) {
                     let request = request.clone();
-                    self.ask(t, Command::Redeem { request, tender: Tender::Cash, confirmed: None });
+                    self.ask(t, Command::Redeem { request, tender: Tender::Cash.into(), confirmed: None });
                 }
             }
             Deed::Tick => {
@@ -227,7 +227,7 @@ impl World {
         self.tills[t].waiting = Some(number);
         self.tills[t].asked[number].unheard = true;
         self.tills[t].clock_settings = self.terminals[t].clock.settings();
-        self.terminals[t].begin(Event::Client(ClientRequest { id, command, wait, cashier: None }));
+        self.terminals[t].begin(Event::Client(Box::new(ClientRequest { id, command, wait, cashier: None })));
     }
 
     pub(crate) fn insert(&mut self, t: usize, c: usize) {

@@ -213,7 +213,7 @@ impl World {
     fn buy(&mut self, t: usize, c: usize) {
         self.insert(t, c);
         let request = QuoteRequest { price: Some(Cents::from_u32(1)), ..QuoteRequest::default() };
-        self.ask(t, Command::Redeem { request, tender: Tender::Cash, confirmed: None });
+        self.ask(t, Command::Redeem { request, tender: Tender::Cash.into(), confirmed: None });
         self.finish(t);
         self.take_away(t);
         self.finish(t);

@@ -10,8 +10,8 @@ use pass::domain::closing::{
     BenefitTotal, Cash, Closing, Doubt, Doubts, Period, Perpetual, TenderTotal, Totals, UnknownPayment, UnknownPayments,
 };
 use pass::domain::entry::{
-    Abandoned, Body, CardRead, Context, Debit, Entry, Intent, KeysChanged, Learnt, NotDone, Purpose, ReadReason,
-    RefusedCard, Reversal, Sale, TechnicalEvent, Tender, UndoRequest,
+    Abandoned, Body, CardRead, Context, Debit, Entry, Intent, KeysChanged, Learnt, NotDone, Parts, Purpose, ReadReason,
+    RefusedCard, Reversal, Sale, TechnicalEvent, Tender, Tenders, UndoRequest,
 };
 use pass::domain::payment::{Doubt as PaymentDoubt, PaymentEnd, PaymentFact, Said, Way};
 use pass::domain::policy::{Limit, Policy};
@@ -80,15 +80,35 @@ macro_rules! drawn {
     };
 }
 
-/// Every field drawn.
+/// Every field drawn; where `=>` names an amount, its tenders are those of so much.
 macro_rules! drawn_structures {
-    ($($name:ty { $($field:ident),* $(,)? })*) => {
+    ($($name:ty { $($field:ident),* $(,)? } $(=> $amount:ident)?)*) => {
         $(impl Drawn for $name {
             fn drawn(from: &mut Draw) -> Self {
-                Self { $($field: Drawn::drawn(from)),* }
+                #[allow(unused_mut, reason = "most have no tenders")]
+                let mut drawn = Self { $($field: Drawn::drawn(from)),* };
+                $(drawn.tender = tenders(from, drawn.$amount);)?
+                drawn
             }
         })*
     };
+}
+
+/// One tender, or two or three parts of `amount` where it has as many cents.
+fn tenders(from: &mut Draw, amount: Cents) -> Tenders {
+    let one = Tenders::One(Drawn::drawn(from));
+    if bool::drawn(from) {
+        return one;
+    }
+    let first = Cents::new(from.up_to(amount.get() / 2)).unwrap();
+    let second = Cents::new(from.up_to(amount.get() / 3)).unwrap();
+    let third = amount.checked_sub(first).unwrap().checked_sub(second).unwrap();
+    let parts = [
+        (Tender::Cash, first),
+        (from.one_of(&[Tender::Card, Tender::Cheque, Tender::Other]), second),
+        (Tender::Tpe, third),
+    ];
+    Parts::new(parts.into_iter().filter(|(_, cents)| !cents.is_zero())).map_or(one, Tenders::Parts)
 }
 
 impl<const N: usize> Drawn for [u8; N] {
@@ -153,6 +173,7 @@ drawn! {
     Role: |from| from.one_of(&Self::ALL);
     Change: |from| from.one_of(&[Self::Added, Self::Pin, Self::Disabled, Self::Enabled]);
     Tender: |from| from.one_of(&Self::ALL);
+    Tenders: |from| Self::One(Drawn::drawn(from));
     Learnt: |from| from.one_of(&[Self::AtOnce, Self::FromRecords]);
     ReadReason: |from| from.one_of(&[Self::Wanted, Self::SeasonEnd, Self::Blocked]);
     DenialReason: |from| from.one_of(&[Self::Lost, Self::Stolen, Self::Broken]);
@@ -238,13 +259,16 @@ drawn! {
             entitlement_serial: Drawn::drawn(from),
             left: Drawn::drawn(from),
         },
-        _ => Self::Undo {
-            debit: Drawn::drawn(from),
-            debit_counter: Drawn::drawn(from),
-            returned: Drawn::drawn(from),
-            tender: Drawn::drawn(from),
-            request: Drawn::drawn(from),
-        },
+        _ => {
+            let returned = Drawn::drawn(from);
+            Self::Undo {
+                debit: Drawn::drawn(from),
+                debit_counter: Drawn::drawn(from),
+                returned,
+                tender: tenders(from, returned),
+                request: Drawn::drawn(from),
+            }
+        }
     };
     Item: |from| match from.next() % 12 {
         10 => Self::RequiredVersion(Drawn::drawn(from)),
@@ -282,17 +306,17 @@ drawn_structures! {
     Totals { benefits, tenders }
     Perpetual { absolute, net }
     Cash { float, taken, given, counted }
-    Doubt { card, transaction, collected, tender }
+    Doubt { card, transaction, collected, tender } => collected
     Doubts { count, cash, sales }
     UnknownPayment { payment, way, asked }
     PaymentFact { payment, request, way, asked, end }
     Closing { period, number, from, to, opened, totals, perpetual, cash, doubts, unknown_payments }
-    Sale { request, benefit, price, supplement, due, tender }
+    Sale { request, benefit, price, supplement, due, tender } => due
     Debit { proof, certificate, entitlement_serial, left, sale, collected, learnt, abandoned }
-    Reversal { proof, certificate, debit, returned, tender, request, learnt }
-    NotDone { card, transaction, counter_before, returned, tender, request }
-    Abandoned { card, transaction, counter_before, slot, season, amount, returned, tender, request }
-    UndoRequest { card, debit, debit_counter, returned, tender, request }
+    Reversal { proof, certificate, debit, returned, tender, request, learnt } => returned
+    NotDone { card, transaction, counter_before, returned, tender, request } => returned
+    Abandoned { card, transaction, counter_before, slot, season, amount, returned, tender, request } => returned
+    UndoRequest { card, debit, debit_counter, returned, tender, request } => returned
     RefusedCard { card, refusal, certificate }
     CardRead { card, certificate, reason, challenge, state, records }
     Intent { card, certificate, counter_before, transaction, time, purpose, cashier }

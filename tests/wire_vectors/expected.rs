@@ -11,8 +11,8 @@ use pass::domain::closing::{
     BenefitTotal, Cash, Closing, Doubt, Doubts, Period, Perpetual, TenderTotal, Totals, UnknownPayment, UnknownPayments,
 };
 use pass::domain::entry::{
-    Abandoned, Body, CardRead, Context, Debit, Intent, Learnt, NotDone, Purpose, ReadReason, RefusedCard, Reversal,
-    Sale, TechnicalEvent, Tender, UndoRequest,
+    Abandoned, Body, CardRead, Context, Debit, Intent, Learnt, NotDone, Parts, Purpose, ReadReason, RefusedCard,
+    Reversal, Sale, TechnicalEvent, Tender, Tenders, UndoRequest,
 };
 use pass::domain::payment::{Doubt as PaymentDoubt, PaymentEnd, PaymentFact, Said, Way};
 use pass::domain::policy::{Limit, Policy};
@@ -93,8 +93,8 @@ fn signed(record: Record) -> SignedRecord {
     SignedRecord::decode(&object::<116>(&payload, &record)).unwrap()
 }
 
-/// In the order of their counters: a book, taken back; a seat; a seat.
-pub(crate) fn proofs() -> [SignedRecord; 4] {
+/// In the order of their counters: a book, taken back; a seat; a seat; a seat that was paid in parts.
+pub(crate) fn proofs() -> [SignedRecord; 5] {
     let book = Record {
         card: card(),
         operation: Operation::Debit,
@@ -134,7 +134,9 @@ pub(crate) fn proofs() -> [SignedRecord; 4] {
         time: NOW.plus(900),
         ..lost_seat
     };
-    [book, book_back, lost_seat, seat].map(signed)
+    let parts_seat =
+        Record { consumed: 3, counter: Counter::new(5), transaction: transaction(0x90), time: NOW.plus(2090), ..seat };
+    [book, book_back, lost_seat, seat, parts_seat].map(signed)
 }
 
 /// The state that the card gave when it was read, and what it was asked with.
@@ -154,13 +156,13 @@ fn sale(name: u8, benefit: &str, price: Option<u32>, supplement: u32, due: u32, 
         price: price.map(cents),
         supplement: cents(supplement),
         due: cents(due),
-        tender,
+        tender: tender.into(),
     }
 }
 
 /// What happened, entry by entry.
 pub(crate) fn bodies() -> Vec<Body> {
-    let [book, book_back, lost_seat, seat] = proofs();
+    let [book, book_back, lost_seat, seat, parts_seat] = proofs();
     let (certificate, entitlement_serial) = (certificate_hash(), EntitlementSerial::new(10));
     let lost_sale = || sale(5, "cinema", None, 150, 250, Tender::Cash);
     let debit = |proof, left, sale: Sale, collected, learnt, abandoned| {
@@ -186,7 +188,7 @@ pub(crate) fn bodies() -> Vec<Body> {
             certificate,
             debit: Sequence::new(3),
             returned: cents(700),
-            tender: Tender::Cash,
+            tender: Tender::Cash.into(),
             request: request_id(2),
             learnt: Learnt::AtOnce,
         }),
@@ -195,7 +197,7 @@ pub(crate) fn bodies() -> Vec<Body> {
             transaction: transaction(0x20),
             counter_before: Counter::new(2),
             returned: cents(100),
-            tender: Tender::Card,
+            tender: Tender::Card.into(),
             request: request_id(3),
         }),
         Body::Abandoned(Abandoned {
@@ -206,7 +208,7 @@ pub(crate) fn bodies() -> Vec<Body> {
             season: SEASON,
             amount: 1,
             returned: cents(250),
-            tender: Tender::Cash,
+            tender: Tender::Cash.into(),
             request: request_id(5),
         }),
         debit(lost_seat, 4, lost_sale(), 0, Learnt::FromRecords, true),
@@ -216,7 +218,7 @@ pub(crate) fn bodies() -> Vec<Body> {
             debit: Sequence::new(8),
             debit_counter: Counter::new(4),
             returned: cents(100),
-            tender: Tender::Cash,
+            tender: Tender::Cash.into(),
             request: request_id(7),
         }),
         Body::Refused(RefusedCard { card: Some(denied_card()), refusal: Refusal::CardDenied, certificate: Vec::new() }),
@@ -244,7 +246,7 @@ pub(crate) fn bodies() -> Vec<Body> {
             transaction: transaction(0x70),
             counter_before: Counter::new(4),
             returned: cents(100),
-            tender: Tender::Cash,
+            tender: Tender::Cash.into(),
             request: request_id(10),
         }),
         Body::Event(TechnicalEvent::Duplicate { entry: Sequence::new(8), count: 1 }),
@@ -260,11 +262,81 @@ pub(crate) fn bodies() -> Vec<Body> {
             transaction: transaction(0x80),
             counter_before: Counter::new(4),
             returned: cents(100),
-            tender: Tender::Tpe,
+            tender: Tender::Tpe.into(),
             request: RequestId::new(sixteen(0x50)),
         }),
         day_with_an_unknown_payment(),
+        debit(
+            parts_seat,
+            1,
+            Sale {
+                request: RequestId::new(sixteen(0x60)),
+                tender: parts([(Tender::Cash, 100), (Tender::Tpe, 150)]),
+                ..sale(0, "cinema", None, 150, 250, Tender::Cash)
+            },
+            250,
+            Learnt::AtOnce,
+            false,
+        ),
+        Body::UndoRequest(UndoRequest {
+            card: card(),
+            debit: Sequence::new(30),
+            debit_counter: Counter::new(5),
+            returned: cents(250),
+            tender: parts([(Tender::Cash, 100), (Tender::Tpe, 150)]),
+            request: RequestId::new(sixteen(0x68)),
+        }),
+        Body::Abandoned(Abandoned {
+            card: card(),
+            transaction: transaction(0xA0),
+            counter_before: Counter::new(5),
+            slot: slot(0),
+            season: SEASON,
+            amount: 1,
+            returned: cents(150),
+            tender: parts([(Tender::Cash, 50), (Tender::Tpe, 100)]),
+            request: RequestId::new(sixteen(0x70)),
+        }),
+        day_with_parts(),
     ]
+}
+
+fn parts<const N: usize>(parts: [(Tender, u32); N]) -> Tenders {
+    Tenders::Parts(Parts::new(parts.map(|(tender, part)| (tender, cents(part)))).unwrap())
+}
+
+/// The third day: a sale in parts, undone, another one given up, and one in doubt.
+fn day_with_parts() -> Body {
+    let total = |tender, collected, given_up| TenderTotal {
+        tender,
+        sales: 1,
+        collected: cents(collected),
+        undone: 1,
+        returned: cents(collected),
+        given_up: cents(given_up),
+    };
+    let benefit = BenefitTotal { benefit: code("cinema"), debits: 1, debited: 1, undone: 1, given_back: 1 };
+    let doubt = Doubt {
+        card: card(),
+        transaction: transaction(0xB0),
+        collected: cents(100),
+        tender: parts([(Tender::Cash, 30), (Tender::Tpe, 70)]),
+    };
+    Body::Closing(Closing {
+        period: Period::Day(Date::new(2017, 10, 1).unwrap()),
+        number: 3,
+        from: Sequence::new(30),
+        to: Sequence::new(32),
+        opened: NOW.plus(2100),
+        totals: Totals {
+            benefits: vec![benefit],
+            tenders: vec![total(Tender::Cash, 100, 50), total(Tender::Tpe, 150, 100)],
+        },
+        perpetual: Perpetual { absolute: cents(2100), net: Cents::ZERO },
+        cash: Cash { taken: cents(130), given: cents(100), ..Cash::default() },
+        doubts: Doubts::of(vec![doubt]),
+        unknown_payments: UnknownPayments::default(),
+    })
 }
 
 fn payment(name: u8, request: u8, way: Way, asked: u32, end: PaymentEnd) -> Body {
@@ -306,7 +378,8 @@ fn day_with_an_unknown_payment() -> Body {
 pub(crate) fn cashiers() -> Vec<Option<u16>> {
     let of_version_2 =
         [None, Some(1), None, Some(2), Some(1), Some(1), None, None, None, Some(2), None, Some(1), None, Some(1)];
-    [[None; 15].as_slice(), &of_version_2].concat()
+    let in_parts = [Some(2), None, Some(1), Some(1)];
+    [[None; 15].as_slice(), &of_version_2, &in_parts].concat()
 }
 
 fn cashier_changed(cashier: u16, role: Role) -> Body {
@@ -330,7 +403,8 @@ fn closing(period: Period, to: u64) -> Body {
         returned: cents(returned),
         given_up: cents(given_up),
     };
-    let doubt = Doubt { card: card(), transaction: transaction(0x50), collected: Cents::ZERO, tender: Tender::Other };
+    let doubt =
+        Doubt { card: card(), transaction: transaction(0x50), collected: Cents::ZERO, tender: Tender::Other.into() };
     Body::Closing(Closing {
         period,
         number: 1,
@@ -385,7 +459,7 @@ pub(crate) fn request() -> ExchangeRequest {
         debit: Sequence::new(8),
         debit_counter: Counter::new(4),
         returned: cents(100),
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
         request: request_id(9),
     };
     ExchangeRequest {

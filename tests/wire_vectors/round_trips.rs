@@ -4,7 +4,7 @@
 use std::fmt::Debug;
 use std::sync::LazyLock;
 
-use pass::domain::entry::{Entry, Intent};
+use pass::domain::entry::{Entry, Intent, Tender, Tenders};
 use pass::wire::cbor::{Cbor, decode, encode};
 use pass::wire::code::EnrolmentCode;
 use pass::wire::cose::{Algorithm, Content, Mac0, Sign1};
@@ -160,4 +160,40 @@ fn every_cut_and_every_changed_bit_of_a_message_is_refused_or_another_message() 
             assert_ne!(decoded(&changed, content), message, "bit {place} changed");
         }
     }
+}
+
+#[test]
+fn money_in_parts_has_one_encoding() {
+    let good: &[u8] = &[0x82, 0x82, 1, 0x18, 100, 0x82, 5, 0x18, 150];
+    let read: Tenders = decode(good).unwrap();
+    let parts: Vec<_> = read.parts().into_iter().map(|(tender, cents)| (tender, cents.get())).collect();
+    assert_eq!(parts, [(Tender::Cash, 100), (Tender::Tpe, 150)]);
+    let bad: [(&str, &[u8]); 7] = [
+        ("none", &[0x80]),
+        ("one alone", &[0x81, 0x82, 1, 0x18, 100]),
+        ("descending", &[0x82, 0x82, 5, 0x18, 150, 0x82, 1, 0x18, 100]),
+        ("twice the same", &[0x82, 0x82, 1, 0x18, 100, 0x82, 1, 0x18, 150]),
+        ("one of nothing", &[0x82, 0x82, 1, 0, 0x82, 5, 0x18, 150]),
+        ("no tender", &[0x82, 0x82, 1, 0x18, 100, 0x82, 6, 0x18, 150]),
+        ("more than there are", &[0x86, 0x82, 1, 1, 0x82, 2, 1, 0x82, 3, 1, 0x82, 4, 1, 0x82, 5, 1, 0x82, 5, 1]),
+    ];
+    for (what, bytes) in bad {
+        assert!(decode::<Tenders>(bytes).is_err(), "{what}");
+    }
+    // What is given back is the sum of its parts, and version 1 has none.
+    let with_parts: Vec<_> =
+        entries().iter().filter(|entry| entry["what"].as_str().unwrap().contains("in parts")).collect();
+    assert_eq!(with_parts.len(), 4);
+    for entry in with_parts {
+        let payload = bytes(entry, "payload");
+        assert!(decode_entry(&payload).is_ok());
+        let at = payload.windows(3).rposition(|window| window == [0x82, 5, 0x18]).unwrap() + 3;
+        let mut another = payload.clone();
+        another[at] += 1;
+        assert!(decode_entry(&another).is_err(), "{}", entry["what"]);
+    }
+    let of_version_2 = bytes(&entries()[30], "payload");
+    assert_eq!((of_version_2[..2].to_vec(), of_version_2.last()), (vec![0x88, 2], Some(&0xf6)));
+    let of_version_1 = [&[0x87, 1], &of_version_2[2..of_version_2.len() - 1]].concat();
+    assert!(decode_entry(&of_version_1).is_err());
 }

@@ -101,7 +101,7 @@ fn a_debit_is_taken_back_once() {
             debit: debit.sequence,
             debit_counter: Counter::new(1),
             returned: cents(100),
-            tender: entry::Tender::Cash,
+            tender: entry::Tender::Cash.into(),
             request: RequestId::new([name; 16]),
         })
     };
@@ -126,7 +126,7 @@ fn what_the_card_may_be_taking_back_is_not_asked_of_the_region() {
         debit: debit.sequence,
         debit_counter: Counter::new(1),
         returned: cents(100),
-        tender: entry::Tender::Cash,
+        tender: entry::Tender::Cash.into(),
         request: RequestId::new([3; 16]),
     };
     let refused = ledger.append(NOW, Body::UndoRequest(asked), None);

@@ -199,7 +199,7 @@ impl Card {
             price: None,
             supplement: Cents::ZERO,
             due: cents(100),
-            tender: Tender::Cash,
+            tender: Tender::Cash.into(),
         };
         self.intent_to(
             name,
@@ -221,7 +221,7 @@ impl Card {
                 debit,
                 debit_counter: Counter::new(debit_counter),
                 returned: cents(100),
-                tender: Tender::Cash,
+                tender: Tender::Cash.into(),
                 request: RequestId::new([name; 16]),
             },
         )

@@ -12,6 +12,7 @@ mod freeze;
 mod frozen;
 mod histories;
 mod keys;
+mod parts;
 mod payments;
 mod schema;
 mod threads;

@@ -33,7 +33,8 @@ pub(super) const ROWS: &str = "\
         c.bytes, \
         i.bytes, i.card, i.request, i.certificate, i.abandoned_by, i.settled_by, \
         d.kind, d.card, d.season, d.slot, d.amount, d.counter, d.worth, \
-        p.season, p.slot, p.consumed, p.counter \
+        p.season, p.slot, p.consumed, p.counter, \
+        (SELECT group_concat(tender || '=' || cents, ',' ORDER BY tender) FROM part WHERE part.entry = e.sequence) \
     FROM entry AS e \
     LEFT JOIN card_certificate AS c ON c.hash = e.certificate \
     LEFT JOIN intent AS i ON i.transaction_id = e.transaction_id \
@@ -113,6 +114,7 @@ impl Row {
             collected: row.get(17)?,
             returned: row.get(18)?,
             tender: row.get(19)?,
+            parts: row.get(40)?,
         };
         let intent = match row.get(23)? {
             None => None,

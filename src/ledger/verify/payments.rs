@@ -1,4 +1,5 @@
-//! Every payment on the bank terminal against the entries about it: none is there that the entries do not know, none says anything else.
+//! Every payment on the bank terminal against the entries about it: none is there that the entries do not know, none says anything else, and what is
+//! held is what both come to.
 
 use rusqlite::Connection;
 
@@ -8,6 +9,7 @@ use crate::wire::cose::{Algorithm, Content, Sign1};
 use crate::wire::entry::decode_entry;
 
 use super::super::error::LedgerError;
+use super::super::held;
 use super::super::payments::agrees;
 use super::{VerifyError, Wrong, at};
 
@@ -30,5 +32,5 @@ pub(super) fn check(connection: &Connection, start: Sequence) -> Result<(), Veri
     }
     let sql = "SELECT coalesce(sum((unknown_by > ?1) + 0), 0) + coalesce(sum((ended_by > ?1) + 0), 0) FROM payment";
     let named: u64 = connection.query_row(sql, [start.get()], |row| row.get(0)).map_err(LedgerError::from)?;
-    if named == about { Ok(()) } else { Err(at(start.next(), Wrong::Payment).into()) }
+    if named == about && held::agrees(connection)? { Ok(()) } else { Err(at(start.next(), Wrong::Payment).into()) }
 }

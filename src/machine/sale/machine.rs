@@ -158,7 +158,7 @@ impl SaleMachine {
                 self.open()
             }
             Event::CardGone => self.card_gone(),
-            Event::Client(request) => self.client_asks(now, request),
+            Event::Client(request) => self.client_asks(now, *request),
             Event::ClientGone => {
                 self.client = None;
                 Vec::new()
@@ -220,7 +220,10 @@ impl SaleMachine {
 
     fn view_without_card(&self) -> View {
         match self.client.as_ref().and_then(|waiting| waiting.begun.as_ref()) {
-            Some(Begun { intent, .. }) => View::InDoubt { card: intent.card, collected: intent.money().0 },
+            Some(Begun { intent, .. }) => {
+                let (collected, tender) = intent.money();
+                View::InDoubt { card: intent.card, collected, tender: tender.moving(collected) }
+            }
             None => View::Idle,
         }
     }

@@ -97,8 +97,9 @@ fn proof() -> Box<SignedRecord> {
 }
 
 fn redemption() -> Event {
-    let command = Command::Redeem { request: QuoteRequest::default(), tender: Tender::Cash, confirmed: None };
-    Event::Client(ClientRequest { id: RequestId::new([1; 16]), command, wait: Duration::from_secs(30), cashier: None })
+    let command = Command::Redeem { request: QuoteRequest::default(), tender: Tender::Cash.into(), confirmed: None };
+    let (id, wait) = (RequestId::new([1; 16]), Duration::from_secs(30));
+    Event::Client(Box::new(ClientRequest { id, command, wait, cashier: None }))
 }
 
 /// A machine with a client that waits and a card that was opened; what it says to the facts is returned.
@@ -155,7 +156,8 @@ fn who_may_not_sell_is_told_so_and_the_card_is_asked_nothing() {
     assert_eq!(refusal_in(&actions), Some(Refusal::SignInNeeded));
     assert!(matches!(actions.last(), Some(Action::LookUp { client: None, .. })), "{actions:?}");
     // What was done under the name is told to whoever asks.
-    let known = Known::Ended { outcome: Outcome::Abandoned { entry: Sequence::FIRST, card: card() }, untold: None };
+    let known =
+        Known::Ended { outcome: Box::new(Outcome::Abandoned { entry: Sequence::FIRST, card: card() }), untold: None };
     let (_, actions) = asked(Facts { known: Some(known), ..forbidden });
     assert!(matches!(actions.first(), Some(Action::Reply(Outcome::Abandoned { .. }))), "{actions:?}");
 }
@@ -166,7 +168,7 @@ fn a_sale_is_its_cashiers() {
     let mut machine = SaleMachine::default();
     machine.on_event(NOW, Event::CardPresent);
     let cashier = Some(CashierId::new(2));
-    machine.on_event(NOW, Event::Client(ClientRequest { cashier, ..request }));
+    machine.on_event(NOW, Event::Client(Box::new(ClientRequest { cashier, ..*request })));
     machine.on_event(NOW, Event::Opened(Box::new(presented())));
     let actions = machine.on_event(NOW, Event::Facts(Box::new(facts())));
     let [Action::StoreIntent(intent)] = actions.as_slice() else { panic!("{actions:?}") };
@@ -212,7 +214,7 @@ fn a_doubt_about_a_card_that_still_lies_there_is_not_settled_by_what_it_said_bef
     let (id, wait) = (RequestId::new([8; 16]), Duration::from_secs(30));
     machine.on_event(
         NOW,
-        Event::Client(ClientRequest { id, command: Command::Abandon { card: None }, wait, cashier: None }),
+        Event::Client(Box::new(ClientRequest { id, command: Command::Abandon { card: None }, wait, cashier: None })),
     );
     let in_doubt = Facts { intent: Some(open.clone()), ..facts() };
     let actions = machine.on_event(NOW, Event::Facts(Box::new(in_doubt)));
@@ -288,7 +290,7 @@ fn steps_come_in_their_order() {
         entry: Sequence::new(9),
         record: proof().record,
         returned: crate::domain::Cents::ZERO,
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
     };
     let block = Signature([9; 64]);
     let mut everything = Facts {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::domain::card::{CardState, CardStatus, Entitlement, Record, Signature, SignedRecord};
 use crate::domain::catalogue::{Catalogue, Code, Unit};
-use crate::domain::entry::{Body, Intent, ReadReason, Tender};
+use crate::domain::entry::{Body, Intent, Paying, ReadReason, Tenders};
 use crate::domain::purse::{Amounts, Slots};
 use crate::domain::quote::{Quote, QuoteContext, QuoteRequest, QuotedCard};
 use crate::domain::refusal::{DenialReason, Refusal};
@@ -77,7 +77,7 @@ pub struct UndoTarget {
     /// What the holder gets back.
     pub returned: Cents,
     /// How the holder had paid.
-    pub tender: Tender,
+    pub tender: Tenders,
 }
 
 /// A sale that was settled after a doubt, for the next client that asks for the same.
@@ -109,7 +109,7 @@ pub enum Known {
     /// It ended: the same answer again.
     Ended {
         /// The answer.
-        outcome: Outcome,
+        outcome: Box<Outcome>,
         /// The intent that came out of a doubt and whose end nobody was told yet: from now on somebody was.
         untold: Option<TransactionId>,
     },
@@ -176,8 +176,8 @@ pub enum Command {
     Redeem {
         /// What.
         request: QuoteRequest,
-        /// How the holder paid.
-        tender: Tender,
+        /// How the holder pays.
+        tender: Paying,
         /// The quote that the cashier confirmed, when there was one: another card, or another amount, is refused.
         confirmed: Option<(QuotedCard, Quote)>,
     },
@@ -234,7 +234,7 @@ pub enum Event {
     /// The region has said something since the ledger was looked up: nothing was written.
     Outdated,
     /// A client asks.
-    Client(ClientRequest),
+    Client(Box<ClientRequest>),
     /// The client went away.
     ClientGone,
     /// Time passed.
@@ -345,7 +345,7 @@ pub struct Granted {
     /// What the terminal keeps of the holder's money.
     pub collected: Cents,
     /// How it was paid.
-    pub tender: Tender,
+    pub tender: Tenders,
     /// What is left of the benefit.
     pub left: u32,
     /// When.
@@ -368,7 +368,7 @@ pub struct Undone {
     /// What is given back to the holder.
     pub returned: Cents,
     /// How.
-    pub tender: Tender,
+    pub tender: Tenders,
 }
 
 /// Nothing was debited, or it is not known.
@@ -469,5 +469,7 @@ pub enum View {
         card: CardNumber,
         /// What was collected for it.
         collected: Cents,
+        /// How.
+        tender: Tenders,
     },
 }

@@ -81,7 +81,7 @@ fn debit_entry(terminal: TerminalId, record: Record) -> EntryFacts {
         price: None,
         supplement: Cents::ZERO,
         due: Cents::from_u32(200),
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
     };
     of_entry(
         terminal,
@@ -263,7 +263,7 @@ fn entries_that_are_no_debits_are_on_record_when_the_card_proves_them() {
         certificate: CERTIFICATE,
         debit: Sequence::FIRST,
         returned: Cents::from_u32(200),
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
         request: RequestId::new([0; 16]),
         learnt: Learnt::AtOnce,
     };
@@ -275,7 +275,7 @@ fn entries_that_are_no_debits_are_on_record_when_the_card_proves_them() {
         season: SEASON,
         amount: 2,
         returned: Cents::ZERO,
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
         request: RequestId::new([0; 16]),
     };
     let mut facts = facts();

@@ -424,6 +424,10 @@ pub(super) struct Redeem {
     /// Moyen de paiement / How the holder paid
     #[arg(long, value_name = "TENDER", default_value = "cash", value_parser = tender_parser())]
     pub(super) paid: Tender,
+    /// Part déjà encaissée autrement, comme cash=5,00 ; le reste est payé selon --paid / A part that is collected
+    /// otherwise, as cash=5.00; the rest is paid by --paid
+    #[arg(long, value_name = "TENDER=EUROS", value_parser = part)]
+    pub(super) part: Vec<(Tender, Cents)>,
     /// Attente de la carte, en secondes [30, ou la configuration] / How long to wait for the card, in seconds [30, or
     /// the configuration's]
     #[arg(long, value_name = "SECONDS", value_parser = wait_parser())]
@@ -468,6 +472,15 @@ fn wait_parser() -> clap::builder::RangedI64ValueParser<u32> {
 
 fn tender_parser() -> impl clap::builder::TypedValueParser<Value = Tender> {
     PossibleValuesParser::new(Tender::ALL.map(Tender::code)).map(|code| Tender::from_code(&code).unwrap_or_default())
+}
+
+/// `cash=5.00`.
+fn part(text: &str) -> Result<(Tender, Cents), String> {
+    let wrong = || format!("« {text} »: write a tender and euros, as cash=5.00");
+    let (tender, euros) = text.split_once('=').ok_or_else(wrong)?;
+    let tender = Tender::from_code(tender).ok_or_else(wrong)?;
+    let cents = Cents::parse(euros).map_err(|error| error.to_string())?;
+    Ok((tender, cents))
 }
 
 fn language_parser() -> impl clap::builder::TypedValueParser<Value = Language> {

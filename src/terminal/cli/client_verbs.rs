@@ -18,8 +18,8 @@ use crate::domain::refusal::Language;
 use crate::domain::{CardNumber, RequestId};
 use crate::till::client::{Client, ClientError};
 use crate::till::json::{
-    AbandonmentRequest, Answer, Answered, Card, Journal, JournalParameters, Problem, ProblemKind, RedemptionRequest,
-    Status, Sync, UndoRequest, language_code,
+    AbandonmentRequest, Answer, Answered, Card, Journal, JournalParameters, Part, Problem, ProblemKind,
+    RedemptionRequest, Status, Sync, UndoRequest, language_code,
 };
 
 /// How long the daemon may take beyond the wait for a card: a write to a slow disk, a card that is read again.
@@ -93,6 +93,7 @@ pub(super) fn redeem(setup: &Setup, args: args::Redeem, out: &mut dyn Write) -> 
         seats: args.seats,
         supplement_cents: args.supplement.get(),
         paid: Some(args.paid.code().to_owned()),
+        parts: args.part.into_iter().map(Part::from).collect(),
         wait_seconds: Some(wait),
     };
     // On the bank terminal a person pays.

@@ -24,7 +24,7 @@ use crate::domain::refusal::Language;
 use crate::domain::refusal::Language::{English, French};
 use crate::terminal::config::ConfigError;
 use crate::till::client::ClientError;
-use crate::till::json::{Abandoned, Answer, Granted, Quoted, Refused, Served, Undone};
+use crate::till::json::{Abandoned, Answer, Granted, Part, Quoted, Refused, Served, Undone};
 
 /// Between the facts of one line.
 const POINT: &str = " · ";
@@ -75,12 +75,48 @@ fn to_collect(cents: u64, language: Language) -> String {
     }
 }
 
-fn to_return(cents: u64, tender: &str, language: Language) -> String {
-    match (cents, language) {
+fn to_return(undone: &Undone, language: Language) -> String {
+    let back = |cents, tender: &str| format!("{} {}", money(cents, language), by(tender, language));
+    let how = match undone.parts.as_slice() {
+        [] => back(undone.returned_cents, &undone.tender),
+        parts => {
+            let parts: Vec<_> = parts.iter().map(|part| back(part.amount_cents, &part.tender)).collect();
+            parts.join(match language {
+                French => " et ",
+                English => " and ",
+            })
+        }
+    };
+    match (undone.returned_cents, language) {
         (0, French) => "rien à rendre".to_owned(),
         (0, English) => "nothing to give back".to_owned(),
-        (_, French) => format!("à rendre {} {}", money(cents, language), by(tender, language)),
-        (_, English) => format!("give back {} {}", money(cents, language), by(tender, language)),
+        (_, French) => format!("à rendre {how}"),
+        (_, English) => format!("give back {how}"),
+    }
+}
+
+/// The parts that a sale was paid in.
+fn in_parts(parts: &[Part], language: Language) -> Option<String> {
+    let parts: Vec<_> = parts
+        .iter()
+        .map(|part| format!("{} {}", tender(&part.tender, language), money(part.amount_cents, language)))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(" + "))
+}
+
+/// A tender's name.
+fn tender(code: &str, language: Language) -> &'static str {
+    match (code, language) {
+        ("cash", French) => "espèces",
+        ("card", French) => "carte bancaire",
+        ("cheque", French) => "chèque",
+        ("tpe", French) => "TPE",
+        (_, French) => "autre",
+        ("cash", English) => "cash",
+        ("card", English) => "bank card",
+        ("cheque", English) => "cheque",
+        ("tpe", English) => "bank terminal",
+        (_, English) => "other",
     }
 }
 
@@ -92,6 +128,8 @@ fn by(tender: &str, language: Language) -> &'static str {
         ("card", English) => "to the bank card",
         ("cheque", French) => "(payé par chèque)",
         ("cheque", English) => "(paid by cheque)",
+        ("tpe", French) => "sur le TPE",
+        ("tpe", English) => "on the bank terminal",
         (_, French) => "(autre paiement)",
         (_, English) => "(other payment)",
     }
@@ -125,8 +163,9 @@ fn granted(granted: &Granted, language: Language) -> String {
     let benefit = granted.label.as_deref().unwrap_or(&granted.benefit);
     let unit = granted.unit.as_deref();
     let debited = amount(granted.debited, unit, language);
+    let due = to_collect(granted.collected_cents, language);
     let facts = [
-        to_collect(granted.collected_cents, language),
+        in_parts(&granted.parts, language).map_or_else(|| due.clone(), |parts| format!("{due} ({parts})")),
         left(granted.left, unit, language),
         match language {
             French => format!("écriture {}", granted.entry),
@@ -176,9 +215,13 @@ fn refused(refused: &Refused, language: Language) -> String {
         (_, false, English) => "REFUSED",
     };
     let mut lines = vec![format!("{headline} - {}", refused.message), refused.next.clone()];
-    lines.extend(refused.due_cents.map(|due| match language {
-        French => format!("Sans le PASS, le titulaire paie {}.", money(due, language)),
-        English => format!("Without the PASS the holder pays {}.", money(due, language)),
+    // Of a payment, what is still to be collected.
+    let of_payment = refused.refusal.starts_with("payment-");
+    lines.extend(refused.due_cents.map(|due| match (of_payment, language) {
+        (true, French) => format!("Reste à encaisser : {}.", money(due, language)),
+        (true, English) => format!("Still to collect: {}.", money(due, language)),
+        (false, French) => format!("Sans le PASS, le titulaire paie {}.", money(due, language)),
+        (false, English) => format!("Without the PASS the holder pays {}.", money(due, language)),
     }));
     if !refused.choices.is_empty() {
         let choices: Vec<_> = refused.choices.iter().map(|code| format!("--benefit {code}")).collect();
@@ -214,8 +257,8 @@ fn quoted(quoted: &Quoted, language: Language) -> String {
 }
 
 fn undone(undone: &Undone, language: Language) -> String {
-    let Undone { entry, debit, card, returned_cents, tender } = undone;
-    let back = to_return(*returned_cents, tender, language);
+    let Undone { entry, debit, card, .. } = undone;
+    let back = to_return(undone, language);
     match language {
         French => format!("ANNULÉ - {back}{POINT}vente {debit} annulée par l'écriture {entry}{POINT}carte {card}"),
         English => format!("UNDONE - {back}{POINT}sale {debit} undone by entry {entry}{POINT}card {card}"),
@@ -223,8 +266,8 @@ fn undone(undone: &Undone, language: Language) -> String {
 }
 
 fn undo_requested(undone: &Undone, language: Language) -> String {
-    let Undone { entry, debit, card, returned_cents, tender } = undone;
-    let back = to_return(*returned_cents, tender, language);
+    let Undone { entry, debit, card, .. } = undone;
+    let back = to_return(undone, language);
     match language {
         French => format!(
             "ANNULATION DEMANDÉE - {back}{POINT}vente {debit}{POINT}écriture {entry}{POINT}carte {card}\n\

@@ -228,7 +228,7 @@ fn a_sale_from_the_command_line_to_the_desk() {
     let asked = daemon.desk.last_asked();
     assert_eq!((asked.id, asked.wait), (RequestId::parse(id).unwrap(), Duration::from_secs(7)));
     match asked.command {
-        Command::Redeem { request, tender: Tender::Card, confirmed: None } => {
+        Command::Redeem { request, tender, confirmed: None } if tender == Tender::Card.into() => {
             assert_eq!(request.benefit, Some(Code::new("cinema").unwrap()));
             assert_eq!((request.price, request.seats), (Some(Cents::from_u32(2350)), Some(2)));
             assert_eq!(request.supplement, Cents::from_u32(200));
@@ -291,14 +291,14 @@ fn an_undo_and_an_abandonment() {
         debit: Sequence::new(12),
         card: card(),
         returned: Cents::from_u32(100),
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
     };
     let daemon = Daemon::start(FakeDesk::new(move |request| {
-        Reply::Outcome(match request.command {
+        Reply::Outcome(Box::new(match request.command {
             Command::Undo { without_card: true, .. } => Outcome::UndoRequested(undone.clone()),
             Command::Undo { .. } => Outcome::Undone(undone.clone()),
             _ => Outcome::Abandoned { entry: Sequence::new(14), card: card() },
-        })
+        }))
     }));
     assert!(daemon.typed(&["undo", "12", "--wait", "3"]).out.starts_with("ANNULÉ - à rendre 1,00 € en espèces"));
     let asked = daemon.desk.last_asked();

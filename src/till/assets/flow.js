@@ -41,6 +41,13 @@ export const paymentOf = (state, draft, ...states) =>
 /** Payments that nobody knows the end of. */
 export const unknownOnes = (state) => (state.status?.payments ?? []).filter((payment) => payment.state === 'unknown');
 
+/** Money that the bank terminal has of sales that this page knows nothing of. */
+export const heldOnes = (state) => (state.status?.held ?? [])
+  .filter(({ request }) => !state.kept[request] && !(state.stage.draft && nameOf(state.stage.draft) === request));
+
+/** What of a sale is paid in cash, where the bank terminal takes the rest. */
+export const cashOf = (draft, due) => (draft.tender === 'tpe' && draft.cash > 0 && draft.cash < due ? draft.cash : 0);
+
 /** Sales that wait for their card: they are paid. */
 export const paidOnes = (state) => Object.values(state.kept).filter((draft) => draft.paid);
 
@@ -242,7 +249,7 @@ const steps = {
         return card.refusal && card.refusal.refusal === stage.refusal.refusal || same(before, card) ? [now, []] : follow(now, card, id);
       case 'undo': case 'abandon':
         return [now, []];
-      case 'quoting': case 'quoted': case 'choice': case 'supplement': case 'price': case 'rest':
+      case 'quoting': case 'quoted': case 'choice': case 'supplement': case 'cashPart': case 'price': case 'rest':
         return same(before, card) ? [now, []] : follow(now, card, id);
       default:
         return follow(now, card, id);
@@ -259,7 +266,8 @@ const steps = {
     }
     const { draft } = state.stage;
     if (answer.outcome === 'quoted') {
-      return to(state, { name: 'quoted', draft: { ...draft, benefit: answer.benefit }, quote: answer, typed: '' });
+      const cash = cashOf(draft, answer.due_cents);
+      return to(state, { name: 'quoted', draft: { ...draft, benefit: answer.benefit, cash }, quote: answer, typed: '' });
     }
     switch (answer.refusal) {
       case 'price-needed':
@@ -367,6 +375,24 @@ const steps = {
     return [rest(now)[0], [...effects, { do: 'forget' }]];
   },
 
+  /** Money that the bank terminal has, and nobody knows here of which sale. */
+  heldMoney(state, { held }) {
+    const free = ['idle', 'rest', 'refused', 'granted', 'undone', 'returned'].includes(state.stage.name);
+    const refusal = { refusal: 'payment-incomplete', message: '', next: '', held_cents: held.amount_cents };
+    return free ? to({ ...state, place: 'counter' }, { name: 'refused', refusal, draft: { id: held.request }, foreign: true }) : [state, []];
+  },
+
+  /** The rest is collected in cash: the same sale goes on with it. */
+  restInCash(state) {
+    const { stage } = state;
+    const missing = stage.name === 'refused' && stage.refusal.refusal === 'payment-incomplete' && !stage.notReturned && stage.refusal.due_cents;
+    if (!missing || !stage.draft) {
+      return [state, []];
+    }
+    const draft = { ...stage.draft, tender: 'tpe', cash: (stage.draft.cash ?? 0) + missing };
+    return to(state, { name: 'selling', draft, again: true }, [{ do: 'resume', draft }]);
+  },
+
   /** What the bank terminal took for a sale that does not come about goes back the same way. */
   giveBack(state) {
     const { stage } = state;
@@ -382,7 +408,7 @@ const steps = {
     if (answer.state === 'approved' || answer.refusal === 'nothing-to-return' || answer.state === 'unknown') {
       const [now, effects] = release(state, stage.draft);
       const done = answer.state === 'unknown' ? steps.unknown({ ...rest(now)[0] }, { payment: answer })
-        : to(now, { name: 'returned', amount: answer.amount_cents ?? 0 }, [{ do: 'sound', sound: 'granted' }]);
+        : to(now, { name: 'returned', amount: answer.amount_cents ?? 0, cash: stage.draft.cash ?? 0 }, [{ do: 'sound', sound: 'granted' }]);
       return [done[0], [...done[1], ...effects, { do: 'forget' }]];
     }
     const refusal = { refusal: 'payment-incomplete', message: answer.message, next: '' };
@@ -393,7 +419,7 @@ const steps = {
   inCash(state, { id }) {
     const { stage } = state;
     return stage.name === 'refused' && stage.refusal.refusal === 'payment-not-made' && stage.draft
-      ? retry(state, { ...stage.draft, id, tender: 'cash' }) : [state, []];
+      ? retry(state, { ...stage.draft, id, tender: 'cash', cash: 0, had: stage.draft.cash ?? 0 }) : [state, []];
   },
 
   /** The answer was lost, or the terminal could not give one. */
@@ -494,7 +520,8 @@ const steps = {
     }
     switch (stage.name) {
       case 'quoted': {
-        const draft = { ...stage.draft, received: cents(stage.typed) || null, card: stage.quote.card, due: stage.quote.due_cents };
+        const received = stage.draft.tender === 'cash' ? cents(stage.typed) : 0;
+        const draft = { ...stage.draft, received: received || null, card: stage.quote.card, due: stage.quote.due_cents };
         return to(state, { name: 'selling', draft, quote: stage.quote }, [{ do: 'sell', draft, quote: stage.quote }]);
       }
       case 'price': {
@@ -506,6 +533,9 @@ const steps = {
       }
       case 'supplement':
         return quoting(state, { ...stage.draft, supplement: cents(stage.typed) });
+      case 'cashPart':
+        return cents(stage.typed) < stage.quote.due_cents
+          ? to(state, { name: 'quoted', draft: { ...stage.draft, cash: cents(stage.typed) }, quote: stage.quote, typed: '' }) : [state, []];
       case 'refused':
         if ((stage.refusal.refusal === 'payment-unknown' || stage.notReturned) && stage.draft) {
           // Neither word is the one to say without looking; and whoever wants money back is not asked for more.
@@ -513,6 +543,9 @@ const steps = {
         }
         if (stage.refusal.refusal === 'payment-not-made' && stage.draft) {
           return retry(state, { ...stage.draft, id });
+        }
+        if (stage.refusal.refusal === 'payment-incomplete' && stage.foreign) {
+          return [state, []];
         }
         if (stage.refusal.refusal === 'payment-incomplete' && stage.draft) {
           return to(state, { name: 'selling', draft: { ...stage.draft, tender: 'tpe' }, again: true }, [{ do: 'resume', draft: { ...stage.draft, tender: 'tpe' } }]);
@@ -548,6 +581,8 @@ const steps = {
         return stage.quote.unit === 'cent' ? to(state, { name: 'price', draft: stage.draft, typed: '', early: false }) : [state, []];
       case 'supplement':
         return quoting(state, stage.draft);
+      case 'cashPart':
+        return to(state, { name: 'quoted', draft: stage.draft, quote: stage.quote, typed: '' });
       case 'price':
         return stage.typed ? revise(state, { typed: '', waiting: false }) : stage.early ? rest(state) : [state, []];
       case 'abandon':
@@ -590,7 +625,10 @@ const steps = {
     if (stage.name === 'choice' && stage.choices[Number(key) - 1]) {
       return steps.choose(state, { benefit: stage.choices[Number(key) - 1] });
     }
-    return ['price', 'supplement', 'quoted'].includes(stage.name) && stage.typed !== undefined
+    if (stage.name === 'quoted' && stage.draft.tender === 'tpe' && stage.quote.due_cents > 1 && /^[0-9]/.test(key)) {
+      return steps.cashPart(state, { typed: type('', key) });
+    }
+    return ['price', 'supplement', 'cashPart', 'quoted'].includes(stage.name) && stage.typed !== undefined
       ? revise(state, { typed: type(stage.typed, key), waiting: false }) : [state, []];
   },
 
@@ -619,7 +657,14 @@ const steps = {
     }
     const tenders = tendersOf(state);
     const following = tenders[(tenders.indexOf(stage.draft.tender) + 1) % tenders.length];
-    return revise(state, { draft: { ...stage.draft, tender: tender ?? following }, typed: '' });
+    return revise(state, { draft: { ...stage.draft, tender: tender ?? following, cash: 0 }, typed: '' });
+  },
+
+  /** A part is paid in cash, the rest on the bank terminal. */
+  cashPart(state, { typed = '' }) {
+    const { stage } = state;
+    return stage.name === 'quoted' && stage.draft.tender === 'tpe' && stage.quote.due_cents > 1
+      ? to(state, { name: 'cashPart', draft: stage.draft, quote: stage.quote, typed }) : [state, []];
   },
 
   supplement(state) {

@@ -80,6 +80,9 @@ const request = ({ id, benefit, price, seats, supplement }) => ({
   id, benefit: benefit ?? undefined, price_cents: price ?? undefined, seats: seats ?? undefined, supplement_cents: supplement,
 });
 
+/** How it is paid: by one tender, or a part in cash and the rest on the bank terminal. */
+const paid = ({ tender, cash }) => ({ paid: tender, parts: tender === 'tpe' && cash ? [{ tender: 'cash', amount_cents: cash }] : undefined });
+
 const DO = {
   quote: ({ draft, turn }) => ask(draft.id, 'POST', '/v1/quotes', { ...request(draft), wait_seconds: 2 }, { type: 'quoted', turn }),
 
@@ -88,14 +91,14 @@ const DO = {
     if (!state.training) {
       localStorage.setItem(UNDER_WAY, JSON.stringify(draft));
     }
-    ask(draft.id, 'POST', '/v1/quotes/confirm', { id: draft.id, paid: draft.tender, wait_seconds: CARD_WAIT }, { type: 'ended' });
+    ask(draft.id, 'POST', '/v1/quotes/confirm', { id: draft.id, ...paid(draft), wait_seconds: CARD_WAIT }, { type: 'ended' });
   },
 
   /** The answer was lost. Asked first what became of the sale: only one that was begun is repeated, under its own name. */
   recover: ({ draft }) => ask(draft.id, 'GET', `/v1/requests/${draft.id}`, undefined, { type: 'found' }),
 
   resume: ({ draft }) =>
-    ask(draft.id, 'POST', '/v1/redemptions', { ...request(draft), paid: draft.tender, wait_seconds: CARD_WAIT }, { type: 'ended' }),
+    ask(draft.id, 'POST', '/v1/redemptions', { ...request(draft), ...paid(draft), wait_seconds: CARD_WAIT }, { type: 'ended' }),
 
   async answerPayment({ draft, paid }) {
     try {

@@ -3,7 +3,7 @@
 // Every screen of the counter has the same places: what it is about above, the figure in the middle, what belongs to it below, keys and choices on the right,
 // the one action at the bottom right. Nothing moves from screen to screen.
 
-import { cents, justServed, nameOf, needsSignIn, paidOnes, paymentOf, signers, tendersOf, unknownOnes } from './flow.js';
+import { cashOf, cents, heldOnes, justServed, nameOf, needsSignIn, paidOnes, paymentOf, signers, tendersOf, unknownOnes } from './flow.js';
 
 /** An element with attributes and children; a child that is nothing is left out. */
 export function h(tag, attributes = {}, ...children) {
@@ -79,6 +79,15 @@ const SCREENS = {
     acts: [button({ type: 'leave' }, words.back, { key: 'Échap' })], primary: { label: words.supplementNext, ready: true },
   }),
 
+  cashPart: (state, { quote, typed }, speech, words) => {
+    const rest = quote.due_cents - cents(typed);
+    return {
+      tone: 'calm', above: words.cashPartPrompt, amount: speech.money(cents(typed)), typing: true,
+      below: [rest > 0 ? words.restOnTpe(speech.money(rest)) : null], warning: rest > 0 ? null : words.nothingLeftForTpe, side: pad(words),
+      acts: [button({ type: 'leave' }, words.back, { key: 'Échap' })], primary: { label: words.cashPartNext, ready: rest > 0 },
+    };
+  },
+
   choice: (state, stage, speech, words) => ({
     tone: 'calm', figure: words.choice, below: [words.choiceHint],
     side: h('ol', { class: 'choices' }, stage.choices.map((code, index) => {
@@ -93,6 +102,7 @@ const SCREENS = {
     const { quote, draft } = stage;
     const due = quote.due_cents;
     const received = cents(stage.typed);
+    const cash = cashOf(draft, due);
     const served = justServed(state.card, Date.parse(state.status?.time ?? 0));
     return {
       tone: 'calm', above: `${quote.label ?? label(state, quote.benefit)}, ${speech.amount(quote.amount, quote.unit)}`,
@@ -101,6 +111,8 @@ const SCREENS = {
         quote.price_cents !== null && quote.unit === 'cent' ? `${words.price} ${speech.money(quote.price_cents)}, ${lower(words.takes(speech.money(quote.amount)))}` : null,
         quote.supplement_cents ? `${words.supplement} ${speech.money(quote.supplement_cents)}` : null,
         words.leftAfter(speech.amount(quote.left, quote.unit)),
+        cash ? words.inParts(speech.money(cash), speech.money(due - cash)) : null,
+        draft.had && draft.tender === 'cash' ? words.cashHad(speech.money(draft.had)) : null,
       ],
       warning: served ? words.servedBefore(speech.clock(served.time)) : null,
       side: h('div', { class: 'options' },
@@ -110,8 +122,9 @@ const SCREENS = {
       acts: [
         button({ type: 'supplement' }, words.addSupplement, { key: 'F6' }),
         quote.unit === 'cent' ? button({ type: 'leave' }, words.correct, { key: 'Échap' }) : null,
+        draft.tender === 'tpe' && due > 1 ? button({ type: 'cashPart' }, words.cashPart, { key: '0-9' }) : null,
       ],
-      primary: { label: !due ? words.confirmFree : draft.tender === 'tpe' ? words.payOnTpe : words.confirm, ready: true },
+      primary: { label: !due ? words.confirmFree : cash ? words.payRestOnTpe : draft.tender === 'tpe' ? words.payOnTpe : words.confirm, ready: true },
     };
   },
 
@@ -132,7 +145,7 @@ const SCREENS = {
       return { tone: 'doubt', mark: 'doubt', figure: words.present, below: [words.sellingHint], acts: [button({ type: 'giveUp' }, words.cancel)] };
     }
     if (stage.draft?.tender === 'tpe' && stage.quote?.due_cents && !stage.lost) {
-      return { tone: 'calm', mark: 'card', figure: words.onTpe, amount: speech.money(stage.quote.due_cents), below: [words.sellingHint] };
+      return { tone: 'calm', mark: 'card', figure: words.onTpe, amount: speech.money(stage.quote.due_cents - cashOf(stage.draft, stage.quote.due_cents)), below: [words.sellingHint] };
     }
     return stage.again || stage.lost
       ? { tone: 'doubt', mark: 'doubt', figure: words.sellingAgain, below: [words.lostHint] }
@@ -149,6 +162,7 @@ const SCREENS = {
       below: [
         answer.repeated ? words.repeatedHint : null,
         [words.collected(speech.money(answer.collected_cents)), words.leftNow(speech.amount(answer.left, answer.unit))].join(', '),
+        answer.parts ? partsOf(answer.parts, speech) : null,
         `${words.entry(answer.entry)}, ${answer.card}`,
       ],
       acts: [
@@ -190,14 +204,20 @@ const SCREENS = {
   },
 
   returned: (state, stage, speech, words) => ({
-    tone: 'granted', mark: 'granted', figure: words.givenBack, amount: stage.amount ? speech.money(stage.amount) : null, below: [], primary: { label: words.next, ready: true },
+    tone: 'granted', mark: 'granted', figure: words.givenBack, amount: stage.amount ? speech.money(stage.amount) : null,
+    below: [stage.cash ? words.cashToo(speech.money(stage.cash)) : null], primary: { label: words.next, ready: true },
   }),
 
   abandon: (state, stage, speech, words) => {
-    const onTpe = stage.draft?.tender === 'tpe';
+    // The drawer gives back what it has, the bank terminal the rest.
+    const total = stage.collected_cents ?? stage.draft?.due ?? 0;
+    const byDraft = stage.draft?.tender === 'tpe' ? total - cashOf(stage.draft, total) : 0;
+    const onTpe = tpeOf(stage, total) ?? byDraft;
+    const cash = total - onTpe;
     return {
-      tone: 'doubt', mark: 'doubt', figure: onTpe ? words.abandonTpe : words.abandonAsk(speech.money(stage.collected_cents ?? 0)), below: [words.abandonHint],
-      acts: [button({ type: 'leave' }, words.back, { key: 'Échap' })], primary: { label: onTpe ? words.giveBack : words.abandonYes, ready: true },
+      tone: 'doubt', mark: 'doubt', figure: onTpe && !cash ? words.abandonTpe : words.abandonAsk(speech.money(cash)),
+      below: [onTpe && cash ? words.restBackOnTpe : null, words.abandonHint],
+      acts: [button({ type: 'leave' }, words.back, { key: 'Échap' })], primary: { label: onTpe && !cash ? words.giveBack : words.abandonYes, ready: true },
     };
   },
 
@@ -217,12 +237,13 @@ const SCREENS = {
   undone: (state, stage, speech, words) => {
     const back = stage.answer.returned_cents;
     const hint = { undone: words.undoneHint, 'undo-requested': words.requestedHint, abandoned: words.abandonedHint }[stage.answer.outcome];
-    // The bank terminal gives back what it took: nothing leaves the drawer.
-    const onTpe = back && stage.answer.tender === 'tpe';
+    // The bank terminal gives back what it took: of that nothing leaves the drawer.
+    const onTpe = tpeOf(stage.answer, back) ?? 0;
+    const inHand = back - onTpe;
     return {
-      tone: 'granted', mark: 'granted', figure: onTpe ? words.backOnTpe : back ? words.undone(speech.money(back)) : words.undoneFree,
-      amount: onTpe ? speech.money(back) : null,
-      below: [onTpe ? words.holdersCard : hint, `${words.entry(stage.answer.entry)}, ${stage.answer.card}`], primary: { label: words.next, ready: true },
+      tone: 'granted', mark: 'granted', figure: inHand ? words.undone(speech.money(inHand)) : onTpe ? words.backOnTpe : words.undoneFree,
+      amount: onTpe && !inHand ? speech.money(onTpe) : null,
+      below: [onTpe && inHand ? words.onTpeToo(speech.money(onTpe)) : null, onTpe ? words.holdersCard : hint, `${words.entry(stage.answer.entry)}, ${stage.answer.card}`], primary: { label: words.next, ready: true },
       acts: state.training || stage.answer.outcome === 'abandoned' ? [] : [receiptOf(stage.answer.entry, state, words, { key: 'F5' })],
     };
   },
@@ -230,9 +251,9 @@ const SCREENS = {
 
 /** What is shown of a sale that the bank terminal took no money for, may have taken it for, or took a part of it. */
 const PAYMENT_SCREENS = {
-  'payment-not-made': (state, { refusal }, speech, words) => ({
+  'payment-not-made': (state, { refusal, draft }, speech, words) => ({
     tone: 'refused', mark: 'refused', above: words.notPaidOnTpe, figure: words.nothingTaken, amount: refusal.due_cents ? speech.money(refusal.due_cents) : null,
-    below: [words.nothingTakenNext],
+    below: [words.nothingTakenNext, draft.cash ? words.cashInHand(speech.money(draft.cash)) : null],
     acts: [button({ type: 'inCash' }, words.inCash, { id: 'cash' })], primary: { label: words.again, ready: true },
   }),
 
@@ -246,10 +267,16 @@ const PAYMENT_SCREENS = {
     };
   },
 
-  'payment-incomplete': (state, { refusal, notReturned, draft }, speech, words) => ({
+  'payment-incomplete': (state, { refusal, notReturned, foreign, draft }, speech, words) => foreign && !notReturned ? {
+    tone: 'doubt', mark: 'doubt', figure: words.heldHere, amount: speech.money(refusal.held_cents), below: [words.heldNext],
+    acts: [button({ type: 'later' }, words.later, { key: 'Échap' }), button({ type: 'giveBack' }, words.giveBack)],
+  } : ({
     tone: 'doubt', mark: 'doubt', above: draft.card, figure: notReturned ? words.notReturned : words.partTaken,
     amount: refusal.due_cents ? speech.money(refusal.due_cents) : null, over: words.missing, below: [notReturned ? speech.set(refusal.message) : words.partTakenNext],
-    acts: [button({ type: 'later' }, words.later, { key: 'Échap' }), button({ type: 'giveBack' }, words.giveBack)],
+    acts: [
+      button({ type: 'later' }, words.later, { key: 'Échap' }), button({ type: 'giveBack' }, words.giveBack),
+      notReturned || !refusal.due_cents ? null : button({ type: 'restInCash' }, words.restInCash),
+    ].filter(Boolean),
     primary: notReturned ? null : { label: words.goOn, ready: true },
   }),
 };
@@ -276,7 +303,17 @@ function signIn(state, words, speech) {
   };
 }
 
+/** What of `total` the bank terminal has; nothing where it is not said how it was paid. */
+const tpeOf = ({ tender, parts }, total) => !tender ? undefined
+  : parts?.find((part) => part.tender === 'tpe')?.amount_cents ?? (tender === 'tpe' ? total : 0);
+
+/** What was paid, or is given back, by each tender. */
+const partsOf = (parts, speech) => upper(parts
+  .map(({ tender, amount_cents: amount }) => `${speech.words[tender === 'other' ? 'otherTender' : tender]} ${speech.money(amount)}`).join(', '));
+
 const lower = (text) => text.charAt(0).toLowerCase() + text.slice(1);
+
+const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** What the card has left that can be used here. */
 const holdings = (state, speech) => (state.card.benefits ?? []).filter((line) => line.here)
@@ -473,6 +510,7 @@ export function bottom(state, speech, practice) {
     inDoubt ? item('soft', words.inDoubt(inDoubt)) : null,
     unknownOnes(state).slice(0, 1).map((payment) => button({ type: 'unknown', payment }, words.verify(speech.money(payment.asked_cents)), { id: 'unknown', kind: 'tab soft' })),
     paidOnes(state).slice(0, 1).map((draft) => button({ type: 'awaited', name: nameOf(draft) }, words.awaited, { id: 'awaited', kind: 'tab soft' })),
+    heldOnes(state).slice(0, 1).map((held) => button({ type: 'heldMoney', held }, words.heldMoney(speech.money(held.amount_cents)), { id: 'held', kind: 'tab soft' })),
     refusal ? item('hard', speech.set(refusal.message)) : null,
     button({ type: 'exchange' }, words.exchangeNow, { id: 'exchange', kind: 'tab' }),
   ].flat().filter(Boolean);

@@ -10,6 +10,8 @@ use crate::domain::{CardNumber, RequestId, Sequence, Timestamp};
 use crate::machine::sale;
 use crate::machine::sale::{CardView, Outcome, View};
 
+use super::requests::Part;
+
 /// An answer, with the request that it answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Answered {
@@ -57,8 +59,11 @@ pub struct Granted {
     pub due_cents: u64,
     /// What the terminal keeps of the holder's money.
     pub collected_cents: u64,
-    /// How it was paid.
+    /// How it was paid: the tender's code, or `mixed`.
     pub tender: String,
+    /// Each part of it, where it is in parts: `tender` is then `mixed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// What is left, in the unit.
     pub left: u32,
     /// When.
@@ -147,8 +152,11 @@ pub struct Undone {
     pub card: String,
     /// What is given back to the holder.
     pub returned_cents: u64,
-    /// How.
+    /// How: the tender's code, or `mixed`.
     pub tender: String,
+    /// Each part of it, where it is in parts: `tender` is then `mixed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 /// A sale in doubt is given up.
@@ -220,6 +228,7 @@ impl Granted {
             due_cents: granted.due.get(),
             collected_cents: granted.collected.get(),
             tender: granted.tender.code().to_owned(),
+            parts: Part::of(granted.tender),
             left: granted.left,
             time: granted.time.to_string(),
             repeated: granted.repeated,
@@ -277,6 +286,7 @@ impl Undone {
             card: undone.card.masked(),
             returned_cents: undone.returned.get(),
             tender: undone.tender.code().to_owned(),
+            parts: Part::of(undone.tender),
         }
     }
 }

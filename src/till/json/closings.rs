@@ -9,7 +9,7 @@ use crate::domain::refusal::Language;
 use crate::domain::{CardNumber, Cents, Sequence};
 use crate::till::{CloseOrder, Closed, ClosingQuery, NotClosed};
 
-use super::requests::BadValue;
+use super::requests::{BadValue, Part};
 
 /// How many closings a list has when it does not say, and at most.
 const CLOSINGS_DEFAULT: u32 = 31;
@@ -180,7 +180,7 @@ pub struct BenefitLine {
 pub struct TenderLine {
     /// The tender's code.
     pub tender: String,
-    /// How many debits were paid so.
+    /// How many debits were paid so; one that was paid in parts counts at each.
     pub sales: u64,
     /// Kept for debits.
     pub collected_cents: u64,
@@ -227,8 +227,11 @@ pub struct DoubtLine {
     pub card: String,
     /// What was collected.
     pub collected_cents: u64,
-    /// How.
+    /// How: the tender's code, or `mixed`.
     pub tender: String,
+    /// Each part of it, where it is in parts: `tender` is then `mixed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 impl Closing {
@@ -246,6 +249,7 @@ impl Closing {
             card: CardNumber::masked(doubt.card),
             collected_cents: doubt.collected.get(),
             tender: doubt.tender.code().to_owned(),
+            parts: Part::of(doubt.tender),
         });
         Self {
             entry: closed.entry.get(),

@@ -7,7 +7,7 @@ use super::requests::BadValue;
 use crate::domain::payment::{Doubt, PaymentState, Said};
 use crate::domain::refusal::Language;
 use crate::domain::{Cents, PaymentId};
-use crate::till::{OpenPayments, PaymentRefused, PaymentView, SaidOfPayment};
+use crate::till::{HeldMoney, OpenPayments, PaymentRefused, PaymentView, SaidOfPayment};
 
 /// A payment on the bank terminal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -107,15 +107,19 @@ pub struct Held {
     pub amount_cents: u64,
 }
 
+impl Held {
+    /// The money, as JSON.
+    pub(super) fn new(held: &HeldMoney) -> Self {
+        Self { request: held.request.to_string(), amount_cents: held.amount.get() }
+    }
+}
+
 impl Payments {
     /// The payments, spoken.
     pub fn new(open: &OpenPayments, language: Language) -> Self {
-        let held = open.held.iter();
         Self {
             payments: open.payments.iter().map(|payment| Payment::new(payment, language)).collect(),
-            held: held
-                .map(|held| Held { request: held.request.to_string(), amount_cents: held.amount.get() })
-                .collect(),
+            held: open.held.iter().map(Held::new).collect(),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::domain::refusal::Language;
 use crate::till::{NoReceipt, Paper, ReceiptView};
 
 use super::answers::spoken;
-use super::requests::BadValue;
+use super::requests::{BadValue, Part};
 
 /// `POST /v1/receipts/{entry}/print`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -91,8 +91,11 @@ pub struct Receipt {
     pub collected_cents: u64,
     /// Given back to the holder (an undo), else 0.
     pub returned_cents: u64,
-    /// The tender's code.
+    /// The tender's code, or `mixed`.
     pub tender: String,
+    /// Each part of it, where it is in parts: `tender` is then `mixed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// The debit that is taken back.
     pub related: Option<u64>,
     /// Eight characters to compare by eye.
@@ -169,6 +172,7 @@ impl Receipt {
             collected_cents: collected.get(),
             returned_cents: returned.get(),
             tender: receipt.tender.code().to_owned(),
+            parts: Part::of(receipt.tender),
             related: receipt.related.map(|entry| entry.get()),
             signature: short_code(&receipt.hash),
             code: receipt.code.clone(),

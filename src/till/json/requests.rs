@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::domain::catalogue::Code;
-use crate::domain::entry::Tender;
+use crate::domain::entry::{Paying, Tender, Tenders};
 use crate::domain::quote::QuoteRequest;
 use crate::domain::{CardNumber, Cents, RequestId, Sequence, Timestamp};
 use crate::machine::sale::Command;
@@ -65,9 +65,41 @@ fn price(field: &'static str, cents: u64) -> Result<Cents, BadValue> {
     Cents::new(cents).filter(|cents| *cents <= Cents::PRICE_MAX).ok_or_else(refused)
 }
 
-fn tender(code: Option<&str>) -> Result<Tender, BadValue> {
-    let one_of = || BadValue::new("paid", Tender::ALL.map(Tender::code).join(", "));
-    code.map_or(Ok(Tender::default()), |code| Tender::from_code(code).ok_or_else(one_of))
+/// A part of what is paid, or given back, by its own tender.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The tender's code.
+    #[schema(pattern = "^(cash|card|cheque|other|tpe)$")]
+    pub tender: String,
+    /// How much.
+    #[schema(minimum = 1, maximum = 9_999_999)]
+    pub amount_cents: u64,
+}
+
+impl From<(Tender, Cents)> for Part {
+    fn from((tender, cents): (Tender, Cents)) -> Self {
+        Self { tender: tender.code().to_owned(), amount_cents: cents.get() }
+    }
+}
+
+impl Part {
+    /// The parts of what was paid in parts.
+    pub(super) fn of(tenders: Tenders) -> Vec<Self> {
+        tenders.parts().into_iter().map(Self::from).collect()
+    }
+}
+
+fn tender(field: &'static str, code: &str) -> Result<Tender, BadValue> {
+    Tender::from_code(code).ok_or_else(|| BadValue::new(field, Tender::ALL.map(Tender::code).join(", ")))
+}
+
+/// How the holder pays: `parts`, and the rest by `paid`.
+fn paying(paid: Option<&str>, parts: &[Part]) -> Result<Paying, BadValue> {
+    let rest = paid.map_or(Ok(Tender::default()), |code| tender("paid", code))?;
+    let parts = parts.iter().map(|part| Ok((tender("parts", &part.tender)?, price("parts", part.amount_cents)?)));
+    let sensible = "amounts of at least 1, each tender once, neither `tpe` nor that of the rest";
+    Paying::new(parts.collect::<Result<Vec<_>, _>>()?, rest).ok_or_else(|| BadValue::new("parts", sensible))
 }
 
 /// `POST /v1/redemptions`, and `POST /v1/quotes`, which asks the same without taking it.
@@ -90,6 +122,11 @@ pub struct RedemptionRequest {
     /// How the holder paid: `cash` (the default), `card`, `cheque`, `other`, or `tpe`: it is then collected on the bank terminal. A quote does not need it.
     #[schema(pattern = "^(cash|card|cheque|other|tpe)$")]
     pub paid: Option<String>,
+    /// What of it is paid otherwise, each part by its own tender, and is collected already: `paid` is then the rest's. On the bank terminal nothing but
+    /// the rest is paid.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 4)]
+    pub parts: Vec<Part>,
     /// How long to wait for a card; 30 when it is missing, at most 600.
     #[schema(maximum = 600)]
     pub wait_seconds: Option<u32>,
@@ -115,7 +152,8 @@ impl RedemptionRequest {
     /// # Errors
     /// [`BadValue`], the first one.
     pub fn command(&self) -> Result<Command, BadValue> {
-        Ok(Command::Redeem { request: self.request()?, tender: tender(self.paid.as_deref())?, confirmed: None })
+        let tender = paying(self.paid.as_deref(), &self.parts)?;
+        Ok(Command::Redeem { request: self.request()?, tender, confirmed: None })
     }
 }
 
@@ -131,6 +169,10 @@ pub struct Confirmation {
     #[serde(default)]
     #[schema(pattern = "^(cash|card|cheque|other|tpe)$")]
     pub paid: Option<String>,
+    /// As in [`RedemptionRequest::parts`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 4)]
+    pub parts: Vec<Part>,
     /// As in [`RedemptionRequest::wait_seconds`].
     #[serde(default)]
     #[schema(maximum = 600)]
@@ -138,12 +180,12 @@ pub struct Confirmation {
 }
 
 impl Confirmation {
-    /// How the holder paid.
+    /// How the holder pays.
     ///
     /// # Errors
-    /// [`BadValue`] for a tender that is none.
-    pub fn tender(&self) -> Result<Tender, BadValue> {
-        tender(self.paid.as_deref())
+    /// [`BadValue`] for a tender that is none, or parts that make no sense.
+    pub fn tender(&self) -> Result<Paying, BadValue> {
+        paying(self.paid.as_deref(), &self.parts)
     }
 }
 
@@ -289,10 +331,14 @@ mod tests {
         };
         assert_eq!(
             read(r#"{"benefit":"cinema","price_cents":2350,"seats":2,"supplement_cents":200,"paid":"card"}"#),
-            Ok(Command::Redeem { request, tender: Tender::Card, confirmed: None })
+            Ok(Command::Redeem { request, tender: Tender::Card.into(), confirmed: None })
         );
-        let least = Command::Redeem { request: QuoteRequest::default(), tender: Tender::Cash, confirmed: None };
+        let least = Command::Redeem { request: QuoteRequest::default(), tender: Tender::Cash.into(), confirmed: None };
         assert_eq!(read("{}"), Ok(least));
+        let parts = Paying::new([(Tender::Cash, Cents::from_u32(500))], Tender::Tpe).unwrap();
+        let mixed = Command::Redeem { request: QuoteRequest::default(), tender: parts, confirmed: None };
+        let json = r#"{"paid":"tpe","parts":[{"tender":"cash","amount_cents":500}]}"#;
+        assert_eq!(read(json), Ok(mixed));
     }
 
     #[test]
@@ -302,6 +348,11 @@ mod tests {
             (r#"{"price_cents":10000000}"#, "price_cents: at most 9999999"),
             (r#"{"supplement_cents":10000000}"#, "supplement_cents: at most 9999999"),
             (r#"{"paid":"gold"}"#, "paid: cash, card, cheque, other"),
+            (r#"{"parts":[{"tender":"gold","amount_cents":1}]}"#, "parts: cash, card"),
+            (r#"{"parts":[{"tender":"card","amount_cents":0}]}"#, "parts: amounts of at least 1"),
+            (r#"{"parts":[{"tender":"tpe","amount_cents":1}]}"#, "parts: amounts of at least 1"),
+            (r#"{"parts":[{"tender":"cash","amount_cents":1}]}"#, "parts: amounts of at least 1"),
+            (r#"{"parts":[{"tender":"card","amount_cents":10000000}]}"#, "parts: at most 9999999"),
         ];
         for (json, expected) in table {
             let error = serde_json::from_str::<RedemptionRequest>(json).unwrap().command().unwrap_err().to_string();

@@ -10,7 +10,8 @@ use crate::machine::sale::{BalanceView, CardView, View};
 use crate::till;
 
 use super::answers::{Refused, Served, spoken};
-use super::payments::Payment;
+use super::payments::{Held, Payment};
+use super::requests::Part;
 
 /// `GET /v1/card`: what lies in the reader.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -76,6 +77,11 @@ pub struct InDoubt {
     pub card: String,
     /// What was collected.
     pub collected_cents: u64,
+    /// How: the tender's code, or `mixed`.
+    pub tender: String,
+    /// Each part of it, where it is in parts: `tender` is then `mixed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 impl Card {
@@ -84,8 +90,13 @@ impl Card {
         let presented = |presented| Self { present: true, presented: Some(presented), in_doubt: None };
         match view {
             View::Idle => Self { present: false, presented: None, in_doubt: None },
-            View::InDoubt { card, collected } => {
-                let in_doubt = InDoubt { card: card.masked(), collected_cents: collected.get() };
+            View::InDoubt { card, collected, tender } => {
+                let in_doubt = InDoubt {
+                    card: card.masked(),
+                    collected_cents: collected.get(),
+                    tender: tender.code().to_owned(),
+                    parts: Part::of(*tender),
+                };
                 Self { present: false, presented: None, in_doubt: Some(in_doubt) }
             }
             View::Reading => presented(Presented::default()),
@@ -171,6 +182,9 @@ pub struct Status {
     /// The payments on the bank terminal that are in progress or unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub payments: Vec<Payment>,
+    /// What the bank terminal took for sales that did not earn it: to be given back, or the sale goes on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<Held>,
     /// Since when the day is open: after 24 hours nothing is sold before it is closed.
     pub day_opened: Option<String>,
     /// The exchange with the region.
@@ -301,6 +315,7 @@ impl Status {
             in_doubt: status.in_doubt,
             bank_terminal: status.bank_terminal.clone(),
             payments: status.payments.iter().map(|payment| Payment::new(payment, language)).collect(),
+            held: status.held.iter().map(Held::new).collect(),
             reader: Reader::new(&status.reader),
             printer: status.printer.as_ref().map(Printer::new),
             day_opened: status.day_opened.map(|opened| opened.to_string()),
@@ -390,8 +405,11 @@ pub struct JournalEntry {
     pub collected_cents: u64,
     /// What the holder got back.
     pub returned_cents: u64,
-    /// The tender's code.
+    /// The tender's code, or `mixed`.
     pub tender: Option<String>,
+    /// Each part of it, where it is in parts: `tender` is then `mixed`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// The entry that this one takes back, or that takes this one back.
     pub related: Option<u64>,
     /// The card's signature of its record, `r || s` in hexadecimal.
@@ -429,7 +447,8 @@ impl JournalEntry {
             unit: line.unit.map(|unit| unit.code().to_owned()),
             collected_cents: line.collected.get(),
             returned_cents: line.returned.get(),
-            tender: line.tender.clone(),
+            tender: line.tender.map(|tender| tender.code().to_owned()),
+            parts: line.tender.map(Part::of).unwrap_or_default(),
             related: line.related.map(|entry| entry.get()),
             signature: line.signature.map(|Signature(bytes)| bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
             cashier: line.cashier.map(|cashier| cashier.get()),

@@ -146,7 +146,7 @@ fn intent(relay: &Relay<'_>, certificate: [u8; 32], name: u8) -> Intent {
                 price: None,
                 supplement: Cents::ZERO,
                 due: Cents::from_u32(100),
-                tender: Tender::Cash,
+                tender: Tender::Cash.into(),
             },
             entitlement_serial: EntitlementSerial::new(10),
             left: 4,

@@ -48,7 +48,7 @@ fn in_doubt(card: &MemoryStorage) -> Intent {
         price: None,
         supplement: Cents::ZERO,
         due: cents(100),
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
     };
     let certificate = issued(card).certificate;
     Intent {

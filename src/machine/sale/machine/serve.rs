@@ -1,6 +1,6 @@
 //! What a client asks of a card that can be served: quote, redeem, undo, abandon.
 
-use crate::domain::entry::{Body, Intent, Purpose, Sale, Tender, UndoRequest};
+use crate::domain::entry::{Body, Intent, Paying, Purpose, Sale, UndoRequest};
 use crate::domain::quote::{Quote, QuoteRequest, QuotedCard};
 use crate::domain::refusal::Refusal;
 use crate::domain::{CashierId, RequestId};
@@ -66,7 +66,7 @@ impl SaleMachine {
         presented: Box<Presented>,
         facts: &Facts,
         request: &QuoteRequest,
-        tender: Tender,
+        tender: Paying,
         confirmed: Option<&(QuotedCard, Quote)>,
     ) -> Vec<Action> {
         if let Some(undelivered) = facts.undelivered.clone()
@@ -87,8 +87,12 @@ impl SaleMachine {
             }
             other => other,
         };
-        match (quote, self.client.as_ref().map(|waiting| waiting.request.id)) {
-            (Ok(quote), Some(id)) => {
+        let paid = quote.and_then(|quote| match tender.split(quote.due) {
+            Some(tender) => Ok((quote, tender)),
+            None => Err(Refused { due: Some(quote.due), ..Refused::because(Refusal::PartsTooMuch) }),
+        });
+        match (paid, self.client.as_ref().map(|waiting| waiting.request.id)) {
+            (Ok((quote, tender)), Some(id)) => {
                 let sale = Sale {
                     request: id,
                     benefit: quote.benefit,

@@ -1,7 +1,7 @@
 //! Closings, as people read them.
 
 use super::super::local_time::{clock, day};
-use super::money;
+use super::{money, tender};
 use crate::domain::Timestamp;
 use crate::domain::refusal::Language;
 use crate::domain::refusal::Language::{English, French};
@@ -15,19 +15,6 @@ fn kind(code: &str, language: Language) -> &'static str {
         ("month", English) => "THE MONTH",
         ("year", English) => "THE YEAR",
         (_, English) => "THE DAY",
-    }
-}
-
-fn tender(code: &str, language: Language) -> &'static str {
-    match (code, language) {
-        ("cash", French) => "espèces",
-        ("card", French) => "carte bancaire",
-        ("cheque", French) => "chèque",
-        (_, French) => "autre",
-        ("cash", English) => "cash",
-        ("card", English) => "bank card",
-        ("cheque", English) => "cheque",
-        (_, English) => "other",
     }
 }
 

@@ -1,7 +1,7 @@
 //! Payments on the bank terminal, in words.
 
 use crate::domain::refusal::Language::{self, English, French};
-use crate::till::json::{Payment, PaymentOutcome, Payments};
+use crate::till::json::{Held, Payment, PaymentOutcome, Payments};
 
 use super::money;
 
@@ -25,24 +25,29 @@ fn line(payment: &Payment, language: Language) -> String {
 pub(in crate::terminal::cli) fn sale_to_repeat(id: &str, language: Language) -> String {
     match language {
         French => format!(
-            "La même vente se reprend avec : redeem --paid tpe --id {id} ; « payment list » dit où en est le paiement."
+            "La même vente se reprend avec : redeem --paid tpe --id {id} (pour un reste en espèces : --part cash=MONTANT) ; « payment list » dit où en est le paiement."
         ),
         English => format!(
-            "The same sale goes on with: redeem --paid tpe --id {id}; \"payment list\" says how the payment stands."
+            "The same sale goes on with: redeem --paid tpe --id {id} (for a rest in cash: --part cash=AMOUNT); \"payment list\" says how the payment stands."
         ),
     }
 }
 
-/// `payment list`.
-pub(in crate::terminal::cli) fn payments(payments: &Payments, language: Language) -> String {
-    let held = payments.held.iter().map(|held| {
+/// The payments that need somebody, and the money that is held, one a line.
+pub(super) fn payment_lines(payments: &[Payment], held: &[Held], language: Language) -> Vec<String> {
+    let held = held.iter().map(|held| {
         let amount = money(held.amount_cents, language);
         match language {
             French => format!("À rendre sur le TPE : {amount} (vente {})", held.request),
             English => format!("To give back on the bank terminal: {amount} (sale {})", held.request),
         }
     });
-    let lines: Vec<_> = payments.payments.iter().map(|payment| line(payment, language)).chain(held).collect();
+    payments.iter().map(|payment| line(payment, language)).chain(held).collect()
+}
+
+/// `payment list`.
+pub(in crate::terminal::cli) fn payments(payments: &Payments, language: Language) -> String {
+    let lines = payment_lines(&payments.payments, &payments.held, language);
     if !lines.is_empty() {
         return lines.join("\n");
     }

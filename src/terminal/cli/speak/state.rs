@@ -1,6 +1,7 @@
 //! How things are: the card on the reader, the terminal, its journal, an exchange.
 
-use super::{POINT, amount, count, instant, moment, money, refused};
+use super::payments::payment_lines;
+use super::{POINT, amount, count, in_parts, instant, moment, money, refused};
 use crate::domain::refusal::Language;
 use crate::domain::refusal::Language::{English, French};
 use crate::terminal::cli::local_time::{clock, day};
@@ -108,6 +109,7 @@ pub(in crate::terminal::cli) fn status(status: &Status, language: Language) -> S
             }
         });
     }
+    lines.extend(payment_lines(&status.payments, &status.held, language));
     lines.extend(exchange(status, language));
     lines.extend(status.certificate_not_after.as_ref().map(|until| {
         let until = instant(until, |time| day(time, language));
@@ -253,6 +255,7 @@ fn journal_entry(entry: &JournalEntry, language: Language) -> String {
     };
     facts.extend(sum(entry.collected_cents, "encaissé", "collected"));
     facts.extend(sum(entry.returned_cents, "rendu", "returned"));
+    facts.extend(in_parts(&entry.parts, language));
     facts.extend(entry.card.as_ref().map(|card| match language {
         French => format!("carte {card}"),
         English => format!("card {card}"),

@@ -139,27 +139,50 @@ fn what_is_refused() {
 
 #[test]
 fn what_is_undone_given_up_or_quoted() {
-    let undone = |returned, tender| sale::Undone {
+    let undone = |returned, tender: Tenders| sale::Undone {
         entry: Sequence::new(13),
         debit: Sequence::new(12),
         card: fake::card(),
         returned: cents(returned),
         tender,
     };
-    use crate::domain::entry::Tender;
+    use crate::domain::entry::{Parts, Tender, Tenders};
+    let mixed = Tenders::Parts(Parts::new([(Tender::Cash, cents(500)), (Tender::Tpe, cents(1050))]).unwrap());
     holds(&[
         (
-            Outcome::Undone(undone(100, Tender::Cash)),
+            Outcome::Undone(undone(100, Tender::Cash.into())),
             "ANNULÉ - à rendre 1,00 € en espèces · vente 12 annulée par l'écriture 13 · carte 9250 .... .... 0008",
             "UNDONE - give back €1.00 in cash · sale 12 undone by entry 13 · card 9250 .... .... 0008",
         ),
         (
-            Outcome::Undone(undone(0, Tender::Cheque)),
+            Outcome::Undone(undone(0, Tender::Cheque.into())),
             "ANNULÉ - rien à rendre · vente 12 annulée par l'écriture 13 · carte 9250 .... .... 0008",
             "UNDONE - nothing to give back · sale 12 undone by entry 13 · card 9250 .... .... 0008",
         ),
         (
-            Outcome::UndoRequested(undone(100, Tender::Card)),
+            Outcome::Undone(undone(1550, mixed)),
+            "ANNULÉ - à rendre 5,00 € en espèces et 10,50 € sur le TPE · vente 12 annulée par l'écriture 13 · carte 9250 .... .... 0008",
+            "UNDONE - give back €5.00 in cash and €10.50 on the bank terminal · sale 12 undone by entry 13 · card 9250 .... .... 0008",
+        ),
+        (
+            Outcome::Undone(undone(100, Tender::Tpe.into())),
+            "ANNULÉ - à rendre 1,00 € sur le TPE · vente 12 annulée par l'écriture 13 · carte 9250 .... .... 0008",
+            "UNDONE - give back €1.00 on the bank terminal · sale 12 undone by entry 13 · card 9250 .... .... 0008",
+        ),
+        (
+            Outcome::Refused(sale::Refused {
+                due: Some(cents(1050)),
+                ..sale::Refused::because(Refusal::PaymentIncomplete)
+            }),
+            "REFUSÉ - Le TPE n'a pris qu'une partie de ce qui est dû.\n\
+             Recommencez la même vente pour le reste, encaissez le reste autrement, ou rendez ce qui a été pris.\n\
+             Reste à encaisser : 10,50 €.",
+            "REFUSED - The bank terminal took a part of what is due.\n\
+             Repeat the same sale for the rest, take the rest otherwise, or give back what was taken.\n\
+             Still to collect: €10.50.",
+        ),
+        (
+            Outcome::UndoRequested(undone(100, Tender::Card.into())),
             "ANNULATION DEMANDÉE - à rendre 1,00 € sur la carte bancaire · vente 12 · écriture 13 · carte 9250 .... .... 0008\n\
              La carte n'a pas été modifiée : la région rendra le droit.",
             "UNDO REQUESTED - give back €1.00 to the bank card · sale 12 · entry 13 · card 9250 .... .... 0008\n\
@@ -224,7 +247,11 @@ fn what_lies_on_the_reader() {
             "REFUSED - This card is not a PASS'Région.\nAsk for the PASS'Région card.",
         ),
         (
-            View::InDoubt { card: fake::card(), collected: cents(100) },
+            View::InDoubt {
+                card: fake::card(),
+                collected: cents(100),
+                tender: crate::domain::entry::Tender::Cash.into(),
+            },
             "EN DOUTE - La carte 9250 .... .... 0008 doit être représentée · encaissé 1,00 €",
             "IN DOUBT - Card 9250 .... .... 0008 must be presented again · collected €1.00",
         ),
