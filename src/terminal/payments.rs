@@ -5,9 +5,8 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
 use crate::crypto;
 use crate::domain::cashier::Deed;
@@ -21,17 +20,18 @@ use crate::ledger::{
 use crate::machine::payment::{Account, Action, Event, Leg, NotNow, Word};
 use crate::machine::sale::{ClientRequest, Command, Outcome, Refused};
 use crate::payment::Request;
-use crate::payment::client::{ConnectError, Line, Tpe, TrialError};
+use crate::payment::client::{ConnectError, TrialError};
+use crate::payment::device::{BankLine, BankTerminal};
 use crate::till::{
-    DeskGone, HeldMoney, OpenPayments, PaymentAnswer, PaymentDesk, PaymentRefused, PaymentView, SaidOfPayment,
+    BoxFuture, DeskGone, HeldMoney, OpenPayments, PaymentAnswer, PaymentDesk, PaymentRefused, PaymentView,
+    SaidOfPayment,
 };
 
 use super::clock::Clock;
+use super::desk::DeskHandle;
 use super::exchanger::{ExchangerHandle, ask_ledger};
 use super::service::{Service, logged};
 
-/// Between two looks for a bank terminal that does not answer.
-const CONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// How far back money that is held is looked for, in seconds: a month.
 const HELD_SECONDS: u32 = 31 * 86_400;
 
@@ -52,10 +52,14 @@ pub fn take_up(ledger: &mut Ledger, now: Timestamp) -> Result<(), LedgerError> {
     Ok(())
 }
 
+/// Runs what goes on whoever stays to hear of it.
+pub type Spawn = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
+
 /// The bank terminal, where one is set up.
 #[derive(Clone)]
 pub struct Payments {
-    tpe: Option<Tpe>,
+    tpe: Option<Arc<dyn BankTerminal>>,
+    spawn: Spawn,
     ledger: LedgerHandle,
     clock: Arc<dyn Clock>,
     exchanger: ExchangerHandle,
@@ -64,12 +68,18 @@ pub struct Payments {
 }
 
 /// The right to use the bank terminal.
-pub struct Turn(OwnedMutexGuard<()>);
+pub struct Turn(#[expect(dead_code, reason = "held, and dropped")] OwnedMutexGuard<()>);
 
 impl Payments {
     /// The payments of this counter.
-    pub fn new(tpe: Option<Tpe>, ledger: LedgerHandle, clock: Arc<dyn Clock>, exchanger: ExchangerHandle) -> Self {
-        Self { tpe, ledger, clock, exchanger, turn: Arc::default() }
+    pub fn new(
+        tpe: Option<Arc<dyn BankTerminal>>,
+        spawn: Spawn,
+        ledger: LedgerHandle,
+        clock: Arc<dyn Clock>,
+        exchanger: ExchangerHandle,
+    ) -> Self {
+        Self { tpe, spawn, ledger, clock, exchanger, turn: Arc::default() }
     }
 
     /// Whether a bank terminal is set up.
@@ -128,12 +138,15 @@ impl Payments {
         let to_ask = Request::new(tpe.register(), id, way, amount).map_err(|error| unavailable(&error))?;
         let asked = AskedPayment { id, request, way, amount };
         let payments = self.clone();
-        let carried = tokio::spawn(async move {
-            let Turn(_guard) = turn;
-            Carrier { payments, tpe, asked, cashier, to_ask, line: None }.run().await
-        });
+        let (rests, at_rest) = oneshot::channel();
+        (self.spawn)(Box::pin(async move {
+            let state = Carrier { payments, tpe, asked, cashier, to_ask, line: None }.run().await;
+            drop(turn);
+            // Whoever asked may have gone away.
+            let _heard = rests.send(state);
+        }));
         // A task that ended before its payment was at rest leaves it as it is on the disk: at best nobody knows.
-        let state = carried.await.unwrap_or(PaymentState::Sent);
+        let state = at_rest.await.unwrap_or(PaymentState::Sent);
         let time = self.clock.now();
         Ok(Payment { asked, time, cashier, state, unknown_by: None, ended_by: None })
     }
@@ -166,11 +179,11 @@ impl Payments {
 /// One payment under way.
 struct Carrier {
     payments: Payments,
-    tpe: Tpe,
+    tpe: Arc<dyn BankTerminal>,
     asked: AskedPayment,
     cashier: Option<CashierId>,
     to_ask: Request,
-    line: Option<Line>,
+    line: Option<Box<dyn BankLine>>,
 }
 
 impl Carrier {
@@ -214,7 +227,7 @@ impl Carrier {
             }
             Err(error) => {
                 tracing::warn!(%error, "no payment can be asked for");
-                tokio::time::sleep(CONNECT_PAUSE).await;
+                self.tpe.pause().await;
                 Event::NotConnected
             }
         }
@@ -318,10 +331,41 @@ const fn not_now(why: NotNow) -> PaymentRefused {
     }
 }
 
-impl Service {
+/// The desk, as far as a sale needs it.
+pub trait AskDesk: Sync {
+    /// Does what a client asks; `None` when the desk has ended.
+    fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Option<Outcome>>;
+}
+
+impl AskDesk for DeskHandle {
+    fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Option<Outcome>> {
+        Box::pin(self.ask(request))
+    }
+}
+
+/// Serves clients: the desk, with money first.
+pub struct Seller<'a, D> {
+    /// The desk.
+    pub desk: &'a D,
+    /// The bank terminal.
+    pub payments: &'a Payments,
+}
+
+impl<D: AskDesk> Seller<'_, D> {
+    /// Does what a client asks, and gives back what an undo or a sale that was given up leaves.
+    ///
+    /// # Errors
+    /// [`DeskGone`].
+    pub async fn ask(&self, request: ClientRequest) -> Result<Outcome, DeskGone> {
+        let cashier = request.cashier;
+        let outcome = self.sell(request).await?;
+        self.give_back_after(&outcome, cashier);
+        Ok(outcome)
+    }
+
     /// Sells: collects first (decision 3) where it is paid on the bank terminal. The same request again goes on where the first one stopped,
     /// and never asks for money that was paid.
-    pub(super) async fn sell(&self, request: ClientRequest) -> Result<Outcome, DeskGone> {
+    async fn sell(&self, request: ClientRequest) -> Result<Outcome, DeskGone> {
         let by_tpe = matches!(request.command, Command::Redeem { tender: Tender::Tpe, .. });
         let redeems = matches!(request.command, Command::Redeem { .. });
         if !redeems || !by_tpe && !self.payments.is_set_up() {
@@ -329,7 +373,7 @@ impl Service {
         }
         let id = request.id;
         let turn = self.payments.turn_of(id).await;
-        let known = ask_ledger(&self.ledger, move |ledger| {
+        let known = ask_ledger(&self.payments.ledger, move |ledger| {
             let view = ledger.view();
             Ok::<_, LedgerError>((begun(view, id)?, account(&view.payments_of(id)?)))
         });
@@ -396,7 +440,7 @@ impl Service {
     }
 
     /// Money of a sale that was taken back or given up goes back the way it came; whoever undid it does not wait for that.
-    pub(super) fn give_back_after(&self, outcome: &Outcome, cashier: Option<CashierId>) {
+    fn give_back_after(&self, outcome: &Outcome, cashier: Option<CashierId>) {
         let entry = match outcome {
             Outcome::Undone(undone) | Outcome::UndoRequested(undone) if undone.tender == Tender::Tpe => undone.debit,
             Outcome::Abandoned { entry, .. } => *entry,
@@ -407,14 +451,14 @@ impl Service {
             | Outcome::Quoted(..) => return,
         };
         let payments = self.payments.clone();
-        tokio::spawn(async move {
+        (self.payments.spawn)(Box::pin(async move {
             let sale = ask_ledger(&payments.ledger, move |ledger| sale_of(ledger.view(), entry)).await;
             if let Ok(Ok(Some(request))) = sale
                 && let Err(why) = payments.give_back(cashier, request).await
             {
                 tracing::warn!(%request, code = why.code(), "nothing was given back on the bank terminal");
             }
-        });
+        }));
     }
 }
 
@@ -428,7 +472,24 @@ fn begun(view: &View, request: RequestId) -> Result<bool, LedgerError> {
 }
 
 impl Payments {
-    async fn give_back(&self, cashier: Option<CashierId>, request: RequestId) -> Result<PaymentView, PaymentRefused> {
+    /// What is open, and what money is held.
+    ///
+    /// # Errors
+    /// [`PaymentRefused`].
+    pub async fn open(&self) -> Result<OpenPayments, PaymentRefused> {
+        let now = self.clock.now();
+        available(ask_ledger(&self.ledger, move |ledger| open_payments(ledger.view(), now)).await)
+    }
+
+    /// Gives back on the bank terminal what is held of a sale.
+    ///
+    /// # Errors
+    /// [`PaymentRefused`].
+    pub async fn give_back(
+        &self,
+        cashier: Option<CashierId>,
+        request: RequestId,
+    ) -> Result<PaymentView, PaymentRefused> {
         let turn = self.turn().await.ok_or(PaymentRefused::Busy)?;
         let held = ask_ledger(&self.ledger, move |ledger| to_give_back(ledger.view(), request)).await;
         let amount = available(held)?.map_err(not_now)?;
@@ -436,7 +497,11 @@ impl Payments {
         Ok(shown(&payment))
     }
 
-    async fn answer(
+    /// The cashier says what became of a payment.
+    ///
+    /// # Errors
+    /// [`PaymentRefused`].
+    pub async fn answer(
         &self,
         cashier: Option<CashierId>,
         id: PaymentId,
@@ -513,10 +578,7 @@ fn available<T>(answer: Result<Result<T, LedgerError>, LedgerGone>) -> Result<T,
 
 impl PaymentDesk for Service {
     fn open_payments(&self) -> PaymentAnswer<'_, OpenPayments> {
-        Box::pin(async move {
-            let now = self.clock.now();
-            Ok(available(ask_ledger(&self.ledger, move |ledger| open_payments(ledger.view(), now)).await))
-        })
+        Box::pin(async move { Ok(self.payments.open().await) })
     }
 
     fn answer_payment(

@@ -23,7 +23,7 @@ use super::desk::{DeskHandle, Readers};
 use super::exchanger::{ExchangerHandle, ask_ledger};
 use super::journal::{Living, journal, status};
 use super::lookup::what_became_of;
-use super::payments::{Payments, became_of_payments};
+use super::payments::{Payments, Seller, became_of_payments};
 use super::receipts::Receipts;
 
 /// After so long without an answer of pcscd or the driver, the reader counts as frozen.
@@ -74,9 +74,7 @@ impl Service {
 impl Desk for Service {
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>> {
         Box::pin(async move {
-            let cashier = request.cashier;
-            let outcome = self.sell(request).await?;
-            self.give_back_after(&outcome, cashier);
+            let outcome = Seller { desk: &self.desk, payments: &self.payments }.ask(request).await?;
             self.print_outcome(&outcome);
             Ok(outcome)
         })
