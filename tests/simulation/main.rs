@@ -1,8 +1,8 @@
 //! A seeded simulation of the whole system on simulated time.
 //!
 //! Real are: the counter with its machine, its ledger on SQLite, the card's conversation, the virtual cards, the bytes of every message, the
-//! region with its store. Simulated are: the cashiers, the hands that hold the cards, the readers, the line, the clocks, and
-//! the order in which all of this happens. One seed gives one history: no decision depends on a signature's bytes, a map's
+//! region with its store, the payments with their machine and their codec. Simulated are: the cashiers, the hands that hold the cards, the readers, the line,
+//! the bank terminals, the clocks, and the order in which all of this happens. One seed gives one history: no decision depends on a signature's bytes, a map's
 //! order, the wall clock or a thread.
 //!
 //! The faults, each with how often it happens and what it is, are in the list below. A run draws for each of them whether it is off,
@@ -17,6 +17,7 @@
 
 mod books;
 mod bureau;
+mod cashier;
 mod chance;
 mod clock;
 #[path = "../support/directory.rs"]
@@ -28,12 +29,14 @@ mod line;
 mod many;
 mod market;
 mod misfortune;
+mod payer;
 mod reader;
 mod run;
 mod settle;
 mod shared;
 mod template;
 mod terminal;
+mod tpe;
 
 macro_rules! faults {
     ($($name:ident $rate:literal $meaning:literal,)*) => {
@@ -103,6 +106,28 @@ faults! {
     Cloned 150 "Somebody puts its disk into a second machine, and both go on.",
     // At each terminal but the first, when the run begins: its lies have a list of their own, in `dishonest`.
     Dishonest 1500 "It lies to the region.",
+    // At each payment that reaches the bank terminal (TPE) of a counter, at most one of these.
+    TpeAnswerLost 200 "It takes the money, and its answer never comes.",
+    TpeRefuses 200 "It refuses.",
+    TpeRedButton 150 "Somebody presses the red button: it says so, and says no amount (no CB).",
+    TpePartial 150 "It takes a half, and says so.",
+    TpePadded 150 "The amount in its answer has twelve digits.",
+    TpeSplit 150 "Its answer comes byte by byte.",
+    TpeSilent 100 "It takes nothing, and says nothing.",
+    TpeCloses 100 "It closes the line after the request, and takes nothing.",
+    TpePaysAndCloses 100 "It takes the money, and closes the line without an answer.",
+    TpeCut 150 "It takes the money, and closes the line in the middle of its answer.",
+    TpeBusy 100 "It has another amount on its screen: it takes no notice, and closes the line after a while.",
+    TpeWrongAmount 100 "It takes a euro too much, and says so.",
+    TpeGarbage 100 "It takes the money, and answers what is no answer.",
+    TpeOtherPayment 50 "It takes the money, and answers about another payment.",
+    TpeOldVersion 50 "It does not understand.",
+    // At each payment that reaches it, whatever else.
+    TpeSlow 300 "A person looks for a card and for a code.",
+    // At each attempt to connect to it.
+    TpeUnreachable 400 "It is off, or there is no line to it.",
+    // At each request to it.
+    TpeNotWritten 150 "The line breaks while the request is written: it has it, or not.",
     // At each turn: what people do to cards, and the desk of the region.
     Forged 15 "There is a card with the number of another and the forger's own key, and his own certificate or the other's.",
     ChipCopied 8 "There is a second chip with all that a card has, its key too.",

@@ -104,6 +104,11 @@ impl World {
                 terminal.turn_dishonest(shared.draw(|chance| Lie::ALL[chance.index(Lie::ALL.len())]));
             }
         }
+        for terminal in &mut terminals {
+            if shared.draw(|chance| !chance.one_in(3)) {
+                terminal.tpe = Some(Rc::default());
+            }
+        }
         let cards = template.cards[..cards as usize].iter().enumerate().map(|(c, (number, memory))| {
             let protocol = if c % 2 == 0 { Protocol::T1 } else { Protocol::T0 };
             Card::new(format!("c{c}"), *number, memory.clone(), protocol)
@@ -190,8 +195,8 @@ impl World {
     pub(crate) fn describe(&self, command: &Command) -> String {
         match command {
             Command::Quote(request) => format!("quote {request:?}"),
-            Command::Redeem { request, confirmed, .. } => {
-                format!("redeem {request:?}{}", if confirmed.is_some() { ", confirmed" } else { "" })
+            Command::Redeem { request, confirmed, tender } => {
+                format!("redeem {request:?} {tender:?}{}", if confirmed.is_some() { ", confirmed" } else { "" })
             }
             Command::Undo { entry, without_card } => {
                 format!("undo {entry:?}{}", if *without_card { " without card" } else { "" })
