@@ -16,6 +16,7 @@ use crate::wire::cbor::{self, Cbor};
 use crate::wire::exchange::{Head, TerminalStanding};
 use crate::wire::feed::{Partner, Position};
 
+use super::at_rest;
 use super::closings::Day;
 use super::error::LedgerError;
 
@@ -81,6 +82,9 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) fn load(connection: &Connection) -> Result<Self, LedgerError> {
+        if at_rest::has_sums(connection)? {
+            at_rest::check_held(connection)?;
+        }
         let identity = identity(connection)?;
         let (state, floor, floor_sequence, acknowledged) = state(connection)?;
         Ok(Self {
@@ -101,7 +105,7 @@ impl Facts {
 }
 
 /// The bytes of a column that holds CBOR.
-pub(super) struct Stored(Vec<u8>);
+pub(super) struct Stored(pub(super) Vec<u8>);
 
 impl Stored {
     pub(super) fn decode<T: Cbor>(&self, what: &'static str) -> Result<T, LedgerError> {
