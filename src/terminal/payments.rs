@@ -477,6 +477,8 @@ impl Payments {
     /// # Errors
     /// [`PaymentRefused`].
     pub async fn open(&self) -> Result<OpenPayments, PaymentRefused> {
+        // What only seems to be in progress, because the ledger could not be written at its end, is not shown as if it were.
+        drop(self.turn().await);
         let now = self.clock.now();
         available(ask_ledger(&self.ledger, move |ledger| open_payments(ledger.view(), now)).await)
     }

@@ -93,7 +93,6 @@ impl Terminal {
         }
         self.payer().run();
         self.on_to_counter();
-        self.remember_head_file();
         wrong
     }
 
@@ -154,6 +153,7 @@ impl World {
     /// The next thing on the line to the bank terminal.
     pub(crate) fn pay(&mut self, t: usize) {
         let wrong = self.terminals[t].bank_step();
+        self.terminals[t].remember_head_file();
         wrong.into_iter().for_each(|wrong| self.wrong(wrong));
         self.payments_are_on_record(t);
         self.listen(t);

@@ -107,27 +107,27 @@ faults! {
     // At each terminal but the first, when the run begins: its lies have a list of their own, in `dishonest`.
     Dishonest 1500 "It lies to the region.",
     // At each payment that reaches the bank terminal (TPE) of a counter, at most one of these.
-    TpeAnswerLost 200 "It takes the money, and its answer never comes.",
-    TpeRefuses 200 "It refuses.",
-    TpeRedButton 150 "Somebody presses the red button: it says so, and says no amount (no CB).",
-    TpePartial 150 "It takes a half, and says so.",
-    TpePadded 150 "The amount in its answer has twelve digits.",
-    TpeSplit 150 "Its answer comes byte by byte.",
-    TpeSilent 100 "It takes nothing, and says nothing.",
-    TpeCloses 100 "It closes the line after the request, and takes nothing.",
-    TpePaysAndCloses 100 "It takes the money, and closes the line without an answer.",
-    TpeCut 150 "It takes the money, and closes the line in the middle of its answer.",
-    TpeBusy 100 "It has another amount on its screen: it takes no notice, and closes the line after a while.",
-    TpeWrongAmount 100 "It takes a euro too much, and says so.",
-    TpeGarbage 100 "It takes the money, and answers what is no answer.",
-    TpeOtherPayment 50 "It takes the money, and answers about another payment.",
-    TpeOldVersion 50 "It does not understand.",
+    TpeAnswerLost 500 "It takes the money, and its answer never comes.",
+    TpeRefuses 400 "It refuses.",
+    TpeRedButton 400 "Somebody presses the red button: it says so, and says no amount (no CB).",
+    TpePartial 500 "It takes a half, and says so.",
+    TpePadded 300 "The amount in its answer has twelve digits.",
+    TpeSplit 300 "Its answer comes byte by byte.",
+    TpeSilent 300 "It takes nothing, and says nothing.",
+    TpeCloses 300 "It closes the line after the request, and takes nothing.",
+    TpePaysAndCloses 400 "It takes the money, and closes the line without an answer.",
+    TpeCut 400 "It takes the money, and closes the line in the middle of its answer.",
+    TpeBusy 300 "It has another amount on its screen: it takes no notice, and closes the line after a while.",
+    TpeWrongAmount 300 "It takes a euro too much, and says so.",
+    TpeGarbage 300 "It takes the money, and answers what is no answer.",
+    TpeOtherPayment 200 "It takes the money, and answers about another payment.",
+    TpeOldVersion 150 "It does not understand.",
     // At each payment that reaches it, whatever else.
-    TpeSlow 300 "A person looks for a card and for a code.",
+    TpeSlow 800 "A person looks for a card and for a code.",
     // At each attempt to connect to it.
-    TpeUnreachable 400 "It is off, or there is no line to it.",
+    TpeUnreachable 800 "It is off, or there is no line to it.",
     // At each request to it.
-    TpeNotWritten 150 "The line breaks while the request is written: it has it, or not.",
+    TpeNotWritten 500 "The line breaks while the request is written: it has it, or not.",
     // At each turn: what people do to cards, and the desk of the region.
     Forged 15 "There is a card with the number of another and the forger's own key, and his own certificate or the other's.",
     ChipCopied 8 "There is a second chip with all that a card has, its key too.",
@@ -136,8 +136,15 @@ faults! {
     KeyRotated 10 "The region has a new key.",
 }
 
+use std::rc::Rc;
+
+use clock::TrueTime;
 use many::Plan;
-use run::play;
+use pass::domain::entry::Tender;
+use pass::domain::quote::QuoteRequest;
+use pass::machine::sale::Command;
+use run::{World, play};
+use shared::Shared;
 use template::Templates;
 
 fn setting(name: &str) -> Option<u64> {
@@ -155,6 +162,32 @@ fn one_seed() {
     let templates = Templates::make();
     let story = play(&templates, seed, true);
     assert!(story.wrong.is_empty(), "seed {seed}: {}", story.wrong.join("; "));
+}
+
+/// The disk is full when *sent* is to be written: nothing was sent, and the disk says *asked*.
+#[test]
+fn a_payment_that_only_seems_to_be_in_progress_is_not_shown_as_if_it_were() {
+    let templates = Templates::make();
+    let template = templates.of(0);
+    let shared = Shared::new(0, TrueTime::from(template.beginning), false);
+    shared.calm();
+    let mut world = World::new(template, &shared);
+    world.terminals[0].tpe = Some(Rc::default());
+    world.terminals[0].start();
+    world.insert(0, 0);
+    while world.terminals[0].step() {}
+    world.ask(0, Command::Redeem { request: QuoteRequest::default(), tender: Tender::Tpe, confirmed: None });
+    while world.terminals[0].step() {
+        world.listen(0);
+    }
+    assert!(world.terminals[0].is_paying());
+    world.terminals[0].disk_is_full(true);
+    world.pay(0);
+    world.terminals[0].disk_is_full(false);
+    let states = |world: &World| world.terminals[0].know(|view| view.open_payments().unwrap().len());
+    assert_eq!(states(&world), 1, "the disk says that it was asked");
+    assert_eq!(world.terminals[0].payer().open().payments, []);
+    assert_eq!(states(&world), 0);
 }
 
 #[test]

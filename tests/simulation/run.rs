@@ -86,7 +86,7 @@ pub(crate) fn play(templates: &Templates, seed: u64, live: bool) -> Story {
 }
 
 impl World {
-    fn new(template: &Template, shared: &Rc<Shared>) -> Self {
+    pub(crate) fn new(template: &Template, shared: &Rc<Shared>) -> Self {
         let home = directory();
         let bureau = Bureau::new(&template.region(), home.path().join("region"), shared);
         let bureau = Rc::new(RefCell::new(bureau));
