@@ -1,8 +1,8 @@
 //! From a card in the reader to a card that is proven: SELECT, READ CERTIFICATE, OPEN, READ ENTITLEMENT.
 
 use crate::crypto::{self, CryptoError};
-use crate::domain::card::{CardCertificate, CardState, Challenge, Entitlement, KeyCertificate};
-use crate::domain::{CardNumber, Season};
+use crate::domain::card::{CardCertificate, CardState, Challenge, Entitlement, KeyCertificate, TerminalCertificate};
+use crate::domain::{CardNumber, KeySerial, Season};
 use crate::wire::apdu::{Answer, StatusWord, Transport, TransportError};
 use crate::wire::card::{Command, OpenRequest, SelectAnswer, authentication_bytes};
 
@@ -28,6 +28,10 @@ pub enum CannotOpen {
     /// A signature does not hold.
     #[error("the card is not genuine: {0}")]
     NotGenuine(NotGenuine, Box<Evidence>),
+    /// It is the region's by its certificate, holds an older region key than any certificate of the terminal that it takes, and takes no newer one, as a blocked
+    /// card does. It could not be asked for its signature: that it is blocked is said by a status word alone.
+    #[error("the card is blocked, and holds a region key of before this terminal's certificates")]
+    Blocked(CardNumber),
     /// The card holds a newer region key than the terminal's certificate, or met a later certificate: the terminal must exchange with the region.
     #[error("the terminal's certificate is older than what the card knows")]
     TerminalOutdated,
@@ -129,6 +133,14 @@ enum OpenFailure {
     NotAccepted,
 }
 
+/// What came of giving a card a newer region key.
+enum Renewal {
+    /// It has it.
+    Renewed,
+    /// It is blocked, and keeps the one that it has.
+    Blocked(KeySerial),
+}
+
 impl From<CannotOpen> for OpenFailure {
     fn from(error: CannotOpen) -> Self {
         Self::Final(error)
@@ -147,13 +159,26 @@ impl Opener<'_> {
     /// # Errors
     /// [`CannotOpen`].
     pub fn open(&mut self, transport: &mut dyn Transport) -> Result<Opened, CannotOpen> {
+        self.open_or_read(transport, &[])
+    }
+
+    /// The same; a card that was blocked before the region had its newest key takes no other, so it is opened with the one of `former` that is under
+    /// its key: it tells what is blocked, signed, and changes nothing.
+    ///
+    /// # Errors
+    /// [`CannotOpen`].
+    pub fn open_or_read(
+        &mut self,
+        transport: &mut dyn Transport,
+        former: &[TerminalCertificate],
+    ) -> Result<Opened, CannotOpen> {
         match self.try_open(transport) {
             Ok(opened) => Ok(opened),
             Err(OpenFailure::Final(error)) => Err(error),
-            Err(OpenFailure::OtherRegionKey) => {
-                self.renew_key(transport)?;
-                self.open_again(transport)
-            }
+            Err(OpenFailure::OtherRegionKey) => match self.renew_key(transport)? {
+                Renewal::Renewed => self.open_again(transport),
+                Renewal::Blocked(held) => self.open_blocked(transport, held, former),
+            },
             // Another program may have taken the challenge between SELECT and OPEN: once more, and the second answer counts.
             Err(OpenFailure::NotAccepted) => self.open_again(transport),
         }
@@ -167,14 +192,40 @@ impl Opener<'_> {
     }
 
     /// Puts the region key of the terminal's certificate on a card that holds an older one.
-    fn renew_key(&mut self, transport: &mut dyn Transport) -> Result<(), CannotOpen> {
+    fn renew_key(&mut self, transport: &mut dyn Transport) -> Result<Renewal, CannotOpen> {
         let (_, le) = select_issued(transport)?;
         let held = read_key(transport, le)?;
         let ours = self.terminal.certificate.key_serial;
-        match self.trust.key(ours) {
-            Some(key) if held.serial < ours => put_key(transport, *key),
-            _ => Err(CannotOpen::TerminalOutdated),
+        let Some(key) = self.trust.key(ours).copied().filter(|_| held.serial < ours) else {
+            return Err(CannotOpen::TerminalOutdated);
+        };
+        match put_key(transport, key) {
+            Ok(()) => Ok(Renewal::Renewed),
+            Err(CannotOpen::Unreadable(Some(StatusWord::BLOCKED))) => Ok(Renewal::Blocked(held.serial)),
+            Err(other) => Err(other),
         }
+    }
+
+    fn open_blocked(
+        &mut self,
+        transport: &mut dyn Transport,
+        held: KeySerial,
+        former: &[TerminalCertificate],
+    ) -> Result<Opened, CannotOpen> {
+        let newest = self.terminal.certificate;
+        for certificate in former.iter().filter(|certificate| certificate.key_serial == held) {
+            self.terminal.certificate = *certificate;
+            let opened = self.try_open(transport);
+            self.terminal.certificate = newest;
+            match opened {
+                Ok(opened) => return Ok(opened),
+                Err(OpenFailure::Final(error)) => return Err(error),
+                // One of another season, or of before a certificate that the card has met.
+                Err(OpenFailure::OtherRegionKey | OpenFailure::NotAccepted) => (),
+            }
+        }
+        let (_, le) = select_issued(transport)?;
+        Err(CannotOpen::Blocked(self.read_certificate(transport, le)?.card))
     }
 
     fn try_open(&mut self, transport: &mut dyn Transport) -> Result<Opened, OpenFailure> {

@@ -14,6 +14,7 @@ use crate::wire::feed::{FeedPage, Item, Position};
 
 use super::answer::{VerifiedAnswer, VerifiedPage};
 use super::append::{Draft, Ledger};
+use super::at_rest;
 use super::error::LedgerError;
 use super::facts::{Facts, State, standing_number};
 use super::feed_tables::{
@@ -41,7 +42,7 @@ pub enum ApplyError {
         /// What the terminal has.
         position: Position,
     },
-    /// The deny list is not the region's once the page is applied.
+    /// The deny list is not the region's once the page is applied, or an entitlement is not as it was sent.
     #[error("the deny list at position {0} is not the region's: see Ledger::forget_feed")]
     DenyList(Position),
     /// The ledger did not take it.
@@ -125,7 +126,7 @@ impl Ledger {
         Ok(head)
     }
 
-    /// Forgets the deny list and the position in the feed, so that the region sends the feed from the beginning. Until
+    /// Forgets the deny list, entitlements that were changed on the disk, and the position in the feed, so that the region sends the feed from the beginning. Until
     /// then the deny list counts as never made, and the policy refuses to sell with it. For a deny list that is not the
     /// region's ([`ApplyError::DenyList`]).
     ///
@@ -133,7 +134,7 @@ impl Ledger {
     /// [`LedgerError`].
     pub fn forget_feed(&mut self) -> Result<(), LedgerError> {
         self.write(|draft| {
-            draft.connection.execute("DELETE FROM denial", [])?;
+            at_rest::forget(draft.connection)?;
             let state = State { feed_position: 0, deny_list_made: Timestamp::EPOCH, ..draft.facts().state };
             write_state(draft.connection, &state)?;
             draft.fresh = Some(Facts::load(draft.connection)?);
@@ -192,6 +193,9 @@ impl Draft<'_> {
         }
         for entitlement in &verified.answer.entitlements {
             keep_entitlement(self.connection, entitlement)?;
+        }
+        if !at_rest::is_feed_whole(self.connection)? {
+            return Err(ApplyError::DenyList(state.feed_position));
         }
         let mut clock_step = None;
         if self.is_newest(verified) {

@@ -18,6 +18,7 @@ use crate::wire::cbor::{self, Cbor};
 use crate::wire::exchange::{Head, TerminalStanding};
 use crate::wire::feed::{Partner, Position};
 
+use super::at_rest;
 use super::closings::Day;
 use super::error::LedgerError;
 
@@ -86,6 +87,9 @@ pub(super) struct Facts {
 
 impl Facts {
     pub(super) fn load(connection: &Connection) -> Result<Self, LedgerError> {
+        if at_rest::has_sums(connection)? {
+            at_rest::check_held(connection)?;
+        }
         let identity = identity(connection)?;
         let (state, floor, floor_sequence, acknowledged) = state(connection)?;
         Ok(Self {
@@ -114,7 +118,7 @@ pub(super) fn has_table(connection: &Connection, name: &str) -> Result<bool, Led
 }
 
 /// The bytes of a column that holds CBOR.
-pub(super) struct Stored(Vec<u8>);
+pub(super) struct Stored(pub(super) Vec<u8>);
 
 impl Stored {
     pub(super) fn decode<T: Cbor>(&self, what: &'static str) -> Result<T, LedgerError> {

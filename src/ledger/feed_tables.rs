@@ -1,6 +1,6 @@
 //! The tables that the region fills: each row is replaced by a greater version, serial or date only.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::domain::KeySerial;
 use crate::domain::card::{Entitlement, KeyCertificate, TerminalCertificate};
@@ -10,42 +10,49 @@ use crate::domain::version::RequiredVersion;
 use crate::wire::cbor;
 use crate::wire::feed::{Denial, EntryVerdict, Partner, RecordsWanted};
 
+use super::at_rest::{Part, note};
 use super::error::LedgerError;
 
 /// A version of a season's catalogue that was there stays as it was: `worth` was computed with it.
 pub(super) fn keep_catalogue(connection: &Connection, catalogue: &Catalogue) -> Result<(), LedgerError> {
     let sql = "INSERT INTO catalogue (season, version, bytes) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
-    let row = (catalogue.season.get(), catalogue.version, cbor::encode(catalogue));
-    connection.prepare_cached(sql)?.execute(row)?;
-    Ok(())
+    let (bytes, version) = (cbor::encode(catalogue), catalogue.version);
+    let row = (catalogue.season.get(), version, &bytes);
+    let changed = connection.prepare_cached(sql)?.execute(row)? > 0;
+    let key = u64::from(catalogue.season.get()) << 32 | u64::from(version);
+    // A row that stays as it was keeps its sum, whatever has become of it.
+    if changed { note(connection, Part::Catalogue, key, version, &bytes) } else { Ok(()) }
 }
 
 pub(super) fn keep_policy(connection: &Connection, policy: &Policy) -> Result<(), LedgerError> {
     let sql = "UPDATE policy SET version = ?1, bytes = ?2 WHERE version < ?1";
-    connection.prepare_cached(sql)?.execute((policy.version, cbor::encode(policy)))?;
-    Ok(())
+    let bytes = cbor::encode(policy);
+    let changed = connection.prepare_cached(sql)?.execute((policy.version, &bytes))? > 0;
+    if changed { note(connection, Part::Policy, 1, policy.version, &bytes) } else { Ok(()) }
 }
 
 pub(super) fn keep_partner(connection: &Connection, partner: &Partner) -> Result<(), LedgerError> {
-    connection.prepare_cached("UPDATE partner SET bytes = ?1")?.execute([cbor::encode(partner)])?;
-    Ok(())
+    let bytes = cbor::encode(partner);
+    connection.prepare_cached("UPDATE partner SET bytes = ?1")?.execute([&bytes])?;
+    note(connection, Part::Partner, 1, 0, &bytes)
 }
 
 /// A later denial of the same card replaces the earlier: it may have become final.
 pub(super) fn keep_denial(connection: &Connection, denial: &Denial) -> Result<(), LedgerError> {
     let sql =
         "INSERT INTO denial (card, bytes) VALUES (?1, ?2) ON CONFLICT (card) DO UPDATE SET bytes = excluded.bytes";
-    connection.prepare_cached(sql)?.execute((denial.card.get(), cbor::encode(denial)))?;
-    Ok(())
+    let bytes = cbor::encode(denial);
+    connection.prepare_cached(sql)?.execute((denial.card.get(), &bytes))?;
+    note(connection, Part::Denial, denial.card.get(), 0, &bytes)
 }
 
 pub(super) fn keep_entitlement(connection: &Connection, entitlement: &Entitlement) -> Result<(), LedgerError> {
     let sql = "INSERT INTO entitlement (card, serial, bytes) VALUES (?1, ?2, ?3) \
                ON CONFLICT (card) DO UPDATE SET serial = excluded.serial, bytes = excluded.bytes \
                WHERE serial < excluded.serial";
-    let row = (entitlement.card.get(), entitlement.serial.get(), entitlement.encode());
-    connection.prepare_cached(sql)?.execute(row)?;
-    Ok(())
+    let (card, serial, bytes) = (entitlement.card.get(), entitlement.serial.get(), entitlement.encode());
+    let changed = connection.prepare_cached(sql)?.execute((card, serial, &bytes[..]))? > 0;
+    if changed { note(connection, Part::Entitlement, card, serial, &bytes) } else { Ok(()) }
 }
 
 pub(super) fn keep_terminal_certificate(
@@ -58,7 +65,23 @@ pub(super) fn keep_terminal_certificate(
                ON CONFLICT (season) DO UPDATE SET issued_at = excluded.issued_at, bytes = excluded.bytes \
                WHERE issued_at <= excluded.issued_at";
     let row = (certificate.season.get(), certificate.issued_at.get(), certificate.encode(), certificate.terminal.get());
+    keep_former_certificate(connection, certificate)?;
     connection.prepare_cached(sql)?.execute(row)?;
+    Ok(())
+}
+
+/// The one that is about to be replaced, where it is under a former region key: a card that was blocked takes no newer key, and is read with this one.
+fn keep_former_certificate(connection: &Connection, newer: &TerminalCertificate) -> Result<(), LedgerError> {
+    let sql = "SELECT bytes FROM terminal_certificate WHERE season = ?1";
+    let replaced = connection.prepare_cached(sql)?.query_row([newer.season.get()], |row| row.get::<_, Vec<u8>>(0));
+    let Some(bytes) = replaced.optional()? else { return Ok(()) };
+    let former = TerminalCertificate::decode(&bytes)
+        .map_err(|error| LedgerError::Damaged(format!("a terminal certificate: {error}")))?;
+    if former.key_serial < newer.key_serial {
+        let sql = "INSERT INTO former_certificate (season, key_serial, bytes) VALUES (?1, ?2, ?3) \
+                   ON CONFLICT (season, key_serial) DO UPDATE SET bytes = excluded.bytes";
+        connection.prepare_cached(sql)?.execute((former.season.get(), former.key_serial.get(), bytes))?;
+    }
     Ok(())
 }
 

@@ -20,6 +20,7 @@
 mod answer;
 mod append;
 mod apply;
+mod at_rest;
 mod backup;
 mod carried;
 mod cashiers;

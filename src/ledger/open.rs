@@ -13,6 +13,7 @@ use crate::wire::cbor;
 use crate::wire::exchange::{EnrolmentAnswer, TerminalStanding};
 
 use super::append::{Ledger, Told};
+use super::at_rest::{self, Part};
 use super::error::{LedgerError, OpenError};
 use super::facts::standing_number;
 use super::head_file::{self, HeadFile};
@@ -125,7 +126,12 @@ impl Ledger {
             // As after a commit, it may lag.
             let _lagging = head_file.write(view.head());
         }
-        Ok(Self { view, key, head_file, uncopied: 0, failing: false, told: Told::default(), lock })
+        let mut ledger = Self { view, key, head_file, uncopied: 0, failing: false, told: Told::default(), lock };
+        if !at_rest::is_feed_whole(&ledger.view.connection)? {
+            tracing::error!("what the region has sent was changed on the disk: it is asked for again");
+            ledger.forget_feed()?;
+        }
+        Ok(ledger)
     }
 }
 
@@ -184,6 +190,8 @@ fn write_enrolment(connection: &Connection, key: &Ed25519Key, answer: &Enrolment
         (answer.policy.version, cbor::encode(&answer.policy)),
     )?;
     transaction.execute("INSERT INTO partner (id, bytes) VALUES (1, ?1)", [cbor::encode(&answer.partner)])?;
+    at_rest::note(&transaction, Part::Policy, 1, answer.policy.version, &cbor::encode(&answer.policy))?;
+    at_rest::note(&transaction, Part::Partner, 1, 0, &cbor::encode(&answer.partner))?;
     for catalogue in &answer.catalogues {
         feed_tables::keep_catalogue(&transaction, catalogue)?;
     }

@@ -4,12 +4,15 @@
 //! `user_version` has the number of its newest migration, so that what cannot be read is refused before anything is
 //! read.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::at_rest;
 use super::error::{LedgerError, OpenError};
 
 mod embedded {
@@ -20,7 +23,7 @@ mod embedded {
 /// 'PASS', as `sql/terminal/V1__ledger.sql` sets it.
 const APPLICATION_ID: u32 = 0x5041_5353;
 /// The number of the newest migration.
-pub(super) const SCHEMA_VERSION: u32 = 7;
+pub(super) const SCHEMA_VERSION: u32 = 8;
 /// The oldest SQLite without the WAL-reset race.
 const SQLITE_OLDEST: i32 = 3_051_003;
 /// How long a statement waits for another connection: readers and checkpoints are all there is.
@@ -53,8 +56,14 @@ pub(super) fn open_to_write(path: &Path) -> Result<Connection, OpenError> {
     if version(&connection)? < SCHEMA_VERSION {
         // A table that is made anew is gone for a moment: what refers to it is looked at again by `verify`.
         connection.pragma_update(None, "foreign_keys", false)?;
+        let had_sums = at_rest::has_sums(&connection)?;
         migrate(&mut connection)?;
         connection.pragma_update(None, "foreign_keys", true)?;
+        if !had_sums {
+            let transaction = connection.unchecked_transaction()?;
+            at_rest::note_all(&transaction)?;
+            transaction.commit()?;
+        }
     }
     // A copy that was put back has lost it: `VACUUM INTO` writes the file without.
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -72,15 +81,28 @@ fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
 /// What is wrong with the tables, indexes and triggers, of which each must be there word for word: SQLite reads them from the file and
 /// does what they say, so one flipped bit can make a rule of this ledger another rule, or none, in a file that is otherwise whole.
 pub(super) fn wrong_object(connection: &Connection) -> Result<Option<String>, OpenError> {
-    let mut made = Connection::open_in_memory()?;
-    migrate(&mut made)?;
-    let there = objects(connection)?;
-    let wrong = objects(&made)?.into_iter().find(|object| !there.contains(object));
-    Ok(wrong.map(|[_, name, _]| format!("{} is not as it was made, or is missing", String::from_utf8_lossy(&name))))
+    let there: BTreeSet<_> = objects(connection)?.into_iter().collect();
+    let wrong = made_objects()?.iter().find(|object| !there.contains(*object));
+    Ok(wrong.map(|[_, name, _]| format!("{} is not as it was made, or is missing", String::from_utf8_lossy(name))))
 }
 
+/// Those that the migrations make: found out once, because they are always the same.
+fn made_objects() -> Result<&'static [Object], OpenError> {
+    static MADE: OnceLock<Vec<Object>> = OnceLock::new();
+    if let Some(made) = MADE.get() {
+        return Ok(made);
+    }
+    let mut made = Connection::open_in_memory()?;
+    migrate(&mut made)?;
+    let objects = objects(&made)?;
+    Ok(MADE.get_or_init(|| objects))
+}
+
+/// Type, name and text.
+type Object = [Vec<u8>; 3];
+
 /// Type, name and text of each, as bytes: what is damaged need not be text.
-fn objects(connection: &Connection) -> Result<Vec<[Vec<u8>; 3]>, LedgerError> {
+fn objects(connection: &Connection) -> Result<Vec<Object>, LedgerError> {
     let sql = "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(coalesce(sql, '') AS BLOB) FROM sqlite_schema";
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map([], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;

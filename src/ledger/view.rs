@@ -24,8 +24,9 @@ use crate::wire::entry::decode_entry;
 use crate::wire::exchange::{Head, TerminalStanding};
 use crate::wire::feed::{Denial, EntryVerdict, Partner, Position, RecordsWanted};
 
+use super::at_rest::{self, Part};
 use super::error::{LedgerError, OpenError};
-use super::facts::{Facts, Identity, blob};
+use super::facts::{Facts, Identity, Stored, blob};
 use super::head_file::{self, Behind};
 use super::{open, schema};
 
@@ -235,13 +236,28 @@ impl View {
         Ok(result)
     }
 
+    /// The terminal's certificates under former region keys, the newest first: for reading cards that were blocked before they met a newer key.
+    ///
+    /// # Errors
+    /// As [`View::denial`].
+    pub fn former_certificates(&self) -> Result<Vec<TerminalCertificate>, LedgerError> {
+        let sql = "SELECT bytes FROM former_certificate ORDER BY season DESC, key_serial DESC";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+        rows.map(|bytes| {
+            TerminalCertificate::decode(&bytes?)
+                .map_err(|error| LedgerError::Damaged(format!("a former terminal certificate: {error}")))
+        })
+        .collect()
+    }
+
     /// Why `card` is denied, if it is.
     ///
     /// # Errors
     /// [`LedgerError::Unavailable`] or [`LedgerError::Damaged`], as all of these.
     pub fn denial(&self, card: CardNumber) -> Result<Option<Denial>, LedgerError> {
-        let bytes = self.one("SELECT bytes FROM denial WHERE card = ?1", [card.get()], |row| blob(row, 0))?;
-        bytes.map(|bytes| bytes.decode("a denial")).transpose()
+        let bytes = at_rest::row_of(&self.connection, Part::Denial, card)?;
+        bytes.map(|bytes| Stored(bytes).decode("a denial")).transpose()
     }
 
     /// The entitlement to be put on `card`, where the region sent one. The card may have it already.
@@ -249,8 +265,7 @@ impl View {
     /// # Errors
     /// As [`View::denial`].
     pub fn entitlement_for(&self, card: CardNumber) -> Result<Option<Entitlement>, LedgerError> {
-        let sql = "SELECT bytes FROM entitlement WHERE card = ?1";
-        let bytes: Option<Vec<u8>> = self.one(sql, [card.get()], |row| row.get(0))?;
+        let bytes = at_rest::row_of(&self.connection, Part::Entitlement, card)?;
         bytes
             .map(|bytes| Entitlement::decode(&bytes))
             .transpose()

@@ -136,6 +136,75 @@ impl Incoming {
     }
 }
 
+/// What is heard on the line while an answer is waited for.
+#[derive(Clone, Copy)]
+pub enum Heard<'a> {
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// The other side has closed it, or it broke.
+    Closed,
+    /// Nothing, for as long as was to be waited.
+    Nothing,
+}
+
+/// Why no answer was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// Nothing came, or not the whole, in time.
+    NoAnswer,
+    /// The line was closed before.
+    Closed,
+    /// What came is no answer.
+    Malformed(Malformed),
+}
+
+impl From<Unread> for Doubt {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::NoAnswer => Self::NoAnswer,
+            Unread::Closed => Self::Closed,
+            Unread::Malformed(_) => Self::Unreadable,
+        }
+    }
+}
+
+/// What has come of an answer that is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sofar {
+    /// More is to be waited for: to the deadline, or for a short while.
+    Waits(Progress),
+    /// The answer.
+    Answer(Answer),
+}
+
+/// One answer, waited for.
+#[derive(Default)]
+pub struct Listening {
+    incoming: Incoming,
+    may_be_whole: bool,
+}
+
+impl Listening {
+    /// Takes what is heard. After [`Sofar::Answer`] or an error nothing more is to be told.
+    ///
+    /// # Errors
+    /// [`Unread`]: there is no answer.
+    pub fn hears(&mut self, heard: Heard<'_>) -> Result<Sofar, Unread> {
+        match heard {
+            Heard::Bytes(bytes) => {
+                let progress = self.incoming.feed(bytes).map_err(Unread::Malformed)?;
+                self.may_be_whole = progress == Progress::MayBeWhole;
+                Ok(Sofar::Waits(progress))
+            }
+            Heard::Closed | Heard::Nothing if self.may_be_whole => {
+                std::mem::take(&mut self.incoming).finish().map(Sofar::Answer).map_err(Unread::Malformed)
+            }
+            Heard::Closed => Err(Unread::Closed),
+            Heard::Nothing => Err(Unread::NoAnswer),
+        }
+    }
+}
+
 /// How much came, and nothing of what.
 impl fmt::Debug for Incoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,12 +15,14 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::domain::payment::{Doubt, Ended};
 
-use super::answer::{Answer, Incoming, Outcome, Progress};
+use super::answer::{Answer, Heard, Listening, Outcome, Progress, Sofar, Unread};
 use super::message::Malformed;
 use super::request::{Register, Request, VERSION};
 
 /// How much is read at once, in bytes.
 const READ_BYTES: usize = 1024;
+/// Between two looks for a bank terminal that does not answer.
+pub(super) const CONNECT_PAUSE: Duration = Duration::from_millis(500);
 
 /// How long each thing is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,24 +154,6 @@ impl Tpe {
     }
 }
 
-/// Why no answer was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unread {
-    NoAnswer,
-    Closed,
-    Malformed(Malformed),
-}
-
-impl From<Unread> for Doubt {
-    fn from(unread: Unread) -> Self {
-        match unread {
-            Unread::NoAnswer => Self::NoAnswer,
-            Unread::Closed => Self::Closed,
-            Unread::Malformed(_) => Self::Unreadable,
-        }
-    }
-}
-
 /// A connection for one payment.
 #[derive(Debug)]
 pub struct Line {
@@ -204,23 +188,19 @@ impl Line {
 
     async fn read(&mut self, patience: Duration) -> Result<Answer, Unread> {
         let deadline = Instant::now() + patience;
-        let (mut incoming, mut wait_until) = (Incoming::default(), deadline);
-        let mut progress = Progress::Partial;
+        let (mut listening, mut wait_until) = (Listening::default(), deadline);
+        let mut bytes = [0; READ_BYTES];
         loop {
-            let mut bytes = [0; READ_BYTES];
-            match (timeout_at(wait_until, self.stream.read(&mut bytes)).await, progress) {
-                (Ok(Ok(read)), _) if read > 0 => {
-                    progress = incoming.feed(&bytes[..read]).map_err(Unread::Malformed)?;
-                    // Within a record the rest is waited for to the end; after one, for a short while.
-                    wait_until = match progress {
-                        Progress::Partial => deadline,
-                        Progress::MayBeWhole => deadline.min(Instant::now() + self.deadlines.quiet),
-                    };
-                }
-                // Closed, or quiet.
-                (_, Progress::MayBeWhole) => return incoming.finish().map_err(Unread::Malformed),
-                (Ok(_), Progress::Partial) => return Err(Unread::Closed),
-                (Err(_), Progress::Partial) => return Err(Unread::NoAnswer),
+            let heard = match timeout_at(wait_until, self.stream.read(&mut bytes)).await {
+                Ok(Ok(read)) if read > 0 => Heard::Bytes(&bytes[..read]),
+                Ok(_) => Heard::Closed,
+                Err(_) => Heard::Nothing,
+            };
+            match listening.hears(heard)? {
+                Sofar::Answer(answer) => return Ok(answer),
+                // Within a record the rest is waited for to the end; after one, for a short while.
+                Sofar::Waits(Progress::Partial) => wait_until = deadline,
+                Sofar::Waits(Progress::MayBeWhole) => wait_until = deadline.min(Instant::now() + self.deadlines.quiet),
             }
         }
     }

@@ -11,10 +11,11 @@ use std::num::NonZero;
 
 mod answer;
 pub mod client;
+pub mod device;
 pub mod message;
 mod request;
 
-pub use answer::{Answer, Incoming, Outcome, Progress};
+pub use answer::{Answer, Heard, Incoming, Listening, Outcome, Progress, Sofar, Unread};
 pub use request::{Register, Request, RequestError};
 
 /// The port on which a bank terminal listens when nobody has set another.

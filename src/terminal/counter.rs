@@ -52,6 +52,8 @@ pub trait Audience {
 struct Credentials {
     trust: Trust,
     certificates: Vec<TerminalCertificate>,
+    /// Under former region keys: cards that were blocked before they met the newest one are read with them.
+    former: Vec<TerminalCertificate>,
     terminal: TerminalId,
     floor: Timestamp,
     generation: u64,
@@ -63,6 +65,8 @@ impl Credentials {
         Self {
             trust: Trust::new(view.trusted_keys().clone()),
             certificates: view.certificates().to_vec(),
+            // Without them a blocked card is refused all the same.
+            former: view.former_certificates().unwrap_or_default(),
             terminal: identity.terminal,
             floor: view.floor(),
             generation,
@@ -276,7 +280,8 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
         };
         let mut opener = Opener { trust: &mut self.credentials.trust, terminal: TerminalKey { key, certificate } };
         let mut opened = None;
-        let mut open = |transport: &mut dyn Transport| opened = Some(opener.open(transport));
+        let former = &self.credentials.former;
+        let mut open = |transport: &mut dyn Transport| opened = Some(opener.open_or_read(transport, former));
         let burst = match self.port.burst(&mut open) {
             // What was lost is not needed any more: the card is opened from the beginning.
             Err(PortError::SessionLost) => self.port.burst(&mut open),
@@ -295,9 +300,17 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
                 self.card_key = Some(certificate.public_key);
                 Event::Opened(Box::new(presented))
             }
+            (Ok(()), Some(Err(CannotOpen::Blocked(card)))) => Event::NotOpened(self.blocked(card)),
             (Ok(()), Some(Err(error))) => Event::NotOpened(open_failure(error)),
             (Ok(()), None) => Event::NotOpened(OpenFailure::Reader),
         }
+    }
+
+    /// A card that cannot be asked, and says that it is blocked: what the ledger knows of it goes before that.
+    fn blocked(&self, card: CardNumber) -> OpenFailure {
+        let denied = matches!(self.ledger.call(move |ledger| ledger.view().denial(card)), Ok(Ok(Some(_))));
+        let refusal = if denied { Refusal::CardDenied } else { Refusal::CardBlocked };
+        OpenFailure::Refused { refusal, record: None }
     }
 
     fn settle(&mut self, intent: &Intent) -> Settlement {
@@ -533,6 +546,7 @@ fn open_failure(error: CannotOpen) -> OpenFailure {
             });
             OpenFailure::Refused { refusal: Refusal::CardNotGenuine, record: Some(Box::new(record)) }
         }
+        CannotOpen::Blocked(_) => refused(Refusal::CardBlocked),
         CannotOpen::TerminalOutdated => refused(Refusal::TerminalExpired),
     }
 }

@@ -190,7 +190,13 @@ async fn run_until(
     let service = Arc::new(Service {
         desk: desk_handle.clone(),
         ledger: thread.handle(),
-        payments: Payments::new(settings.bank_terminal, thread.handle(), Arc::clone(&clock), exchanger_handle.clone()),
+        payments: Payments::new(
+            settings.bank_terminal.map(|tpe| Arc::new(tpe) as _),
+            Arc::new(|task| drop(tokio::spawn(task))),
+            thread.handle(),
+            Arc::clone(&clock),
+            exchanger_handle.clone(),
+        ),
         exchanger: exchanger_handle,
         clock: Arc::clone(&clock),
         data,

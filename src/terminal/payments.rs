@@ -5,9 +5,8 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
 use crate::crypto;
 use crate::domain::cashier::Deed;
@@ -19,17 +18,17 @@ use crate::ledger::{
 };
 use crate::machine::payment::{Account, Action, Event, Leg, NotNow, Word};
 use crate::payment::Request;
-use crate::payment::client::{ConnectError, Line, Tpe, TrialError};
+use crate::payment::client::{ConnectError, TrialError};
+use crate::payment::device::{BankLine, BankTerminal};
 use crate::till::{
-    DeskGone, HeldMoney, OpenPayments, PaymentAnswer, PaymentDesk, PaymentRefused, PaymentView, SaidOfPayment,
+    BoxFuture, DeskGone, HeldMoney, OpenPayments, PaymentAnswer, PaymentDesk, PaymentRefused, PaymentView,
+    SaidOfPayment,
 };
 
 use super::clock::Clock;
+use super::desk::DeskHandle;
 use super::exchanger::{ExchangerHandle, ask_ledger};
 use super::service::Service;
-
-/// Between two looks for a bank terminal that does not answer.
-const CONNECT_PAUSE: Duration = Duration::from_millis(500);
 
 /// What was not sent before the program started is surely not paid; what was sent is unknown.
 ///
@@ -48,10 +47,14 @@ pub fn take_up(ledger: &mut Ledger, now: Timestamp) -> Result<(), LedgerError> {
     Ok(())
 }
 
+/// Runs what goes on whoever stays to hear of it.
+pub type Spawn = Arc<dyn Fn(BoxFuture<'static, ()>) + Send + Sync>;
+
 /// The bank terminal, where one is set up.
 #[derive(Clone)]
 pub struct Payments {
-    tpe: Option<Tpe>,
+    tpe: Option<Arc<dyn BankTerminal>>,
+    spawn: Spawn,
     ledger: LedgerHandle,
     clock: Arc<dyn Clock>,
     exchanger: ExchangerHandle,
@@ -60,17 +63,28 @@ pub struct Payments {
 }
 
 /// The right to use the bank terminal.
-pub struct Turn(OwnedMutexGuard<()>);
+pub struct Turn(#[expect(dead_code, reason = "held, and dropped")] OwnedMutexGuard<()>);
 
 impl Payments {
     /// The payments of this counter.
-    pub fn new(tpe: Option<Tpe>, ledger: LedgerHandle, clock: Arc<dyn Clock>, exchanger: ExchangerHandle) -> Self {
-        Self { tpe, ledger, clock, exchanger, turn: Arc::default() }
+    pub fn new(
+        tpe: Option<Arc<dyn BankTerminal>>,
+        spawn: Spawn,
+        ledger: LedgerHandle,
+        clock: Arc<dyn Clock>,
+        exchanger: ExchangerHandle,
+    ) -> Self {
+        Self { tpe, spawn, ledger, clock, exchanger, turn: Arc::default() }
     }
 
     /// The ledger.
     pub(super) const fn ledger(&self) -> &LedgerHandle {
         &self.ledger
+    }
+
+    /// Has this go on, whoever stays to hear of it.
+    pub(super) fn spawn(&self, work: BoxFuture<'static, ()>) {
+        (self.spawn)(work);
     }
 
     /// Whether a bank terminal is set up.
@@ -129,12 +143,15 @@ impl Payments {
         let to_ask = Request::new(tpe.register(), id, way, amount).map_err(|error| unavailable(&error))?;
         let asked = AskedPayment { id, request, way, amount };
         let payments = self.clone();
-        let carried = tokio::spawn(async move {
-            let Turn(_guard) = turn;
-            Carrier { payments, tpe, asked, cashier, to_ask, line: None }.run().await
-        });
+        let (rests, at_rest) = oneshot::channel();
+        (self.spawn)(Box::pin(async move {
+            let state = Carrier { payments, tpe, asked, cashier, to_ask, line: None }.run().await;
+            drop(turn);
+            // Whoever asked may have gone away.
+            let _heard = rests.send(state);
+        }));
         // A task that ended before its payment was at rest leaves it as it is on the disk: at best nobody knows.
-        let state = carried.await.unwrap_or(PaymentState::Sent);
+        let state = at_rest.await.unwrap_or(PaymentState::Sent);
         let time = self.clock.now();
         Ok(Payment { asked, time, cashier, state, unknown_by: None, ended_by: None })
     }
@@ -167,11 +184,11 @@ impl Payments {
 /// One payment under way.
 struct Carrier {
     payments: Payments,
-    tpe: Tpe,
+    tpe: Arc<dyn BankTerminal>,
     asked: AskedPayment,
     cashier: Option<CashierId>,
     to_ask: Request,
-    line: Option<Line>,
+    line: Option<Box<dyn BankLine>>,
 }
 
 impl Carrier {
@@ -215,7 +232,7 @@ impl Carrier {
             }
             Err(error) => {
                 tracing::warn!(%error, "no payment can be asked for");
-                tokio::time::sleep(CONNECT_PAUSE).await;
+                self.tpe.pause().await;
                 Event::NotConnected
             }
         }
@@ -282,7 +299,21 @@ const fn not_now(why: NotNow) -> PaymentRefused {
 }
 
 impl Payments {
-    pub(super) async fn give_back(
+    /// What is open, and what money is held.
+    ///
+    /// # Errors
+    /// [`PaymentRefused`].
+    pub async fn open(&self) -> Result<OpenPayments, PaymentRefused> {
+        // What only seems to be in progress, because the ledger could not be written at its end, is not shown as if it were.
+        drop(self.turn().await);
+        available(ask_ledger(&self.ledger, |ledger| open_payments(ledger.view())).await)
+    }
+
+    /// Gives back on the bank terminal what is held of a sale.
+    ///
+    /// # Errors
+    /// [`PaymentRefused`].
+    pub async fn give_back(
         &self,
         cashier: Option<CashierId>,
         request: RequestId,
@@ -294,7 +325,11 @@ impl Payments {
         Ok(shown(&payment))
     }
 
-    async fn answer(
+    /// The cashier says what became of a payment.
+    ///
+    /// # Errors
+    /// [`PaymentRefused`].
+    pub async fn answer(
         &self,
         cashier: Option<CashierId>,
         id: PaymentId,
@@ -371,7 +406,7 @@ fn available<T>(answer: Result<Result<T, LedgerError>, LedgerGone>) -> Result<T,
 
 impl PaymentDesk for Service {
     fn open_payments(&self) -> PaymentAnswer<'_, OpenPayments> {
-        Box::pin(async move { Ok(available(ask_ledger(&self.ledger, |ledger| open_payments(ledger.view())).await)) })
+        Box::pin(async move { Ok(self.payments.open().await) })
     }
 
     fn answer_payment(

@@ -10,11 +10,12 @@ use crate::domain::{CashierId, Cents, RequestId, Sequence};
 use crate::ledger::{ByRequest, LedgerError, View};
 use crate::machine::payment::{Account, NotNow};
 use crate::machine::sale::{ClientRequest, Command, Outcome, Refused};
-use crate::till::DeskGone;
+use crate::till::{BoxFuture, DeskGone};
 
+use super::desk::DeskHandle;
 use super::exchanger::ask_ledger;
-use super::payments::{Turn, account};
-use super::service::{Service, logged};
+use super::payments::{Payments, Turn, account};
+use super::service::logged;
 
 /// What a client is told whose sale was not begun, where the bank terminal was asked for its money.
 ///
@@ -54,10 +55,41 @@ fn refused(refusal: Refusal, due: Option<Cents>) -> Outcome {
     Outcome::Refused(Refused { due, ..Refused::because(refusal) })
 }
 
-impl Service {
+/// The desk, as far as a sale needs it.
+pub trait AskDesk: Sync {
+    /// Does what a client asks; `None` when the desk has ended.
+    fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Option<Outcome>>;
+}
+
+impl AskDesk for DeskHandle {
+    fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Option<Outcome>> {
+        Box::pin(self.ask(request))
+    }
+}
+
+/// Serves clients: the desk, with money first.
+pub struct Seller<'a, D> {
+    /// The desk.
+    pub desk: &'a D,
+    /// The bank terminal.
+    pub payments: &'a Payments,
+}
+
+impl<D: AskDesk> Seller<'_, D> {
+    /// Does what a client asks, and gives back what an undo or a sale that was given up leaves.
+    ///
+    /// # Errors
+    /// [`DeskGone`].
+    pub async fn ask(&self, request: ClientRequest) -> Result<Outcome, DeskGone> {
+        let cashier = request.cashier;
+        let outcome = self.sell(request).await?;
+        self.give_back_after(&outcome, cashier);
+        Ok(outcome)
+    }
+
     /// Sells: collects first (decision 3) where the bank terminal has a part in it. The same request again goes on where the first one stopped, also
     /// where more of it is paid otherwise by then, and never asks for money that was paid.
-    pub(super) async fn sell(&self, request: ClientRequest) -> Result<Outcome, DeskGone> {
+    async fn sell(&self, request: ClientRequest) -> Result<Outcome, DeskGone> {
         let by_tpe = match &request.command {
             Command::Redeem { tender, .. } => tender.rest() == Tender::Tpe,
             Command::Quote(_) | Command::Undo { .. } | Command::Abandon { .. } => {
@@ -69,7 +101,7 @@ impl Service {
         }
         let id = request.id;
         let turn = self.payments.turn_of(id).await;
-        let known = ask_ledger(&self.ledger, move |ledger| {
+        let known = ask_ledger(self.payments.ledger(), move |ledger| {
             let view = ledger.view();
             Ok::<_, LedgerError>((begun(view, id)?, account(&view.payments_of(id)?)))
         });
@@ -151,7 +183,7 @@ impl Service {
     }
 
     /// Money of a sale that was taken back or given up goes back the way it came; whoever undid it does not wait for that.
-    pub(super) fn give_back_after(&self, outcome: &Outcome, cashier: Option<CashierId>) {
+    fn give_back_after(&self, outcome: &Outcome, cashier: Option<CashierId>) {
         let entry = match outcome {
             Outcome::Undone(undone) | Outcome::UndoRequested(undone) if undone.tender.uses(Tender::Tpe) => undone.debit,
             Outcome::Abandoned { entry, .. } => *entry,
@@ -162,14 +194,14 @@ impl Service {
             | Outcome::Quoted(..) => return,
         };
         let payments = self.payments.clone();
-        tokio::spawn(async move {
+        self.payments.spawn(Box::pin(async move {
             let sale = ask_ledger(payments.ledger(), move |ledger| sale_of(ledger.view(), entry)).await;
             if let Ok(Ok(Some(request))) = sale
                 && let Err(why) = payments.give_back(cashier, request).await
             {
                 tracing::warn!(%request, code = why.code(), "nothing was given back on the bank terminal");
             }
-        });
+        }));
     }
 }
 

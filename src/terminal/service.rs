@@ -25,7 +25,7 @@ use super::journal::{Living, journal, status};
 use super::lookup::what_became_of;
 use super::payments::Payments;
 use super::receipts::Receipts;
-use super::selling::became_of_payments;
+use super::selling::{Seller, became_of_payments};
 
 /// After so long without an answer of pcscd or the driver, the reader counts as frozen.
 const FROZEN_AFTER: Duration = Duration::from_secs(10);
@@ -75,9 +75,7 @@ impl Service {
 impl Desk for Service {
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Result<Outcome, DeskGone>> {
         Box::pin(async move {
-            let cashier = request.cashier;
-            let outcome = self.sell(request).await?;
-            self.give_back_after(&outcome, cashier);
+            let outcome = Seller { desk: &self.desk, payments: &self.payments }.ask(request).await?;
             self.print_outcome(&outcome);
             Ok(outcome)
         })

@@ -2,13 +2,13 @@
 
 use pass::card::{CannotOpen, InDoubt, Opener, TerminalKey, Trust};
 use pass::crypto::TrustedKeys;
-use pass::domain::card::TerminalCertificate;
+use pass::domain::card::{CardStatus, TerminalCertificate};
 use pass::domain::ids::KeySerial;
 use pass::virtual_card::{CardInReader, Effect, Fault, Faulty, InProcess, MemoryStorage, VirtualCard};
 use pass::wire::apdu::{Protocol, Transport, TransportError};
-use pass::wire::card::Instruction;
+use pass::wire::card::{Instruction, block_bytes};
 
-use crate::kit::{CINEMA, KEYS, TERMINAL, back, entitled, key_certificate, seat, terminal_certificate};
+use crate::kit::{CINEMA, KEYS, TERMINAL, back, entitled, key_certificate, number, seat, terminal_certificate};
 
 type Reader = InProcess<Faulty<CardInReader>>;
 
@@ -82,6 +82,42 @@ fn a_card_with_an_older_region_key_is_given_the_newer_one() {
         renewed.signature = KEYS.next_region.sign(&renewed.signed_bytes()).unwrap();
         let mut opened = open(&mut reader, renewed);
         assert!(opened.session.debit(&mut reader, &KEYS.terminal, TERMINAL, seat(1)).is_ok(), "{protocol:?}");
+    }
+}
+
+fn renewed() -> TerminalCertificate {
+    let mut renewed = terminal_certificate(|terminal| terminal.key_serial = KeySerial::new(4));
+    renewed.signature = KEYS.next_region.sign(&renewed.signed_bytes()).unwrap();
+    renewed
+}
+
+fn trust() -> Trust {
+    let mut trusted = TrustedKeys::new(KEYS.root.public_key());
+    for key in [key_certificate(3, &KEYS.region), key_certificate(4, &KEYS.next_region)] {
+        assert!(trusted.learn(key));
+    }
+    Trust::new(trusted)
+}
+
+/// A card that was blocked takes no newer region key: what it has done is read with a certificate under its own.
+#[test]
+fn a_card_that_was_blocked_before_a_new_region_key_is_read_with_a_former_certificate() {
+    for protocol in [Protocol::T1, Protocol::T0] {
+        let mut reader = reader(protocol, Vec::new());
+        let mut opened = open(&mut reader, terminal_certificate(|_| {}));
+        let debit = opened.session.debit(&mut reader, &KEYS.terminal, TERMINAL, seat(1)).unwrap();
+        opened.session.block(&mut reader, KEYS.region.sign(&block_bytes(number())).unwrap());
+        let mut trust = trust();
+        let mut opener =
+            Opener { trust: &mut trust, terminal: TerminalKey { key: &KEYS.terminal, certificate: renewed() } };
+        let opened = opener.open_or_read(&mut reader, &[terminal_certificate(|_| {})]).unwrap();
+        assert_eq!(opened.session.state().status, CardStatus::Blocked, "{protocol:?}");
+        assert_eq!(opened.session.read_record(&mut reader, 1), Ok(debit), "{protocol:?}");
+        // Without one it is said what it is: not that the terminal is to blame.
+        let mut opener =
+            Opener { trust: &mut trust, terminal: TerminalKey { key: &KEYS.terminal, certificate: renewed() } };
+        let refused = opener.open(&mut reader).map(|_| ());
+        assert_eq!(refused, Err(CannotOpen::Blocked(number())), "{protocol:?}");
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) struct Till {
     pub(crate) waiting: Option<usize>,
     /// How often the terminal's clock had been set when it asked.
     pub(crate) clock_settings: u32,
+    /// The sale that was refused last for what became of its payment, and why.
+    pub(crate) unpaid: Option<(usize, Refusal)>,
     /// The newest quote that was not confirmed yet.
     pub(crate) quote: Option<(QuoteRequest, QuotedCard, Quote)>,
 }

@@ -1,8 +1,8 @@
 //! A seeded simulation of the whole system on simulated time.
 //!
 //! Real are: the counter with its machine, its ledger on SQLite, the card's conversation, the virtual cards, the bytes of every message, the
-//! region with its store. Simulated are: the cashiers, the hands that hold the cards, the readers, the line, the clocks, and
-//! the order in which all of this happens. One seed gives one history: no decision depends on a signature's bytes, a map's
+//! region with its store, the payments with their machine and their codec. Simulated are: the cashiers, the hands that hold the cards, the readers, the line,
+//! the bank terminals, the clocks, and the order in which all of this happens. One seed gives one history: no decision depends on a signature's bytes, a map's
 //! order, the wall clock or a thread.
 //!
 //! The faults, each with how often it happens and what it is, are in the list below. A run draws for each of them whether it is off,
@@ -17,6 +17,7 @@
 
 mod books;
 mod bureau;
+mod cashier;
 mod chance;
 mod clock;
 #[path = "../support/directory.rs"]
@@ -28,12 +29,14 @@ mod line;
 mod many;
 mod market;
 mod misfortune;
+mod payer;
 mod reader;
 mod run;
 mod settle;
 mod shared;
 mod template;
 mod terminal;
+mod tpe;
 
 macro_rules! faults {
     ($($name:ident $rate:literal $meaning:literal,)*) => {
@@ -103,6 +106,28 @@ faults! {
     Cloned 150 "Somebody puts its disk into a second machine, and both go on.",
     // At each terminal but the first, when the run begins: its lies have a list of their own, in `dishonest`.
     Dishonest 1500 "It lies to the region.",
+    // At each payment that reaches the bank terminal (TPE) of a counter, at most one of these.
+    TpeAnswerLost 500 "It takes the money, and its answer never comes.",
+    TpeRefuses 400 "It refuses.",
+    TpeRedButton 400 "Somebody presses the red button: it says so, and says no amount (no CB).",
+    TpePartial 500 "It takes a half, and says so.",
+    TpePadded 300 "The amount in its answer has twelve digits.",
+    TpeSplit 300 "Its answer comes byte by byte.",
+    TpeSilent 300 "It takes nothing, and says nothing.",
+    TpeCloses 300 "It closes the line after the request, and takes nothing.",
+    TpePaysAndCloses 400 "It takes the money, and closes the line without an answer.",
+    TpeCut 400 "It takes the money, and closes the line in the middle of its answer.",
+    TpeBusy 300 "It has another amount on its screen: it takes no notice, and closes the line after a while.",
+    TpeWrongAmount 300 "It takes a euro too much, and says so.",
+    TpeGarbage 300 "It takes the money, and answers what is no answer.",
+    TpeOtherPayment 200 "It takes the money, and answers about another payment.",
+    TpeOldVersion 150 "It does not understand.",
+    // At each payment that reaches it, whatever else.
+    TpeSlow 800 "A person looks for a card and for a code.",
+    // At each attempt to connect to it.
+    TpeUnreachable 800 "It is off, or there is no line to it.",
+    // At each request to it.
+    TpeNotWritten 500 "The line breaks while the request is written: it has it, or not.",
     // At each turn: what people do to cards, and the desk of the region.
     Forged 15 "There is a card with the number of another and the forger's own key, and his own certificate or the other's.",
     ChipCopied 8 "There is a second chip with all that a card has, its key too.",
@@ -111,8 +136,15 @@ faults! {
     KeyRotated 10 "The region has a new key.",
 }
 
+use std::rc::Rc;
+
+use clock::TrueTime;
 use many::Plan;
-use run::play;
+use pass::domain::entry::Tender;
+use pass::domain::quote::QuoteRequest;
+use pass::machine::sale::Command;
+use run::{World, play};
+use shared::Shared;
 use template::Templates;
 
 fn setting(name: &str) -> Option<u64> {
@@ -130,6 +162,32 @@ fn one_seed() {
     let templates = Templates::make();
     let story = play(&templates, seed, true);
     assert!(story.wrong.is_empty(), "seed {seed}: {}", story.wrong.join("; "));
+}
+
+/// The disk is full when *sent* is to be written: nothing was sent, and the disk says *asked*.
+#[test]
+fn a_payment_that_only_seems_to_be_in_progress_is_not_shown_as_if_it_were() {
+    let templates = Templates::make();
+    let template = templates.of(0);
+    let shared = Shared::new(0, TrueTime::from(template.beginning), false);
+    shared.calm();
+    let mut world = World::new(template, &shared);
+    world.terminals[0].tpe = Some(Rc::default());
+    world.terminals[0].start();
+    world.insert(0, 0);
+    while world.terminals[0].step() {}
+    world.ask(0, Command::Redeem { request: QuoteRequest::default(), tender: Tender::Tpe, confirmed: None });
+    while world.terminals[0].step() {
+        world.listen(0);
+    }
+    assert!(world.terminals[0].is_paying());
+    world.terminals[0].disk_is_full(true);
+    world.pay(0);
+    world.terminals[0].disk_is_full(false);
+    let states = |world: &World| world.terminals[0].know(|view| view.open_payments().unwrap().len());
+    assert_eq!(states(&world), 1, "the disk says that it was asked");
+    assert_eq!(world.terminals[0].payer().open().payments, []);
+    assert_eq!(states(&world), 0);
 }
 
 #[test]

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use pass::domain::entry::Tender;
 use pass::domain::quote::QuoteRequest;
+use pass::domain::refusal::Refusal;
 use pass::domain::{Cents, RequestId};
-use pass::machine::sale::{ClientRequest, Command, Event, Outcome};
+use pass::machine::sale::{ClientRequest, Command, Event, Outcome, Refused};
 
 use crate::Fault;
 use crate::books::Asked;
@@ -28,6 +29,8 @@ enum Deed {
     Abandon,
     AskAgain,
     SellAgain,
+    SeeToPayment,
+    LookAtPayments,
     Tick,
 }
 
@@ -36,22 +39,24 @@ impl World {
     pub(crate) fn at_counter(&mut self, t: usize) {
         if !self.terminals[t].is_running() {
             self.while_stopped(t);
-            if self.shared.draw(|chance| chance.one_in(3)) {
-                self.terminals[t].start();
+            if self.shared.draw(|chance| chance.one_in(3)) && self.terminals[t].start() {
+                self.payments_are_on_record(t);
             }
             return;
         }
         if self.terminals[t].pending {
             return self.go_on(t);
         }
+        if self.terminals[t].is_paying() && self.shared.draw(|chance| !chance.one_in(3)) {
+            return self.go_on_paying(t);
+        }
         if self.shared.strikes(Fault::Stopped) {
-            self.tills[t].waiting = None;
             return self.stop(t);
         }
         if self.tills[t].waiting.is_some() && self.shared.strikes(Fault::ClientGone) {
             self.shared.say(|| format!("{} till is gone", self.terminals[t].name));
             self.tills[t].waiting = None;
-            return self.terminals[t].begin(Event::ClientGone);
+            return self.terminals[t].client_gone();
         }
         if self.terminals[t].was_pulled() && self.shared.draw(|chance| !chance.one_in(4)) {
             return self.take_away(t);
@@ -79,13 +84,14 @@ impl World {
         }
     }
 
-    fn crash(&mut self, t: usize, how: impl FnOnce(&mut Terminal)) {
+    pub(crate) fn crash(&mut self, t: usize, how: impl FnOnce(&mut Terminal)) {
         self.listen(t);
         self.tills[t].waiting = None;
         how(&mut self.terminals[t]);
     }
 
-    fn stop(&mut self, t: usize) {
+    pub(crate) fn stop(&mut self, t: usize) {
+        self.tills[t].waiting = None;
         self.terminals[t].stop();
         self.listen(t);
     }
@@ -103,6 +109,9 @@ impl World {
                 (2, Deed::Undo),
                 (2, Deed::Tick),
             ],
+            (false, _) if self.tills[t].unpaid.is_some() => {
+                &[(8, Deed::SeeToPayment), (1, Deed::TakeAway), (1, Deed::Insert), (1, Deed::Tick)]
+            }
             (true, true) => &[(6, Deed::Tick), (1, Deed::TakeAway)],
             // Who gains by it does it often.
             (false, true) if self.terminals[t].tells(Lie::HidesReversal) => {
@@ -120,6 +129,7 @@ impl World {
                 (10, Deed::AskAgain),
                 (10, Deed::SellAgain),
                 (25, Deed::TakeAway),
+                (5, Deed::LookAtPayments),
                 (8, Deed::Tick),
             ],
             (false, false) => &[
@@ -129,6 +139,7 @@ impl World {
                 (2, Deed::UndoWithoutCard),
                 (8, Deed::Abandon),
                 (8, Deed::AskAgain),
+                (5, Deed::LookAtPayments),
                 (10, Deed::Tick),
             ],
         };
@@ -146,7 +157,7 @@ impl World {
             }
             Deed::TakeAway => self.take_away(t),
             Deed::Redeem => {
-                let command = Command::Redeem { request: self.wish(), tender: Tender::Cash.into(), confirmed: None };
+                let command = Command::Redeem { request: self.wish(), tender: self.tender(t).into(), confirmed: None };
                 self.ask(t, command);
             }
             Deed::Quote => {
@@ -156,7 +167,8 @@ impl World {
             Deed::Confirm => {
                 if let Some((request, card, quote)) = self.tills[t].quote.take() {
                     let confirmed = Some((card, quote));
-                    self.ask(t, Command::Redeem { request, tender: Tender::Card.into(), confirmed });
+                    let tender = if self.tender(t) == Tender::Tpe { Tender::Tpe } else { Tender::Card };
+                    self.ask(t, Command::Redeem { request, tender: tender.into(), confirmed });
                 }
             }
             Deed::Undo => self.ask(t, Command::Undo { entry: None, without_card: false }),
@@ -185,14 +197,22 @@ impl World {
                 let sold: Vec<_> = sold.filter(|command| matches!(command, Command::Redeem { .. })).take(3).collect();
                 if let Some(Command::Redeem { request, .. }) = sold.get(self.shared.draw(|c| c.index(sold.len()))) {
                     let request = request.clone();
-                    self.ask(t, Command::Redeem { request, tender: Tender::Cash.into(), confirmed: None });
+                    self.ask(t, Command::Redeem { request, tender: self.tender(t).into(), confirmed: None });
                 }
             }
+            Deed::SeeToPayment => self.see_to_payment(t),
+            Deed::LookAtPayments => self.look_at_payments(t),
             Deed::Tick => {
                 self.shared.time.pass(self.shared.draw(|chance| chance.between(100, 4_000)));
                 self.terminals[t].begin(Event::Tick);
             }
         }
+    }
+
+    /// How a holder pays.
+    fn tender(&self, t: usize) -> Tender {
+        let by_tpe = self.terminals[t].tpe.is_some() && self.shared.draw(|chance| chance.below(5) < 3);
+        if by_tpe { Tender::Tpe } else { Tender::Cash }
     }
 
     /// What a holder wants.
@@ -220,14 +240,15 @@ impl World {
     }
 
     /// A request, for the first time or again.
-    fn ask_as(&mut self, t: usize, number: usize) {
+    pub(crate) fn ask_as(&mut self, t: usize, number: usize) {
         let Asked { id, command, .. } = self.tills[t].asked[number].clone();
         self.shared.say(|| format!("{} is asked [{number}] {}", self.terminals[t].name, self.describe(&command)));
         let wait = Duration::from_millis(self.shared.draw(|chance| chance.between(0, 20_000)));
         self.tills[t].waiting = Some(number);
         self.tills[t].asked[number].unheard = true;
         self.tills[t].clock_settings = self.terminals[t].clock.settings();
-        self.terminals[t].begin(Event::Client(Box::new(ClientRequest { id, command, wait, cashier: None })));
+        self.tills[t].unpaid = None;
+        self.terminals[t].client(ClientRequest { id, command, wait, cashier: None });
     }
 
     pub(crate) fn insert(&mut self, t: usize, c: usize) {
@@ -246,9 +267,13 @@ impl World {
 
     /// What the counter answered goes into the books.
     pub(crate) fn listen(&mut self, t: usize) {
-        for outcome in self.terminals[t].heard() {
+        while let Some(told) = self.terminals[t].hear() {
             let Some(number) = self.tills[t].waiting.take() else {
                 // The till is gone: what was done is in the journal, and its request finds it.
+                continue;
+            };
+            let Ok(outcome) = told else {
+                self.shared.say(|| format!("{} has no answer to [{number}]", self.terminals[t].name));
                 continue;
             };
             self.shared
@@ -257,6 +282,13 @@ impl World {
                 (&outcome, &self.tills[t].asked[number].command)
             {
                 self.tills[t].quote = Some((request.clone(), *card, quote.clone()));
+            }
+            if let Outcome::Refused(Refused {
+                refusal: why @ (Refusal::PaymentUnknown | Refusal::PaymentNotMade | Refusal::PaymentIncomplete),
+                ..
+            }) = outcome
+            {
+                self.tills[t].unpaid = Some((number, why));
             }
             self.tills[t].asked[number].unheard = false;
             self.tills[t].asked[number].told.push(outcome);

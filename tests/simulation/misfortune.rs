@@ -242,6 +242,7 @@ impl World {
             self.tills.push(self.tills[t].clone());
             let waiting = self.tills.len() - 1;
             self.tills[waiting].waiting = None;
+            self.tills[waiting].unpaid = None;
         }
     }
 }

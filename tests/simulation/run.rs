@@ -86,7 +86,7 @@ pub(crate) fn play(templates: &Templates, seed: u64, live: bool) -> Story {
 }
 
 impl World {
-    fn new(template: &Template, shared: &Rc<Shared>) -> Self {
+    pub(crate) fn new(template: &Template, shared: &Rc<Shared>) -> Self {
         let home = directory();
         let bureau = Bureau::new(&template.region(), home.path().join("region"), shared);
         let bureau = Rc::new(RefCell::new(bureau));
@@ -102,6 +102,11 @@ impl World {
         for terminal in &mut terminals[1..] {
             if shared.strikes(Fault::Dishonest) {
                 terminal.turn_dishonest(shared.draw(|chance| Lie::ALL[chance.index(Lie::ALL.len())]));
+            }
+        }
+        for terminal in &mut terminals {
+            if shared.draw(|chance| !chance.one_in(3)) {
+                terminal.tpe = Some(Rc::default());
             }
         }
         let cards = template.cards[..cards as usize].iter().enumerate().map(|(c, (number, memory))| {
@@ -190,8 +195,8 @@ impl World {
     pub(crate) fn describe(&self, command: &Command) -> String {
         match command {
             Command::Quote(request) => format!("quote {request:?}"),
-            Command::Redeem { request, confirmed, .. } => {
-                format!("redeem {request:?}{}", if confirmed.is_some() { ", confirmed" } else { "" })
+            Command::Redeem { request, confirmed, tender } => {
+                format!("redeem {request:?} {tender:?}{}", if confirmed.is_some() { ", confirmed" } else { "" })
             }
             Command::Undo { entry, without_card } => {
                 format!("undo {entry:?}{}", if *without_card { " without card" } else { "" })

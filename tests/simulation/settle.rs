@@ -91,8 +91,9 @@ impl World {
         for _ in 0..ROUNDS_MAX {
             // What one brings can change what another is told.
             let news = (0..self.terminals.len()).fold(false, |news, t| self.exchange_all(t) | news);
+            let paid = (0..self.terminals.len()).fold(false, |paid, t| self.settle_payments(t) | paid);
             let visits: Vec<_> = (0..self.terminals.len()).flat_map(|t| self.cards_wanted_at(t)).collect();
-            if visits.is_empty() && !news {
+            if visits.is_empty() && !news && !paid {
                 return;
             }
             for (t, c) in visits {
@@ -122,11 +123,17 @@ impl World {
     }
 
     /// Everything that is begun comes to its end: the client's patience, and the tries with a card that did not answer.
-    fn finish(&mut self, t: usize) {
+    pub(crate) fn finish(&mut self, t: usize) {
         let mut quiet = 0;
         while quiet < 3 {
-            while self.terminals[t].step() {
-                self.listen(t);
+            loop {
+                while self.terminals[t].step() {
+                    self.listen(t);
+                }
+                if !self.terminals[t].is_paying() {
+                    break;
+                }
+                self.pay(t);
             }
             quiet += u32::from(!self.terminals[t].is_busy());
             self.shared.time.pass(1001);

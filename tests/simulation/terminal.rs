@@ -1,6 +1,7 @@
 //! A terminal: the real counter over the real ledger in a directory, that can end at any moment and be started again.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fs;
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::thread::Thread;
 use pass::crypto::Ed25519Key;
 use pass::domain::closing::PeriodKind;
 use pass::domain::entry::{Body, TechnicalEvent};
-use pass::domain::{CardNumber, Sequence, TerminalId, Timestamp};
+use pass::domain::{CardNumber, Cents, PaymentId, RequestId, Sequence, TerminalId, Timestamp};
 use pass::ledger::{
     ApplyError, By, Counted, Ledger, LedgerError, LedgerHandle, LedgerThread, StoredEntry, TerminalKeys,
     View as LedgerView,
@@ -23,6 +24,7 @@ use pass::machine::sale::{Event, Outcome, View};
 use pass::terminal::clock::Clock;
 use pass::terminal::counter::{Audience, Counter};
 use pass::terminal::exchanger::{Exchange, ExchangeError};
+use pass::terminal::payments::take_up;
 use pass::wire::cbor::decode;
 use pass::wire::cose::{Algorithm, Content, Sign1};
 use pass::wire::exchange::{ExchangeAnswer, ExchangeRequest, Head, TerminalStanding};
@@ -34,8 +36,10 @@ use crate::clock::TerminalClock;
 use crate::directory::copy;
 use crate::dishonest::{Crook, Disguise, Lie, Loot};
 use crate::disk;
+use crate::payer::Payer;
 use crate::reader::{Card, Port, Slot, insert};
 use crate::shared::Shared;
+use crate::tpe::Tpe;
 
 /// Hears what the counter answers, and asks the region for it when the line is up.
 struct Ear {
@@ -86,8 +90,9 @@ impl Audience for Ear {
 }
 
 /// The program while it runs.
-struct Running {
+pub(crate) struct Running {
     counter: Counter<Port, Ear>,
+    pub(crate) payer: Payer,
     thread: LedgerThread,
     generation: Arc<AtomicU64>,
 }
@@ -116,7 +121,13 @@ pub(crate) struct Terminal {
     pub(crate) clock: Arc<TerminalClock>,
     pub(crate) slot: Slot,
     heard: Rc<RefCell<Vec<Outcome>>>,
-    running: Option<Running>,
+    pub(crate) running: Option<Running>,
+    /// Its bank terminal, where it has one. Two machines with one disk stand on one counter.
+    pub(crate) tpe: Option<Rc<RefCell<Tpe>>>,
+    /// Payments that were in flight or unknown in a ledger that was lost, so that no entry may ever say what became of them.
+    pub(crate) lost_payments: Vec<PaymentId>,
+    /// What each sale was due when it was last quoted.
+    pub(crate) dues: BTreeMap<RequestId, Cents>,
     /// Something is to be done, step by step.
     pub(crate) pending: bool,
     /// Exchanges whose answer may still come, in memory or in a file.
@@ -139,7 +150,7 @@ pub(crate) struct Terminal {
     /// What it had of the feed when its chain ended with which entry.
     heard_of: Vec<(u64, u64)>,
     bureau: Rc<RefCell<Bureau>>,
-    shared: Rc<Shared>,
+    pub(crate) shared: Rc<Shared>,
 }
 
 /// What an answer of the region says that holds until the next one.
@@ -165,7 +176,7 @@ impl Wake for Unpark {
 }
 
 /// Runs a future that waits for nothing but the ledger's thread.
-fn wait<F: Future>(future: F) -> F::Output {
+pub(crate) fn wait<F: Future>(future: F) -> F::Output {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let (mut future, mut context) = (pin!(future), Context::from_waker(&waker));
     loop {
@@ -197,6 +208,9 @@ impl Terminal {
             slot: Slot::default(),
             heard: Rc::default(),
             running: None,
+            tpe: None,
+            lost_payments: Vec::new(),
+            dues: BTreeMap::new(),
             pending: false,
             outstanding: Vec::new(),
             head_files: Vec::new(),
@@ -271,7 +285,8 @@ impl Terminal {
         let key = Ed25519Key::from_pkcs8(&self.entry_key).unwrap();
         let mut ledger = Ledger::open(&self.directory(), key).unwrap();
         let started = TechnicalEvent::Started { version: "simulation".to_owned() };
-        if ledger.append(self.clock.now(), Body::Event(started), None).is_err() {
+        let started = ledger.append(self.clock.now(), Body::Event(started), None);
+        if started.and_then(|_| take_up(&mut ledger, self.clock.now())).is_err() {
             self.shared.say(|| format!("{} cannot start", self.name));
             return false;
         }
@@ -288,9 +303,10 @@ impl Terminal {
             shared: Rc::clone(&self.shared),
             name: self.name.clone(),
         };
-        let (keys, clock) = (Arc::clone(&self.keys), Arc::clone(&self.clock) as Arc<_>);
+        let (keys, clock) = (Arc::clone(&self.keys), Arc::clone(&self.clock) as Arc<dyn Clock>);
+        let payer = Payer::new(self.exchange(thread.handle()), Arc::clone(&clock), self.tpe.is_some());
         let counter = Counter::new(thread.handle(), port, ear, keys, clock, Arc::clone(&generation)).unwrap();
-        self.running = Some(Running { counter, thread, generation });
+        self.running = Some(Running { counter, payer, thread, generation });
         self.shared.say(|| format!("{} starts", self.name));
         if self.has_card() {
             self.begin(Event::CardPresent);
@@ -328,7 +344,10 @@ impl Terminal {
         let Some(backup) = self.backups.last().cloned() else { return };
         let before = self.directory();
         let all = Sequence::new(1)..=Sequence::new(u64::from(u32::MAX));
-        self.past.push(LedgerView::open(&before).unwrap().journal(all, u32::MAX).unwrap());
+        let lost = LedgerView::open(&before).unwrap();
+        self.past.push(lost.journal(all, u32::MAX).unwrap());
+        self.lost_payments.extend(lost.open_payments().unwrap().iter().map(|payment| payment.asked.id));
+        drop(lost);
         self.lives += 1;
         copy(&backup, &self.directory());
         if head_file_stays {
@@ -344,7 +363,9 @@ impl Terminal {
     /// A second machine with this one's disk, which does not run.
     pub(crate) fn cloned(&self, home: PathBuf) -> Self {
         let name = format!("{}'", self.name);
-        let clone = Self::new(name, self.id, &self.directory(), home, &self.shared, &self.bureau);
+        let mut clone = Self::new(name, self.id, &self.directory(), home, &self.shared, &self.bureau);
+        clone.tpe.clone_from(&self.tpe);
+        clone.dues.clone_from(&self.dues);
         self.shared.say(|| format!("{} has the disk of {}", clone.name, self.name));
         clone
     }
@@ -361,9 +382,12 @@ impl Terminal {
         let sql = if full {
             "CREATE TRIGGER IF NOT EXISTS full_entry BEFORE INSERT ON entry BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
              CREATE TRIGGER IF NOT EXISTS full_intent BEFORE INSERT ON intent BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
+             CREATE TRIGGER IF NOT EXISTS full_payment BEFORE INSERT ON payment BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
+             CREATE TRIGGER IF NOT EXISTS full_step BEFORE UPDATE ON payment BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
              CREATE TRIGGER IF NOT EXISTS full_state BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;"
         } else {
-            "DROP TRIGGER IF EXISTS full_entry; DROP TRIGGER IF EXISTS full_intent; DROP TRIGGER IF EXISTS full_state;"
+            "DROP TRIGGER IF EXISTS full_entry; DROP TRIGGER IF EXISTS full_intent; DROP TRIGGER IF EXISTS full_state;
+             DROP TRIGGER IF EXISTS full_payment; DROP TRIGGER IF EXISTS full_step;"
         };
         disk.execute_batch(sql).unwrap();
         self.shared.say(|| format!("{} disk full: {full}", self.name));
@@ -371,8 +395,8 @@ impl Terminal {
 
     fn end(&mut self) {
         self.pending = false;
-        let Running { counter, thread, .. } = self.running.take().unwrap();
-        drop(counter);
+        let Running { counter, payer, thread, .. } = self.running.take().unwrap();
+        drop((counter, payer));
         thread.stop().unwrap();
     }
 
@@ -384,9 +408,16 @@ impl Terminal {
     /// The power is cut while the next step writes: of what that step wrote and did not sync, some sectors are there and others not. A step that
     /// wrote nothing, or after which somebody has seen something, was over before.
     pub(crate) fn crash_within_a_step(&mut self) {
+        self.crash_while(|terminal| {
+            terminal.running.as_mut().unwrap().counter.step();
+        });
+    }
+
+    /// The same while it does `work`.
+    pub(crate) fn crash_while(&mut self, work: impl FnOnce(&mut Self)) {
         let (log, head) = (self.directory().join("ledger.db-wal"), disk::read(&self.directory().join("head")));
         let (before, seen) = (disk::read(&log), self.seen());
-        self.running.as_mut().unwrap().counter.step();
+        work(self);
         let after = disk::read(&log);
         if after == before || seen != self.seen() {
             return self.crash(Fault::PowerCut);
@@ -397,9 +428,9 @@ impl Terminal {
     }
 
     /// What the world outside has seen of it.
-    fn seen(&self) -> (usize, u64) {
+    fn seen(&self) -> (usize, u64, bool) {
         let asked = self.slot.borrow().as_ref().map_or(0, |inserted| inserted.commands);
-        (self.heard.borrow().len(), asked)
+        (self.heard.borrow().len(), asked, self.running.as_ref().unwrap().payer.has_told())
     }
 
     fn die(&mut self, how: Fault, files: &[(&str, Vec<u8>)]) {
@@ -455,7 +486,7 @@ impl Terminal {
         stepped
     }
 
-    fn remember_head_file(&mut self) {
+    pub(crate) fn remember_head_file(&mut self) {
         let now = fs::read(self.directory().join("head")).unwrap_or_default();
         if self.head_files.last() != Some(&now) {
             self.head_files.push(now);
@@ -466,9 +497,13 @@ impl Terminal {
         self.running.as_ref().is_some_and(|running| running.counter.busy())
     }
 
-    /// What it answered since it was last asked.
+    /// What the counter answered since it was last asked.
     pub(crate) fn heard(&self) -> Vec<Outcome> {
         self.heard.borrow_mut().drain(..).collect()
+    }
+
+    pub(crate) fn payer(&mut self) -> &mut Payer {
+        &mut self.running.as_mut().unwrap().payer
     }
 
     pub(crate) fn has_card(&self) -> bool {

@@ -32,6 +32,7 @@ fn a_ledger_has_the_objects_of_the_migrations_and_no_others() {
         include_str!("../../../sql/terminal/V5__payments.sql"),
         include_str!("../../../sql/terminal/V6__keys.sql"),
         include_str!("../../../sql/terminal/V7__parts.sql"),
+        include_str!("../../../sql/terminal/V8__at_rest.sql"),
     ]
     .concat()
     // A table that was made anew has its name in quotes.
@@ -89,7 +90,7 @@ fn a_ledger_of_the_first_schema_is_brought_up_and_loses_nothing() {
     drop(ledger);
     world
         .sql(
-            "DROP TABLE required_version; DROP TABLE entry_key; DROP TABLE held; DROP TABLE part; DROP TABLE payment; DROP TABLE cashier; DROP TABLE printed; DROP TABLE export; DROP INDEX entry_closing; \
+            "DROP TABLE feed_sum; DROP TABLE former_certificate; DROP TABLE required_version; DROP TABLE entry_key; DROP TABLE held; DROP TABLE part; DROP TABLE payment; DROP TABLE cashier; DROP TABLE printed; DROP TABLE export; DROP INDEX entry_closing; \
              DELETE FROM refinery_schema_history WHERE version > 1; PRAGMA user_version = 1",
         )
         .unwrap();

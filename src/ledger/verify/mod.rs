@@ -27,7 +27,7 @@ use super::error::{LedgerError, OpenError};
 use super::facts::{Facts, acknowledged_at, beginning, blob};
 use super::intent::{Misfit, request};
 use super::view::{OpenIntent, open_intent};
-use super::{head_file, open, schema};
+use super::{at_rest, head_file, open, schema};
 
 /// How many entries are read while as many are checked, for each core.
 const BATCH_ENTRIES: usize = 256;
@@ -130,6 +130,9 @@ pub enum Wrong {
     /// The head file names an entry that is not in the chain.
     #[error("the head file names it, and the chain does not have it: the ledger is an old copy")]
     HeadFile,
+    /// What the region has sent was changed on the disk.
+    #[error("what the region has sent was changed on the disk: {0}")]
+    AtRest(&'static str),
     /// SQLite cannot read the file, or finds it inconsistent.
     #[error("the file is damaged, here or further on: {0}")]
     File(String),
@@ -194,6 +197,9 @@ pub(super) fn verify_file(
     payments::check(&snapshot, start.head.sequence)?;
     walk.intents()?;
     let receipts = walk.receipts()?;
+    if let Some(part) = at_rest::wrong(&snapshot)? {
+        return Err(Fault { sequence: None, wrong: Wrong::AtRest(part) }.into());
+    }
     walk.head_file(named)?;
     if known.is_none() {
         walk.file()?;

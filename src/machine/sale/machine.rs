@@ -90,6 +90,8 @@ enum Phase {
 #[derive(Clone, Debug)]
 enum ReadFor {
     Wanted,
+    /// Whether this debit was taken back.
+    LookBack(UndoTarget),
     NextSeason(Box<Entitlement>),
 }
 
@@ -417,6 +419,11 @@ impl SaleMachine {
                 self.tried.read = true;
                 self.phase = Phase::Reading(presented, ReadFor::Wanted);
                 vec![Action::ReadRecords(from)]
+            }
+            Step::LookBack(target) => {
+                self.tried.look_back = true;
+                self.phase = Phase::Reading(presented, ReadFor::LookBack(target));
+                vec![Action::ReadRecords(target.record.counter)]
             }
             Step::TakeBack(target) => {
                 self.tried.take_back = true;

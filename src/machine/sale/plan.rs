@@ -15,6 +15,8 @@ pub struct Tried {
     pub settle: bool,
     /// Reading the records that the region wants.
     pub read: bool,
+    /// Reading whether an abandoned debit was taken back already.
+    pub look_back: bool,
     /// Taking an abandoned debit back.
     pub take_back: bool,
     /// Blocking it.
@@ -32,6 +34,8 @@ pub enum Step {
     Settle(OpenIntent, Option<Refusal>),
     /// Read the records that the region wants, from this counter.
     Read(Counter),
+    /// Read whether an abandoned debit was taken back already.
+    LookBack(UndoTarget),
     /// Take an abandoned debit back.
     TakeBack(UndoTarget),
     /// Block the chip.
@@ -52,6 +56,7 @@ impl Step {
         match self {
             Self::Settle(..)
             | Self::Read(_)
+            | Self::LookBack(_)
             | Self::TakeBack(_)
             | Self::Block(_)
             | Self::PutNextSeason(_)
@@ -77,7 +82,9 @@ pub fn plan(presented: &Presented, facts: &Facts, tried: Tried) -> Step {
         && facts.gate.is_none()
         && can_take_back(presented, facts, &target)
     {
-        return Step::TakeBack(target);
+        // A ledger that was put back to an old copy does not know what it gave back since, and the card does not do it twice: to ask it would leave an
+        // entry at every tap.
+        return if tried.look_back { Step::TakeBack(target) } else { Step::LookBack(target) };
     }
     if let (Some((_, Some(block))), false) = (facts.denial, tried.block)
         && !presented.blocked()

@@ -310,6 +310,8 @@ fn steps_come_in_their_order() {
     everything.intent = None;
     assert_eq!(next(&everything, tried), Step::Read(Counter::new(1)));
     tried.read = true;
+    assert_eq!(next(&everything, tried), Step::LookBack(undo));
+    tried.look_back = true;
     assert_eq!(next(&everything, tried), Step::TakeBack(undo));
     tried.take_back = true;
     assert_eq!(next(&everything, tried), Step::Block(block));
@@ -320,6 +322,35 @@ fn steps_come_in_their_order() {
     assert_eq!(next(&everything, tried), Step::Put(entitlement(SEASON, 2)));
     tried.put = true;
     assert_eq!(next(&everything, tried), Step::Serve);
+}
+
+/// The lost history of a restored ledger may have given an abandoned debit back, which the old copy does not know.
+#[test]
+fn an_abandoned_debit_that_the_card_has_back_is_not_asked_back_again_at_each_tap() {
+    let debit = SignedRecord { record: Record { counter: Counter::new(2), ..proof().record }, ..*proof() };
+    let target = UndoTarget {
+        entry: Sequence::new(9),
+        record: debit.record,
+        returned: crate::domain::Cents::ZERO,
+        tender: Tender::Cash,
+    };
+    let abandoned = Facts { abandoned_debit: Some(target), ..facts() };
+    let reversal =
+        Record { operation: Operation::Reversal, link: 2, counter: Counter::new(3), consumed: 3, ..debit.record };
+    let reversal = SignedRecord { record: reversal, signature: UNSIGNED };
+    let tapped = |records: Option<Vec<SignedRecord>>| {
+        let mut machine = SaleMachine::default();
+        machine.on_event(NOW, Event::CardPresent);
+        machine.on_event(NOW, Event::Opened(Box::new(presented())));
+        let actions = machine.on_event(NOW, Event::Facts(Box::new(abandoned.clone())));
+        assert_eq!(actions, [Action::ReadRecords(Counter::new(2))]);
+        machine.on_event(NOW, Event::RecordsRead(records));
+        machine.on_event(NOW, Event::Facts(Box::new(abandoned.clone())))
+    };
+    let writes = |actions: &[Action]| actions.iter().any(|action| matches!(action, Action::StoreIntent(_)));
+    assert!(!writes(&tapped(Some(vec![reversal, debit]))), "the card has it back");
+    assert!(!writes(&tapped(None)), "it does not say: it is asked at the next tap");
+    assert!(writes(&tapped(Some(vec![debit]))), "it has not");
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod accounts;
 mod books;
 mod lies;
 mod money;
+mod payments;
 mod region;
 mod terminals;
 
@@ -118,6 +119,10 @@ impl World {
         self.a_request_has_one_debit(&records);
         self.money_adds_up(&records);
         self.tills_and_journals_agree(&records);
+        self.the_bank_terminal_has_what_was_earned(&records);
+        self.money_came_first(&records);
+        self.no_payment_is_hidden(&records);
+        self.closings_know_the_payments(&records);
         self.no_doubt_is_left();
         self.what_was_given_up_is_taken_back(&records);
         self.ledgers_verify(&records);

@@ -94,8 +94,10 @@ impl World {
     /// Whether somebody who does not lie is asked for the records of this card, and can open it.
     fn can_be_asked(&self, card: CardNumber) -> bool {
         let saw = self.bureau.borrow().region().store().read(|tx| tx.terminals_that_saw(card)).unwrap();
-        let able = |t: usize| self.terminals[t].is_honest() && !self.may_be_without_key(t);
-        !self.is_out_of_reach(card) && (0..self.terminals.len()).any(|t| able(t) && saw.contains(&self.terminals[t].id))
+        let able = |t: usize| {
+            self.terminals[t].is_honest() && !self.may_be_without_key(t) && !self.is_out_of_reach_of(t, card)
+        };
+        (0..self.terminals.len()).any(|t| able(t) && saw.contains(&self.terminals[t].id))
     }
 
     /// What the region asked for it has, as long as the card still has it and somebody honest can be asked.

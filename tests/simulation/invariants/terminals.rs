@@ -15,15 +15,15 @@ use crate::run::World;
 impl World {
     /// No doubt is left once every card has come back.
     ///
-    /// Not so of a card of which there are two chips, which may not be the one that it was; nor of one that was blocked before the region had a new key: it takes no
-    /// PUT KEY any more and opens for no certificate under the new key, so that nobody can ask it (a gap of the card profile); nor at a suspended terminal, or one that lies, once the
+    /// Not so of a card of which there are two chips, which may not be the one that it was; nor of one that was blocked before the region had a new key, at a terminal that
+    /// has no certificate under its key: it takes no PUT KEY any more and opens for no other certificate; nor at a suspended terminal, or one that lies, once the
     /// region has a new key, of which it gets no certificate; nor at one that lies and debited the card itself, past its ledger, until the record was pushed out.
     pub(super) fn no_doubt_is_left(&mut self) {
         for t in 0..self.terminals.len() {
             let open = self.terminals[t].know(|view| view.open_intents()).unwrap();
             for open in open.into_iter().filter(|_| !self.may_be_without_key(t)).collect::<Vec<_>>() {
                 let (card, before) = (open.intent.card, open.intent.counter_before);
-                if !self.is_copied(card) && !self.is_out_of_reach(card) && !self.has_pushed_out(t, card, before) {
+                if !self.is_copied(card) && !self.is_out_of_reach_of(t, card) && !self.has_pushed_out(t, card, before) {
                     let card = self.card_name(open.intent.card);
                     self.wrong(format!("T{t} still has a doubt about {card}"));
                 }
@@ -52,6 +52,18 @@ impl World {
             let memory = card.memory();
             memory.status == CardStatus::Blocked && memory.authority.region_key.serial < newest
         })
+    }
+
+    /// Whether the card is that, and terminal `t` has no certificate that it takes.
+    pub(super) fn is_out_of_reach_of(&self, t: usize, number: CardNumber) -> bool {
+        let genuine = |card: &&Card| card.number == number && card.nature == Nature::Genuine;
+        let Some(memory) = self.cards.iter().find(genuine).map(|card| card.memory()) else { return false };
+        let held = self.terminals[t].know(|view| {
+            view.certificates().iter().copied().chain(view.former_certificates().unwrap()).collect::<Vec<_>>()
+        });
+        let key = memory.authority.region_key.serial;
+        let takes = |not_after| not_after >= memory.latest_issued_at;
+        self.is_out_of_reach(number) && !held.iter().any(|held| held.key_serial == key && takes(held.not_after))
     }
 
     /// The holder of a sale that was given up and done has the right back, as long as the card can take it. An old copy does not know that the history that it

@@ -1,6 +1,6 @@
 //! How a change of a purse ends: what the card proves, what is written of it, what the client is told.
 
-use crate::domain::card::{Operation, SignedRecord};
+use crate::domain::card::{Operation, Record, SignedRecord};
 use crate::domain::entry::{Body, Intent, Learnt, Purpose, ReadReason, RefusedCard};
 use crate::domain::refusal::Refusal;
 use crate::domain::{Sequence, Timestamp};
@@ -117,8 +117,19 @@ impl SaleMachine {
         let Phase::Reading(presented, purpose) = std::mem::replace(&mut self.phase, Phase::Empty) else {
             return Vec::new();
         };
-        let Some(records) = records else { return self.look_up(Some(presented)) };
+        let Some(records) = records else {
+            // What the card does not tell is asked at the next tap.
+            self.tried.take_back |= matches!(purpose, ReadFor::LookBack(_));
+            return self.look_up(Some(presented));
+        };
         let (reason, after) = match purpose {
+            ReadFor::LookBack(target) => {
+                let takes_back = |record: &Record| {
+                    record.operation == Operation::Reversal && record.link == target.record.counter.get()
+                };
+                self.tried.take_back |= records.iter().any(|signed| takes_back(&signed.record));
+                return self.look_up(Some(presented));
+            }
             ReadFor::Wanted => (ReadReason::Wanted, AfterStore::Recorded),
             ReadFor::NextSeason(entitlement) => (ReadReason::SeasonEnd, AfterStore::SeasonEnd(entitlement)),
         };
