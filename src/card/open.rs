@@ -1,7 +1,7 @@
 //! From a card in the reader to a card that is proven: SELECT, READ CERTIFICATE, OPEN, READ ENTITLEMENT.
 
 use crate::crypto::{self, CryptoError};
-use crate::domain::card::{CardCertificate, CardState, Challenge, Entitlement, KeyCertificate, TerminalCertificate};
+use crate::domain::card::{CardCertificate, CardState, Challenge, Entitlement, KeyCertificate};
 use crate::domain::{CardNumber, KeySerial, Season};
 use crate::wire::apdu::{Answer, StatusWord, Transport, TransportError};
 use crate::wire::card::{Command, OpenRequest, SelectAnswer, authentication_bytes};
@@ -153,7 +153,7 @@ impl From<ExchangeError> for OpenFailure {
     }
 }
 
-impl Opener<'_> {
+impl<'a> Opener<'a> {
     /// The first four commands of a sale. A card that holds an older region key is given the newer one on the way.
     ///
     /// # Errors
@@ -170,7 +170,7 @@ impl Opener<'_> {
     pub fn open_or_read(
         &mut self,
         transport: &mut dyn Transport,
-        former: &[TerminalCertificate],
+        former: &[TerminalKey<'a>],
     ) -> Result<Opened, CannotOpen> {
         match self.try_open(transport) {
             Ok(opened) => Ok(opened),
@@ -210,13 +210,13 @@ impl Opener<'_> {
         &mut self,
         transport: &mut dyn Transport,
         held: KeySerial,
-        former: &[TerminalCertificate],
+        former: &[TerminalKey<'a>],
     ) -> Result<Opened, CannotOpen> {
-        let newest = self.terminal.certificate;
-        for certificate in former.iter().filter(|certificate| certificate.key_serial == held) {
-            self.terminal.certificate = *certificate;
+        let newest = self.terminal;
+        for former in former.iter().filter(|former| former.certificate.key_serial == held) {
+            self.terminal = *former;
             let opened = self.try_open(transport);
-            self.terminal.certificate = newest;
+            self.terminal = newest;
             match opened {
                 Ok(opened) => return Ok(opened),
                 Err(OpenFailure::Final(error)) => return Err(error),

@@ -52,7 +52,7 @@ impl Trust {
 }
 
 /// The terminal as cards know it: its card key, and the certificate of it that is used now.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct TerminalKey<'a> {
     /// The private half.
     pub key: &'a P256Key,

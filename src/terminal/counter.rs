@@ -280,8 +280,12 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
         };
         let mut opener = Opener { trust: &mut self.credentials.trust, terminal: TerminalKey { key, certificate } };
         let mut opened = None;
-        let former = &self.credentials.former;
-        let mut open = |transport: &mut dyn Transport| opened = Some(opener.open_or_read(transport, former));
+        let former = self.credentials.former.iter().filter_map(|certificate| {
+            let key = keys.card_for(&certificate.public_key)?;
+            Some(TerminalKey { key, certificate: *certificate })
+        });
+        let former: Vec<_> = former.collect();
+        let mut open = |transport: &mut dyn Transport| opened = Some(opener.open_or_read(transport, &former));
         let burst = match self.port.burst(&mut open) {
             // What was lost is not needed any more: the card is opened from the beginning.
             Err(PortError::SessionLost) => self.port.burst(&mut open),

@@ -110,7 +110,8 @@ fn a_card_that_was_blocked_before_a_new_region_key_is_read_with_a_former_certifi
         let mut trust = trust();
         let mut opener =
             Opener { trust: &mut trust, terminal: TerminalKey { key: &KEYS.terminal, certificate: renewed() } };
-        let opened = opener.open_or_read(&mut reader, &[terminal_certificate(|_| {})]).unwrap();
+        let former = TerminalKey { key: &KEYS.terminal, certificate: terminal_certificate(|_| {}) };
+        let opened = opener.open_or_read(&mut reader, &[former]).unwrap();
         assert_eq!(opened.session.state().status, CardStatus::Blocked, "{protocol:?}");
         assert_eq!(opened.session.read_record(&mut reader, 1), Ok(debit), "{protocol:?}");
         // Without one it is said what it is: not that the terminal is to blame.

@@ -103,6 +103,7 @@ faults! {
     // At each turn in which a terminal does not run.
     BackedUp 2500 "Somebody copies its directory.",
     Restored 700 "Somebody puts the copy back, with the head file or without.",
+    KeysChanged 500 "Its keys are changed: the old one signs the new one, when it starts.",
     Cloned 150 "Somebody puts its disk into a second machine, and both go on.",
     // At each terminal but the first, when the run begins: its lies have a list of their own, in `dishonest`.
     Dishonest 1500 "It lies to the region.",

@@ -233,6 +233,10 @@ impl World {
             let head_file_stays = self.shared.draw(|chance| chance.one_in(2));
             self.terminals[t].restore(head_file_stays);
         }
+        // Whoever has a twin changes nothing any more: the other would be no terminal from then on, and what it then sells is for its cards to tell.
+        if self.terminals[t].twin.is_none() && self.shared.strikes(Fault::KeysChanged) {
+            self.terminals[t].change_keys();
+        }
         if self.terminals[t].twin.is_none() && self.shared.strikes(Fault::Cloned) {
             let place: PathBuf = self.home.path().join(format!("terminal-{}", self.terminals.len()));
             let mut clone = self.terminals[t].cloned(place);

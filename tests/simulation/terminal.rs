@@ -12,12 +12,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
 
-use pass::crypto::Ed25519Key;
 use pass::domain::closing::PeriodKind;
 use pass::domain::entry::{Body, TechnicalEvent};
 use pass::domain::{CardNumber, Cents, PaymentId, RequestId, Sequence, TerminalId, Timestamp};
 use pass::ledger::{
-    ApplyError, By, Counted, Ledger, LedgerError, LedgerHandle, LedgerThread, StoredEntry, TerminalKeys,
+    ApplyError, By, Counted, Ledger, LedgerError, LedgerHandle, LedgerThread, OpenError, StoredEntry, TerminalKeys,
     View as LedgerView,
 };
 use pass::machine::sale::{Event, Outcome, View};
@@ -226,7 +225,16 @@ impl Terminal {
             shared: Rc::clone(shared),
         };
         copy(template, &terminal.directory());
+        // The keys are the machine's: no copy of the ledger that is put back brings old ones.
+        copy(&template.join("keys"), &terminal.home.join("keys"));
         terminal
+    }
+
+    /// Its keys are changed; the ledger goes over to them with the next start.
+    pub(crate) fn change_keys(&mut self) {
+        let number = TerminalKeys::make_next(&self.home).unwrap();
+        self.keys = Arc::new(TerminalKeys::load(&self.home).unwrap());
+        self.shared.say(|| format!("{} has its keys number {number}", self.name));
     }
 
     /// From now on it lies.
@@ -282,8 +290,16 @@ impl Terminal {
 
     /// Starts the program, as its daemon does; whether it could.
     pub(crate) fn start(&mut self) -> bool {
-        let key = Ed25519Key::from_pkcs8(&self.entry_key).unwrap();
-        let mut ledger = Ledger::open(&self.directory(), key).unwrap();
+        let keys = TerminalKeys::load(&self.home).unwrap();
+        let mut ledger = match Ledger::open_with(&self.directory(), keys, self.clock.now()) {
+            Ok(ledger) => ledger,
+            // A change of keys is a change like any other.
+            Err(OpenError::Ledger(error)) => {
+                self.shared.say(|| format!("{} cannot start: {error}", self.name));
+                return false;
+            }
+            Err(error) => panic!("{}: {error}", self.name),
+        };
         let started = TechnicalEvent::Started { version: "simulation".to_owned() };
         let started = ledger.append(self.clock.now(), Body::Event(started), None);
         if started.and_then(|_| take_up(&mut ledger, self.clock.now())).is_err() {
@@ -364,6 +380,8 @@ impl Terminal {
     pub(crate) fn cloned(&self, home: PathBuf) -> Self {
         let name = format!("{}'", self.name);
         let mut clone = Self::new(name, self.id, &self.directory(), home, &self.shared, &self.bureau);
+        copy(&self.home.join("keys"), &clone.home.join("keys"));
+        clone.keys = Arc::clone(&self.keys);
         clone.tpe.clone_from(&self.tpe);
         clone.dues.clone_from(&self.dues);
         self.shared.say(|| format!("{} has the disk of {}", clone.name, self.name));
