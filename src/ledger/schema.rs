@@ -23,7 +23,7 @@ mod embedded {
 /// 'PASS', as `sql/terminal/V1__ledger.sql` sets it.
 const APPLICATION_ID: u32 = 0x5041_5353;
 /// The number of the newest migration.
-pub(super) const SCHEMA_VERSION: u32 = 8;
+pub(super) const SCHEMA_VERSION: u32 = 6;
 /// The oldest SQLite without the WAL-reset race.
 const SQLITE_OLDEST: i32 = 3_051_003;
 /// How long a statement waits for another connection: readers and checkpoints are all there is.
