@@ -26,7 +26,6 @@ use crate::till::{
 };
 
 use super::clock::Clock;
-use super::desk::DeskHandle;
 use super::exchanger::{ExchangerHandle, ask_ledger};
 use super::service::Service;
 

@@ -11,10 +11,13 @@ use crate::crypto::{Ed25519Key, P256Key};
 use crate::domain::card::CardStatus;
 use crate::domain::cashier::{CashierName, Role};
 use crate::domain::closing::PeriodKind;
-use crate::domain::entry::{Body, CardRead, Intent, Learnt, Purpose, ReadReason, RefusedCard, Tender, UndoRequest};
+use crate::domain::entry::{
+    Body, CardRead, Intent, Learnt, Parts, Purpose, ReadReason, RefusedCard, Tender, Tenders, UndoRequest,
+};
 use crate::domain::payment::{Doubt, NotPaid, PaymentState, Said, Way};
 use crate::domain::refusal::{DenialReason, Refusal};
 use crate::domain::verdict::Verdict;
+use crate::domain::version::{RequiredVersion, Version};
 use crate::domain::*;
 use crate::ledger::schema::SCHEMA_VERSION;
 use crate::ledger::*;
@@ -24,14 +27,15 @@ const MANAGER: CashierId = CashierId::new(1);
 
 /// Makes the ledger of a terminal that has lived; its directory, and what is kept beside it. The last card's sale is in doubt.
 fn lived() -> (World, Frozen) {
-    let entry_key = Ed25519Key::generate().unwrap().1;
-    let mut world = World::of(&[], entry_key.clone());
+    let mut world = World::of(&[], Ed25519Key::generate().unwrap().1);
     std::fs::remove_file(world.database()).unwrap();
     let mut ledger = Ledger::create(world.dir.path(), world.key(), &world.region.enrolment(), NOW).unwrap();
     let (card_key, pkcs8) = P256Key::generate().unwrap();
     let mut card = world.card_of(card_key);
     let mut other = world.card();
 
+    let (changed, entry_key) = Ed25519Key::generate().unwrap();
+    ledger.change_keys(NOW, changed, &P256Key::generate().unwrap().0).unwrap();
     sold_and_undone(&mut ledger, &mut card);
     settled_otherwise(&mut ledger, &mut other);
     told_and_answered(&world, &mut ledger, &other);
@@ -69,7 +73,7 @@ fn settled_otherwise(ledger: &mut Ledger, card: &mut Card) {
         debit: debit.sequence,
         debit_counter: Counter::new(card.counter),
         returned: cents(100),
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
         request: RequestId::new([13; 16]),
     };
     ledger.append(NOW, Body::UndoRequest(asked), None).unwrap();
@@ -87,10 +91,16 @@ fn settled_otherwise(ledger: &mut Ledger, card: &mut Card) {
 /// An exchange by line, with what the region may want and say, and one that somebody carries.
 fn told_and_answered(world: &World, ledger: &mut Ledger, card: &Card) {
     let denied = CardNumber::from_account(925_999_999_999_999).unwrap();
+    let mut certificate = ledger.view().certificates()[0];
+    certificate.key_serial = KeySerial::new(2);
     let items = vec![
         Item::Denial(Denial { card: denied, reason: DenialReason::Lost, denied_at: NOW, block: None }),
         Item::Entitlement(world.region.entitlement(card.number(), 2)),
         Item::RecordsWanted(RecordsWanted { card: card.number(), from: Counter::new(1), to: Counter::new(9) }),
+        // The certificate of before is kept, under its region key.
+        Item::KeyCertificate(world.region.key_certificate(2)),
+        Item::TerminalCertificate(certificate),
+        Item::RequiredVersion(RequiredVersion { version: Version::parse("9.0.0").unwrap(), by: NOW }),
         Item::Verdict(EntryVerdict { sequence: Sequence::new(2), version: 1, verdict: Verdict::Payable }),
     ];
     exchange(world, ledger, 21, &[(1, with_items(world.region.page(0, 1, NOW, &[denied]), items))]).unwrap();
@@ -133,7 +143,16 @@ fn paid_on_the_bank_terminal(ledger: &mut Ledger, card: &mut Card) {
     pay(ledger, 51, &[PaymentState::Sent, paid]);
     let mut intent = card.intent(51);
     if let Purpose::Sale { sale, .. } = &mut intent.purpose {
-        sale.tender = Tender::Tpe;
+        sale.tender = Tender::Tpe.into();
+    }
+    ledger.store_intent(&intent, &card.certificate).unwrap();
+    let proof = card.does(&intent);
+    ledger.settle(intent.transaction, by.now, done(&intent, proof, Learnt::AtOnce, false)).unwrap();
+    // One in parts, of which the bank terminal took more than its own: the rest is held.
+    pay(ledger, 54, &[PaymentState::Sent, paid]);
+    let mut intent = card.intent(54);
+    if let Purpose::Sale { sale, .. } = &mut intent.purpose {
+        sale.tender = Tenders::Parts(Parts::new([(Tender::Cash, cents(30)), (Tender::Tpe, cents(70))]).unwrap());
     }
     ledger.store_intent(&intent, &card.certificate).unwrap();
     let proof = card.does(&intent);

@@ -30,9 +30,7 @@ fn a_ledger_has_the_objects_of_the_migrations_and_no_others() {
         include_str!("../../../sql/terminal/V3__cashiers.sql"),
         include_str!("../../../sql/terminal/V4__closings.sql"),
         include_str!("../../../sql/terminal/V5__payments.sql"),
-        include_str!("../../../sql/terminal/V6__keys.sql"),
-        include_str!("../../../sql/terminal/V7__parts.sql"),
-        include_str!("../../../sql/terminal/V8__at_rest.sql"),
+        include_str!("../../../sql/terminal/V6__keys_and_parts.sql"),
     ]
     .concat()
     // A table that was made anew has its name in quotes.
