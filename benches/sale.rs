@@ -132,7 +132,7 @@ impl Till {
         self.sales += 1;
         let request = ClientRequest {
             id: RequestId::new(u128::from(self.sales).to_be_bytes()),
-            command: Request::Redeem { request: QuoteRequest::default(), tender: Tender::Cash, confirmed: None },
+            command: Request::Redeem { request: QuoteRequest::default(), tender: Tender::Cash.into(), confirmed: None },
             wait: Duration::from_secs(10),
             cashier: None,
         };
