@@ -137,7 +137,7 @@ impl Till {
             cashier: None,
         };
         let begun = Instant::now();
-        self.counter.on(Event::Client(request));
+        self.counter.on(Event::Client(Box::new(request)));
         self.counter.on(Event::CardPresent);
         let (outcome, answered) = self.answer.0.take().expect("an answer");
         assert!(matches!(outcome, Outcome::Granted(_)), "no sale: {outcome:?}");
