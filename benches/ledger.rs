@@ -73,7 +73,7 @@ impl Shop {
         let request = QuoteRequest::default();
         let client = ClientRequest {
             id: intent.request(),
-            command: Sale::Redeem { request, tender: Tender::Cash, confirmed: None },
+            command: Sale::Redeem { request, tender: Tender::Cash.into(), confirmed: None },
             wait: Duration::ZERO,
             cashier: None,
         };

@@ -132,12 +132,12 @@ impl Till {
         self.sales += 1;
         let request = ClientRequest {
             id: RequestId::new(u128::from(self.sales).to_be_bytes()),
-            command: Request::Redeem { request: QuoteRequest::default(), tender: Tender::Cash, confirmed: None },
+            command: Request::Redeem { request: QuoteRequest::default(), tender: Tender::Cash.into(), confirmed: None },
             wait: Duration::from_secs(10),
             cashier: None,
         };
         let begun = Instant::now();
-        self.counter.on(Event::Client(request));
+        self.counter.on(Event::Client(Box::new(request)));
         self.counter.on(Event::CardPresent);
         let (outcome, answered) = self.answer.0.take().expect("an answer");
         assert!(matches!(outcome, Outcome::Granted(_)), "no sale: {outcome:?}");

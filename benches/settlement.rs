@@ -188,7 +188,7 @@ fn debit(terminal: TerminalId, sequence: Sequence) -> Debit {
         price: None,
         supplement: cents(0),
         due: cents(100),
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
     };
     Debit {
         proof: SignedRecord { record, signature: Signature([7; 64]) },

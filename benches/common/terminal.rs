@@ -128,7 +128,7 @@ impl Card {
             price: None,
             supplement: cents(0),
             due: cents(100),
-            tender: Tender::Cash,
+            tender: Tender::Cash.into(),
         };
         let entitlement_serial = EntitlementSerial::new(1);
         let counter_before = Counter::new(self.debits);
