@@ -71,7 +71,7 @@ impl Terminal {
 
     pub(crate) fn keys(&self) -> TerminalKeys {
         let card = P256Key::from_pkcs8(&fs::read(self.directory.join("card")).unwrap()).unwrap();
-        TerminalKeys { entry: self.entry_key(), card }
+        TerminalKeys::new(self.entry_key(), card)
     }
 
     fn entry_key(&self) -> Ed25519Key {

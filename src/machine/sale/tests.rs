@@ -332,7 +332,7 @@ fn an_abandoned_debit_that_the_card_has_back_is_not_asked_back_again_at_each_tap
         entry: Sequence::new(9),
         record: debit.record,
         returned: crate::domain::Cents::ZERO,
-        tender: Tender::Cash,
+        tender: Tender::Cash.into(),
     };
     let abandoned = Facts { abandoned_debit: Some(target), ..facts() };
     let reversal =
