@@ -244,7 +244,8 @@ fn what_was_held_before_there_was_a_list_of_it_is_on_the_list() {
     drop(ledger);
     world
         .sql(
-            "DROP TABLE held; DROP TABLE part; DELETE FROM refinery_schema_history WHERE version > 5; \
+            "DROP TABLE feed_sum; DROP TABLE former_certificate; DROP TABLE required_version; DROP TABLE entry_key; \
+             DROP TABLE held; DROP TABLE part; DELETE FROM refinery_schema_history WHERE version > 5; \
              PRAGMA user_version = 5",
         )
         .unwrap();
