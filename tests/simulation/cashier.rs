@@ -37,7 +37,7 @@ impl Terminal {
             if self.is_busy() {
                 self.payer().counter_says(Outcome::Refused(Refused::because(Refusal::Busy)));
             } else {
-                self.begin(Event::Client(request));
+                self.begin(Event::Client(Box::new(request)));
             }
         }
     }
@@ -187,7 +187,7 @@ impl World {
     /// The same sale again, paid so.
     fn ask_paying(&mut self, t: usize, number: usize, by: Tender) {
         if let Command::Redeem { tender, .. } = &mut self.tills[t].asked[number].command {
-            *tender = by;
+            *tender = by.into();
         }
         self.ask_as(t, number);
     }

@@ -177,7 +177,7 @@ fn a_payment_that_only_seems_to_be_in_progress_is_not_shown_as_if_it_were() {
     world.terminals[0].start();
     world.insert(0, 0);
     while world.terminals[0].step() {}
-    world.ask(0, Command::Redeem { request: QuoteRequest::default(), tender: Tender::Tpe, confirmed: None });
+    world.ask(0, Command::Redeem { request: QuoteRequest::default(), tender: Tender::Tpe.into(), confirmed: None });
     while world.terminals[0].step() {
         world.listen(0);
     }

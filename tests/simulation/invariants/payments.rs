@@ -52,7 +52,7 @@ fn earned(chain: &[StoredEntry]) -> BTreeMap<RequestId, u64> {
     let mut earned = BTreeMap::new();
     for stored in chain.iter().filter(|stored| !taken_back.contains(&stored.head.sequence)) {
         if let Body::Debit(debit) = &stored.entry.body
-            && debit.sale.tender == Tender::Tpe
+            && debit.sale.tender.uses(Tender::Tpe)
         {
             *earned.entry(debit.sale.request).or_default() += debit.collected.get();
         }
@@ -148,7 +148,7 @@ impl World {
                 }
                 if let Body::Debit(debit) = &stored.entry.body {
                     let held = sales.get(&debit.sale.request).map_or(0, |kept| kept.held());
-                    let (due, by_tpe) = (debit.collected.get(), debit.sale.tender == Tender::Tpe);
+                    let (due, by_tpe) = (debit.collected.get(), debit.sale.tender.uses(Tender::Tpe));
                     if by_tpe && held < due || !by_tpe && held > 0 {
                         let (entry, tender) = (stored.head.sequence, debit.sale.tender);
                         wrong.push(format!("entry {entry} of T{t} keeps {due} by {tender:?}, and {held} were paid"));
@@ -200,7 +200,7 @@ impl World {
             let debit = |sequence: Sequence| chain.iter().find(|stored| stored.head.sequence == sequence);
             let by_tpe = |sequence| {
                 debit(sequence).is_some_and(
-                    |stored| matches!(&stored.entry.body, Body::Debit(debit) if debit.sale.tender == Tender::Tpe),
+                    |stored| matches!(&stored.entry.body, Body::Debit(debit) if debit.sale.tender.uses(Tender::Tpe)),
                 )
             };
             for stored in chain {
@@ -219,7 +219,7 @@ impl World {
                             wrong.push(format!("closing {entry} of T{t} lists {} of {there}", listed.len()));
                         }
                     }
-                    Body::Debit(debit) if debit.sale.tender == Tender::Tpe => collected += debit.collected.get(),
+                    Body::Debit(debit) if debit.sale.tender.uses(Tender::Tpe) => collected += debit.collected.get(),
                     Body::Reversal(reversal) if by_tpe(reversal.debit) => returned += reversal.returned.get(),
                     Body::UndoRequest(request) if by_tpe(request.debit) => returned += request.returned.get(),
                     _ => (),
