@@ -28,8 +28,9 @@ pub struct TerminalKeys {
     pub entry: Ed25519Key,
     /// Signs what cards are asked, once the region has certified it.
     pub card: P256Key,
-    former_entry: Vec<Ed25519Key>,
-    former_card: Vec<P256Key>,
+    /// Each with its number, in order.
+    former_entry: Vec<(u32, Ed25519Key)>,
+    former_card: Vec<(u32, P256Key)>,
 }
 
 /// Why the keys cannot be used.
@@ -132,13 +133,13 @@ impl Places<'_> {
     fn load(&self) -> Result<TerminalKeys, KeysError> {
         let newest = self.newest()?;
         let former = |kind| Ok::<_, KeysError>(self.numbers(kind)?.into_iter().filter(move |number| *number < newest));
-        let former_entry = former(ENTRY)?.map(|number| self.read(ENTRY, number, Ed25519Key::from_pkcs8));
-        let former_card = former(CARD)?.map(|number| self.read(CARD, number, P256Key::from_pkcs8));
+        let former_entry = former(ENTRY)?.map(|number| Ok((number, self.read(ENTRY, number, Ed25519Key::from_pkcs8)?)));
+        let former_card = former(CARD)?.map(|number| Ok((number, self.read(CARD, number, P256Key::from_pkcs8)?)));
         Ok(TerminalKeys {
             entry: self.read(ENTRY, newest, Ed25519Key::from_pkcs8)?,
             card: self.read(CARD, newest, P256Key::from_pkcs8)?,
-            former_entry: former_entry.collect::<Result<_, _>>()?,
-            former_card: former_card.collect::<Result<_, _>>()?,
+            former_entry: former_entry.collect::<Result<_, KeysError>>()?,
+            former_card: former_card.collect::<Result<_, KeysError>>()?,
         })
     }
 }
@@ -185,21 +186,34 @@ impl TerminalKeys {
 
     /// The private half of `public`, among all card keys that are there.
     pub fn card_for(&self, public: &PublicKey) -> Option<&P256Key> {
-        std::iter::once(&self.card).chain(&self.former_card).find(|key| key.public_key() == *public)
+        std::iter::once(&self.card)
+            .chain(self.former_card.iter().map(|(_, key)| key))
+            .find(|key| key.public_key() == *public)
     }
 
     /// The private half of `public`, among all entry keys that are there.
     pub fn entry_for(&self, public: &Ed25519PublicKey) -> Option<&Ed25519Key> {
-        std::iter::once(&self.entry).chain(&self.former_entry).find(|key| key.public_key() == *public)
+        std::iter::once(&self.entry)
+            .chain(self.former_entry.iter().map(|(_, key)| key))
+            .find(|key| key.public_key() == *public)
     }
 
-    /// The key that signs for a ledger whose key is `public`, and the newest pair where that is another one.
-    pub(super) fn signer(mut self, public: &Ed25519PublicKey) -> Option<Signer> {
+    /// The key that signs for a ledger whose key is `public`, and the newer pairs, in order: none is passed over, because the region may know the one between, and
+    /// nothing but that names its successor.
+    pub(super) fn signer(self, public: &Ed25519PublicKey) -> Option<Signer> {
         if self.entry.public_key() == *public {
-            return Some(Signer { key: self.entry, newer: None });
+            return Some(Signer { key: self.entry, newer: Vec::new() });
         }
-        let place = self.former_entry.iter().position(|key| key.public_key() == *public)?;
-        Some(Signer { key: self.former_entry.swap_remove(place), newer: Some((self.entry, self.card)) })
+        let mut entries = self.former_entry.into_iter();
+        let (of, key) = entries.find(|(_, key)| key.public_key() == *public)?;
+        let mut cards = self.former_card.into_iter().filter(|(number, _)| *number > of).peekable();
+        let mut newer = Vec::new();
+        for (number, entry) in entries {
+            while cards.next_if(|(card, _)| *card < number).is_some() {}
+            newer.extend(cards.next_if(|(card, _)| *card == number).map(|(_, card)| (entry, card)));
+        }
+        newer.push((self.entry, self.card));
+        Some(Signer { key, newer })
     }
 }
 
@@ -207,8 +221,8 @@ impl TerminalKeys {
 pub(super) struct Signer {
     /// Signs as long as nothing has changed.
     pub(super) key: Ed25519Key,
-    /// What is to be in its place.
-    pub(super) newer: Option<(Ed25519Key, P256Key)>,
+    /// What is to be in its place, one after the other.
+    pub(super) newer: Vec<(Ed25519Key, P256Key)>,
 }
 
 /// Makes what is not there of a pair, the card's key first.
@@ -281,7 +295,8 @@ mod tests {
         let (newest, public) = (keys.entry.public_key(), first.entry.public_key());
         let signer = keys.signer(&public).unwrap();
         assert_eq!(signer.key.public_key(), public);
-        assert_eq!(signer.newer.unwrap().0.public_key(), newest);
+        let newer: Vec<_> = signer.newer.iter().map(|(entry, _)| entry.public_key()).collect();
+        assert_eq!((newer.len(), newer.last()), (2, Some(&newest)), "one after the other");
         // The first pair is erased, once nothing needs it.
         fs::remove_file(entry_path(data.path())).unwrap();
         fs::remove_file(card_path(data.path())).unwrap();

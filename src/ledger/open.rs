@@ -101,7 +101,7 @@ impl Ledger {
         let view = Self::view_to_write(dir)?;
         let Signer { key, newer } = keys.signer(view.succession().newest()).ok_or(OpenError::OtherKey)?;
         let mut ledger = Self::of(dir, view, key, lock)?;
-        if let Some((entry, card)) = newer {
+        for (entry, card) in newer {
             ledger.change_keys(now, entry, &card)?;
         }
         Ok(ledger)

@@ -96,10 +96,11 @@ fn a_start_goes_over_to_the_newest_pair_that_is_there_and_only_once() {
     let ledger = Ledger::open_with(world.dir.path(), files(&world, &[&pair]), NOW).unwrap();
     assert_eq!(ledger.view().head().sequence, head.next(), "nothing is left to be changed");
     drop(ledger);
-    // Two pairs later at once: the one between was never used.
+    // Two pairs later at once: the one between signs the last.
     let (between, newest) = (Pair::new(), Pair::new());
     let ledger = Ledger::open_with(world.dir.path(), files(&world, &[&pair, &between, &newest]), NOW).unwrap();
     assert_eq!(ledger.view().succession().newest(), &newest.public());
+    assert_eq!(ledger.view().succession().changes().len(), 3);
     drop(ledger);
     assert!(verified(&world).is_ok());
 }
