@@ -30,7 +30,7 @@ use crate::terminal::wait;
 /// What the payments wait for.
 pub(crate) enum Wish {
     /// That the counter does this.
-    Counter(ClientRequest, Sender<Outcome>),
+    Counter(Box<ClientRequest>, Sender<Outcome>),
     /// A connection to the bank terminal.
     Connect(Sender<bool>),
     /// A moment.
@@ -55,7 +55,7 @@ impl Wishes {
 
 impl AskDesk for Wishes {
     fn ask(&self, request: ClientRequest) -> BoxFuture<'_, Option<Outcome>> {
-        let outcome = self.wish(|sender| Wish::Counter(request, sender));
+        let outcome = self.wish(|sender| Wish::Counter(Box::new(request), sender));
         Box::pin(async move { outcome.await.ok() })
     }
 }
@@ -221,7 +221,7 @@ impl Payer {
         let place = wishes.iter().position(|wish| matches!(wish, Wish::Counter(..)))?;
         let Some(Wish::Counter(request, sender)) = wishes.remove(place) else { return None };
         self.at_counter = Some((request.id, sender));
-        Some(request)
+        Some(*request)
     }
 
     /// The counter has answered; whose request that was.
