@@ -190,12 +190,12 @@ impl Prepared {
         for terminal in &self.terminals {
             let mut previous = "00".repeat(32);
             for (index, cose) in terminal.chain.iter().enumerate() {
-                let hash = hex(entry_hash(cose).as_bytes());
+                let hash = hex::encode(entry_hash(cose).as_bytes());
                 rows.push_str(&format!(
                     "{}\t0\t{}\t\\\\x{hash}\t\\\\x{previous}\t\\\\x{}\t1\tdebit\t1\t400\t0\t0\t0\t0\n",
                     terminal.id.get(),
                     index + 1,
-                    hex(cose)
+                    hex::encode(cose)
                 ));
                 previous = hash;
             }
@@ -231,10 +231,6 @@ fn memory(server: &Arc<postgres::Server>, terminals: usize) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
     1024.0 * line.trim().trim_end_matches(" kB").parse::<f64>().unwrap()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn bring_home(terminal: &mut Terminal, address: &str) {

@@ -403,7 +403,7 @@ mod tests {
 
     #[test]
     fn sha256_gives_the_example_of_fips_180() {
-        let hex: String = sha256_of([b"a".as_slice(), b"bc"]).iter().map(|b| format!("{b:02x}")).collect();
+        let hex = hex::encode(sha256_of([b"a".as_slice(), b"bc"]));
         assert_eq!(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 

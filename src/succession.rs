@@ -74,18 +74,8 @@ impl Succession {
 
 /// What an entry says of new keys, if it is about keys.
 pub fn change_in(entry: &Entry) -> Option<&KeysChanged> {
-    match &entry.body {
-        Body::Event(TechnicalEvent::KeysChanged(keys)) => Some(keys),
-        Body::Event(_)
-        | Body::Debit(_)
-        | Body::Reversal(_)
-        | Body::NotDone(_)
-        | Body::Abandoned(_)
-        | Body::UndoRequest(_)
-        | Body::Refused(_)
-        | Body::CardRead(_)
-        | Body::Closing(_) => None,
-    }
+    let Body::Event(TechnicalEvent::KeysChanged(keys)) = &entry.body else { return None };
+    Some(keys)
 }
 
 /// What the entry at this place says when these keys take the place of the terminal's: each signs it.

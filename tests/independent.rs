@@ -358,7 +358,8 @@ impl World {
     /// Makes the blank card in a reader of the bureau, and gives its number.
     fn issue(&self, card: &mut Card, reader: usize) -> Value {
         card.insert(self.pcscd.vpcd_port(reader), &[]);
-        let issued = succeeds(self.region(&["card", "issue", "--reader", &self.pcscd.reader_name(reader)]));
+        let issued =
+            succeeds(self.region(&["card", "issue", "--wait", "20", "--reader", &self.pcscd.reader_name(reader)]));
         card.pull();
         issued["card_number"].clone()
     }

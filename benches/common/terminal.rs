@@ -185,7 +185,7 @@ pub(crate) fn sell(ledger: &mut Ledger, certificate: &CardCertificate, intent: &
 pub(crate) fn grown(entries: u64) -> Terminal {
     // Made anew when the schema is another.
     let schema = sha256(include_bytes!("../../sql/terminal/V1__ledger.sql"));
-    let schema: String = schema.iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    let schema = hex::encode(&schema[..4]);
     let kept = super::kept(&format!("{entries}-{schema}"));
     if !kept.exists() {
         let memory = Path::new("/dev/shm");

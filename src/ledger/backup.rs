@@ -2,16 +2,20 @@
 //!
 //! The copy is made on a connection of its own, in one snapshot: whoever owns the ledger neither waits nor has to help. It is the whole ledger as it
 //! was at one moment, with the time of its newest entry, and without keys: these never leave their machine. What has been copied elsewhere in the
-//! meantime (the head file) is not part of it, which is how a copy that is put back is noticed ([`View::behind`]).
+//! meantime (the head file) is not part of it, which is how a copy that is put back is noticed ([`View::behind`]). A payment that the bank terminal is about to
+//! be asked for stands in it as sent: by the time the copy is put back it has been, for all that anybody knows.
 
 use std::io;
 use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
 
 use crate::domain::{Sequence, TerminalId, Timestamp};
 use crate::whole_file::{PRIVATE, Part};
 use crate::wire::exchange::Head;
 
 use super::error::{LedgerError, OpenError};
+use super::payments;
 use super::schema;
 use super::verify::{self, Verified, VerifyError};
 use super::view::View;
@@ -91,9 +95,15 @@ pub fn backup(dir: &Path, file: &Path) -> Result<Contents, BackupError> {
     let part = Part::beside(file, PRIVATE).map_err(BackupError::File)?;
     let copied = source.connection.execute("VACUUM INTO ?1", [part.path().to_string_lossy()]);
     copied.map_err(|error| BackupError::File(io::Error::other(error.to_string())))?;
+    note_as_sent(part.path())?;
     let contents = Contents::of(&View::of(schema::open_to_read(part.path())?, None)?)?;
     part.keep().map_err(BackupError::File)?;
     Ok(contents)
+}
+
+fn note_as_sent(path: &Path) -> Result<(), LedgerError> {
+    let copy = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    payments::asked_is_sent(&copy)
 }
 
 /// Checks the backup at `file` as [`verify`](super::verify()) checks a ledger. `progress` is told how many of how many entries are checked.

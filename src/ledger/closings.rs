@@ -166,17 +166,8 @@ pub(super) fn newest(
 /// The closing that an entry's bytes are.
 pub(super) fn closing_of(cose: &[u8]) -> Option<Closing> {
     let message = Sign1::decode(cose, Algorithm::EdDsa, Content::Entry).ok()?;
-    match decode_entry(&message.payload).ok()?.body {
-        Body::Closing(closing) => Some(closing),
-        Body::Debit(_)
-        | Body::Reversal(_)
-        | Body::NotDone(_)
-        | Body::Abandoned(_)
-        | Body::UndoRequest(_)
-        | Body::Refused(_)
-        | Body::CardRead(_)
-        | Body::Event(_) => None,
-    }
+    let Body::Closing(closing) = decode_entry(&message.payload).ok()?.body else { return None };
+    Some(closing)
 }
 
 /// The sale in doubt that an open intent is; an undo has taken no money.

@@ -19,7 +19,7 @@ use super::facts::standing_number;
 use super::head_file::{self, HeadFile};
 use super::keys::{Signer, TerminalKeys};
 use super::view::View;
-use super::{feed_tables, schema};
+use super::{feed_tables, payments, schema};
 
 /// The database.
 pub(super) const DATABASE_FILE: &str = "ledger.db";
@@ -125,6 +125,8 @@ impl Ledger {
         if view.behind().is_none() {
             // As after a commit, it may lag.
             let _lagging = head_file.write(view.head());
+        } else {
+            payments::asked_is_sent(&view.connection)?;
         }
         let mut ledger = Self { view, key, head_file, uncopied: 0, failing: false, told: Told::default(), lock };
         if !at_rest::is_feed_whole(&ledger.view.connection)? {

@@ -89,8 +89,7 @@ impl View {
     /// # Errors
     /// As [`View::denial`].
     pub fn open_payments(&self) -> Result<Vec<Payment>, LedgerError> {
-        let there = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'payment'";
-        if !self.connection.prepare_cached(there)?.exists([])? {
+        if !are_kept(&self.connection)? {
             return Ok(Vec::new());
         }
         select(&self.connection, "state IN ('asked', 'sent', 'unknown') AND ?1 IS NOT NULL", &[0])
@@ -164,6 +163,20 @@ impl Ledger {
             Ok(entry)
         })
     }
+}
+
+/// Whether there are payments at all: a ledger of an older schema, which is only read, has none.
+fn are_kept(connection: &Connection) -> Result<bool, LedgerError> {
+    let there = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'payment'";
+    Ok(connection.prepare_cached(there)?.exists([])?)
+}
+
+/// In a copy of the ledger, what was asked when it was made may have been sent since: whoever takes it up does not take it for surely not paid.
+pub(super) fn asked_is_sent(connection: &Connection) -> Result<(), LedgerError> {
+    if are_kept(connection)? {
+        connection.execute("UPDATE payment SET state = 'sent' WHERE state = 'asked'", [])?;
+    }
+    Ok(())
 }
 
 /// The payments that were unknown before the entry `at`.

@@ -1,7 +1,6 @@
 //! The desk's side of partners: what changes about them, their suspension, the accounts that money goes to and comes from, and the public list
 //! of those that take the PASS (R10).
 
-use std::fmt::Write as _;
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -278,11 +277,7 @@ impl PublicList {
         let list = PublicListJson { partners: listed().map(of).collect(), complete };
         // Text, numbers and lists are always JSON.
         let json = serde_json::to_vec(&list).unwrap_or_default();
-        let digest = sha256(&json).iter().take(16).fold(String::new(), |mut text, byte| {
-            // Writing to a string succeeds.
-            let _ = write!(text, "{byte:02x}");
-            text
-        });
+        let digest = hex::encode(&sha256(&json)[..16]);
         Self { csv: table(listed()), json, digest }
     }
 }

@@ -21,7 +21,7 @@ use crate::domain::closing::{Closing, Period, PeriodKind};
 use crate::domain::{EntryHash, Sequence, TerminalId};
 use crate::ledger::{LedgerError, TerminalKeys, View};
 use crate::succession::{Succession, change_in, successor};
-use crate::till::json::{self as local, from_hexadecimal};
+use crate::till::json as local;
 use crate::till::{Closed, ClosingQuery};
 use crate::whole_file::{self, PUBLIC};
 use crate::wire::cbor::item_length;
@@ -86,10 +86,6 @@ struct Keys {
     root_key: String,
     /// As cards take them.
     region_keys: Vec<String>,
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Writes the archive of `year` to `directory`, which must not be there.
@@ -167,16 +163,16 @@ fn write(
     let identity = view.identity();
     let known = Keys {
         terminal: identity.terminal.get(),
-        entry_key: hex(&identity.entry_key.0),
-        key_changes: view.key_changes(usize::MAX)?.iter().map(|entry| hex(entry)).collect(),
-        root_key: hex(&identity.root_key.0),
-        region_keys: view.region_keys().iter().map(|key| hex(&key.encode())).collect(),
+        entry_key: hex::encode(identity.entry_key.0),
+        key_changes: view.key_changes(usize::MAX)?.iter().map(hex::encode).collect(),
+        root_key: hex::encode(identity.root_key.0),
+        region_keys: view.region_keys().iter().map(|key| hex::encode(key.encode())).collect(),
     };
     whole_file::write(&directory.join(KEYS), PUBLIC, &serde_json::to_vec_pretty(&known)?)?;
     let mut files = BTreeMap::new();
     for name in [ENTRIES, LINES, CLOSINGS, KEYS] {
         let bytes = whole_file::read(&directory.join(name), FILE_BYTES_MAX)?;
-        files.insert(name.to_owned(), Listed { bytes: bytes.len() as u64, sha256: hex(&sha256(&bytes)) });
+        files.insert(name.to_owned(), Listed { bytes: bytes.len() as u64, sha256: hex::encode(sha256(&bytes)) });
     }
     let missing = || LedgerError::Damaged("an entry of the year is missing".to_owned());
     let first = view.entry(from)?.ok_or_else(missing)?;
@@ -265,7 +261,7 @@ pub fn verify(
         Ok(intact) => intact,
         Err(damage) => return damaged(setup, directory, &damage, out),
     };
-    let (entries, key) = (manifest.to - manifest.from + 1, hex(&key.0));
+    let (entries, key) = (manifest.to - manifest.from + 1, hex::encode(key.0));
     let net = last.map_or(0, |closing| closing.perpetual.net.get());
     if setup.json {
         let line = json!({
@@ -305,7 +301,7 @@ fn read(directory: &Path, name: &'static str) -> Result<Vec<u8>, Damage> {
 
 fn check(directory: &Path, expected: Option<Ed25519PublicKey>) -> Result<Intact, Damage> {
     let keys: Keys = serde_json::from_slice(&read(directory, KEYS)?).map_err(|_| Damage::Unreadable(KEYS))?;
-    let key = from_hexadecimal(&keys.entry_key).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let key = hex::decode(&keys.entry_key).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let key = Ed25519PublicKey(key.ok_or(Damage::Unreadable(KEYS))?);
     let succession = succession(&keys, key).ok_or(Damage::Unreadable(KEYS))?;
     if expected.is_some_and(|expected| expected != key) {
@@ -322,7 +318,7 @@ fn check(directory: &Path, expected: Option<Ed25519PublicKey>) -> Result<Intact,
     }
     for name in [ENTRIES, LINES, CLOSINGS, KEYS] {
         let bytes = read(directory, name)?;
-        let found = Listed { bytes: bytes.len() as u64, sha256: hex(&sha256(&bytes)) };
+        let found = Listed { bytes: bytes.len() as u64, sha256: hex::encode(sha256(&bytes)) };
         if manifest.files.get(name) != Some(&found) {
             return Err(Damage::Changed(name.to_owned()));
         }
@@ -336,7 +332,7 @@ fn check(directory: &Path, expected: Option<Ed25519PublicKey>) -> Result<Intact,
 fn succession(keys: &Keys, first: Ed25519PublicKey) -> Option<Succession> {
     let mut succession = Succession::new(first);
     for change in &keys.key_changes {
-        let cose = from_hexadecimal(change)?;
+        let cose = hex::decode(change).ok()?;
         let next = successor(TerminalId::new(keys.terminal), succession.newest(), &cose)?;
         let message = Sign1::decode(&cose, Algorithm::EdDsa, Content::Entry).ok()?;
         let place = decode_link(&message.payload).ok()?.sequence;

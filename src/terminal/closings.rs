@@ -46,17 +46,8 @@ impl From<LedgerError> for NotClosed {
 /// The closing that an entry is.
 fn closed(stored: StoredEntry, duplicate: u32) -> Option<Closed> {
     let (entry, time, cashier) = (stored.head.sequence, stored.entry.time, stored.entry.cashier);
-    match stored.entry.body {
-        Body::Closing(closing) => Some(Closed { entry, time, cashier, closing, duplicate }),
-        Body::Debit(_)
-        | Body::Reversal(_)
-        | Body::NotDone(_)
-        | Body::Abandoned(_)
-        | Body::UndoRequest(_)
-        | Body::Refused(_)
-        | Body::CardRead(_)
-        | Body::Event(_) => None,
-    }
+    let Body::Closing(closing) = stored.entry.body else { return None };
+    Some(Closed { entry, time, cashier, closing, duplicate })
 }
 
 /// Closings, newest first.

@@ -134,7 +134,7 @@ fn event_detail(event: &TechnicalEvent) -> String {
         TechnicalEvent::Duplicate { entry, count } => format!("duplicate {count} of entry {entry}"),
         TechnicalEvent::Payment(fact) => payment_detail(fact),
         TechnicalEvent::KeysChanged(keys) => {
-            let begins: String = keys.entry_key.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+            let begins = hex::encode(&keys.entry_key[..8]);
             format!("keys changed: from the next entry on, {begins}... signs")
         }
         TechnicalEvent::CashierLocked { cashier, failures } => {

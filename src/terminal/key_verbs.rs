@@ -16,10 +16,6 @@ use super::cli::{Exit, Failure, Setup};
 use super::clock::{Clock as _, SystemClock};
 use super::verbs::{keys_failure, open_failure, say};
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Ledger and keys, as they are now.
 struct Found {
     view: View,
@@ -57,7 +53,7 @@ pub fn show(setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
     let found = Found::read(setup)?;
     let (succession, terminal) = (found.view.succession(), found.view.identity().terminal);
     let (certified, waits) = (found.certified_until(), found.waits());
-    let named = |key: &Ed25519PublicKey| hex(&key.0);
+    let named = |key: &Ed25519PublicKey| hex::encode(key.0);
     let changes: Vec<_> = succession.changes().map(|change| (change, succession.changed_by(change))).collect();
     if setup.json {
         let changes = changes.iter().map(|(change, key)| json!({ "entry": change.get(), "entry_key": key.map(named) }));
@@ -66,7 +62,7 @@ pub fn show(setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
             "first_entry_key": named(succession.first()),
             "entry_key": named(succession.newest()),
             "changes": changes.collect::<Vec<_>>(),
-            "card_key": hex(&found.keys.card.public_key().0),
+            "card_key": hex::encode(found.keys.card.public_key().0),
             "card_key_certified_until": certified.map(Timestamp::get),
             "waits_for_start": waits,
         });
@@ -159,7 +155,7 @@ pub fn change(setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
 
 fn changed(setup: &Setup, ledger: &Ledger, out: &mut dyn Write) -> Result<Exit, Failure> {
     let view = ledger.view();
-    let (entry, key) = (view.head().sequence, hex(&view.succession().newest().0));
+    let (entry, key) = (view.head().sequence, hex::encode(view.succession().newest().0));
     if setup.json {
         let line = json!({ "outcome": "changed", "entry": entry.get(), "entry_key": key, "waits_for_start": false });
         writeln!(out, "{line}")?;

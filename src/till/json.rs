@@ -20,7 +20,7 @@ mod state;
 mod tills;
 
 pub use answers::{Abandoned, Answer, Answered, FoundCard, Granted, Labels, Quoted, Refused, Served, Undone};
-pub use carried::{Export, Exported, Import, ImportRequest, Imported, Reason as NotCarriedReason, from_hexadecimal};
+pub use carried::{Export, Exported, Import, ImportRequest, Imported, Reason as NotCarriedReason};
 pub use cashiers::{
     CashierChange, CashierChanged, CashierLine, CashierList, NewCashier, NewPin, NotDone as CashierNotDone, Session,
     SignIn, Signed, cashier_id,

@@ -72,7 +72,7 @@ impl Api {
     pub fn new(desk: Arc<dyn Desk>, access: Access) -> Arc<Self> {
         // Where the system gives no random bytes nothing is sold; that runs are then not told apart is the least of it.
         let run: [u8; 8] = crypto::random().unwrap_or_default();
-        let events = Events::new(run.iter().map(|byte| format!("{byte:02x}")).collect());
+        let events = Events::new(hex::encode(run));
         let api = Arc::new(Self { desk, access: Arc::new(access), events, quotes: Mutex::default() });
         let noticing = Arc::clone(&api);
         tokio::spawn(async move { noticing.events.notice(&*noticing.desk).await });

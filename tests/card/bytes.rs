@@ -20,7 +20,7 @@ use pass::wire::card::{
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::kit::{VECTORS, hex, unhex};
+use crate::kit::{VECTORS, unhex};
 
 /// The fields of a vector.
 struct Fields<'a>(&'a Value);
@@ -92,9 +92,9 @@ fn signature(vector: &Value) -> Signature {
 macro_rules! holds {
     ($vector:expr, $type:ty, $value:expr, $signed:expr) => {{
         let (vector, value): (&Value, $type) = ($vector, $value);
-        assert_eq!(hex(&value.encode()), text(vector, "bytes"));
+        assert_eq!(hex::encode(value.encode()), text(vector, "bytes"));
         assert_eq!(<$type>::decode(&unhex(text(vector, "bytes"))), Ok(value));
-        assert_eq!(hex(&$signed), text(vector, "signed"));
+        assert_eq!(hex::encode(&$signed), text(vector, "signed"));
         assert!(verify_p256(&public_key(text(vector, "signer")), &$signed, &signature(vector)));
         let bytes = value.encode();
         for len in 0..bytes.len() {
@@ -255,7 +255,7 @@ fn what_terminals_and_the_region_sign_is_pinned() {
         ("block", block_bytes(card)),
     ] {
         let vector = &VECTORS["messages"][name];
-        assert_eq!(hex(&signed), text(vector, "signed"), "{name}");
+        assert_eq!(hex::encode(&signed), text(vector, "signed"), "{name}");
         assert!(verify_p256(&public_key(text(vector, "signer")), &signed, &signature(vector)), "{name}");
     }
 }
@@ -306,7 +306,7 @@ fn commands_are_pinned() {
         let vector = &VECTORS["commands"][name];
         for (case4, form) in [(Case4::WithLe, "with_le"), (Case4::WithoutLe, "without_le")] {
             let apdu = command.encode(case4);
-            assert_eq!(hex(&apdu), text(vector, form), "{name}");
+            assert_eq!(hex::encode(&apdu), text(vector, form), "{name}");
             assert_eq!(parse(&apdu), Ok(command), "{name}");
         }
     }

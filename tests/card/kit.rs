@@ -27,13 +27,7 @@ pub(crate) static VECTORS: LazyLock<Value> =
 
 /// Reads hexadecimal digits.
 pub(crate) fn unhex(text: &str) -> Vec<u8> {
-    assert!(text.len().is_multiple_of(2), "{text}");
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
-}
-
-/// Writes them.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::decode(text).unwrap_or_else(|error| panic!("{error}: {text}"))
 }
 
 /// Noon of 1 October 2017, in the season of the stories.

@@ -11,7 +11,7 @@ use pass::domain::card::PublicKey;
 use pass::virtual_card::{ATR_T0, ATR_T1};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::kit::{KEYS, card_certificate, entitlement, hex, key_certificate, unhex};
+use crate::kit::{KEYS, card_certificate, entitlement, key_certificate, unhex};
 
 const SELECT: &str = "00A4040009F0504153535245470100";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -63,7 +63,7 @@ impl Inserted {
 
     fn send(&mut self, apdu: &[u8]) -> Option<String> {
         self.write(apdu);
-        self.read().map(|answer| hex(&answer))
+        self.read().map(hex::encode)
     }
 }
 

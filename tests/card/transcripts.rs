@@ -10,7 +10,7 @@ use pass::virtual_card::{CardInReader, CardMemory, InProcess, MemoryStorage, Vir
 use pass::wire::apdu::{Protocol, Transport as _};
 
 use crate::kit::{
-    KEYS, TERMINAL_CHALLENGE, card_certificate, entitled, entitlement, hex, issued, key_certificate, number,
+    KEYS, TERMINAL_CHALLENGE, card_certificate, entitled, entitlement, issued, key_certificate, number,
     terminal_certificate, unhex,
 };
 
@@ -173,7 +173,7 @@ impl Player {
         let answer = self.answer.take().expect("no answer to look at");
         let mut rest = answer.as_slice();
         let mut take = |len: usize| {
-            assert!(rest.len() >= len, "the answer is too short: {}", hex(&answer));
+            assert!(rest.len() >= len, "the answer is too short: {}", hex::encode(&answer));
             let (taken, left) = rest.split_at(len);
             rest = left;
             taken.to_vec()
@@ -191,11 +191,16 @@ impl Player {
                 }
                 Word::Bytes(_) | Word::Known(_) | Word::Sign(..) => {
                     let expected = self.word_bytes(word);
-                    assert_eq!(hex(&take(expected.len())), hex(&expected), "{word:?} in {}", hex(&answer));
+                    assert_eq!(
+                        hex::encode(take(expected.len())),
+                        hex::encode(&expected),
+                        "{word:?} in {}",
+                        hex::encode(&answer)
+                    );
                 }
             }
         }
-        assert!(rest.is_empty(), "the answer goes on: {}", hex(rest));
+        assert!(rest.is_empty(), "the answer goes on: {}", hex::encode(rest));
     }
 }
 

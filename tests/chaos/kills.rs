@@ -163,7 +163,7 @@ impl Rounds {
     }
 
     fn round(&mut self) {
-        let id: String = self.chance.bytes16().iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = hex::encode(self.chance.bytes16());
         let victim = self.chance.weighted(&[(5, Victim::Daemon), (2, Victim::Region), (2, Victim::Both)]);
         let pulled = victim.is_daemon() && self.chance.one_in(PULLS);
         let exchanging = victim.is_region() || self.chance.one_in(3);

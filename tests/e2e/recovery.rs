@@ -161,7 +161,7 @@ fn a_backup_is_made_while_the_terminal_sells_and_a_bad_one_says_so() {
         assert!(said.err.contains(says) && said.out.is_empty(), "{}", said.err);
     }
     let whole = fs::read(&name).unwrap();
-    let signature = hex(story.cinema.journal()[3]["signature"].as_str().unwrap());
+    let signature = hex::decode(story.cinema.journal()[3]["signature"].as_str().unwrap()).unwrap();
     let changed = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut bytes = whole.clone();
         change(&mut bytes);
@@ -237,8 +237,4 @@ fn a_region_from_its_backup_is_told_again_what_it_forgot_and_pays_once() {
     let (id, _) = story.region.terminal("Cinéma du Port (inventé)", "cinema");
     assert!(id > 1000, "no machine is given a number that another may have: {id}");
     assert_eq!(story.books(), Books { consumed: 5, cash: 500 });
-}
-
-fn hex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }

@@ -21,9 +21,8 @@ fn objects(document: &Value, name: &str, found: &mut Vec<Input>) {
         Value::Array(values) => {
             values.iter().enumerate().for_each(|(at, value)| objects(value, &format!("{name}-{at}"), found));
         }
-        Value::String(text) if text.len() >= 8 && text.len().is_multiple_of(2) => {
-            let byte = |at: usize| text.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-            if let Some(bytes) = (0..text.len()).step_by(2).map(byte).collect::<Option<Vec<u8>>>() {
+        Value::String(text) if text.len() >= 8 => {
+            if let Ok(bytes) = hex::decode(text) {
                 found.push((name.replace([' ', ','], "_"), bytes));
             }
         }

@@ -39,10 +39,7 @@ impl Wire {
 
     /// The answer in hexadecimal; nothing when the card has left instead.
     fn exchange(&mut self, command: &str) -> Option<String> {
-        let bytes: Vec<u8> = (0..command.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(&command[at..at + 2], 16).expect("hexadecimal"))
-            .collect();
+        let bytes = hex::decode(command).expect("hexadecimal");
         self.send(&bytes);
         let mut length = [0; 2];
         self.stream.read_exact(&mut length).ok()?;

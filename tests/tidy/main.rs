@@ -127,6 +127,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("indicatif", &["card_tool/", "terminal/", "region/"]),
     ("serde", &["uplink/", "virtual_card/", "till/", "card_tool/", "terminal/", "region/"]),
     ("serde_json", &["uplink/", "virtual_card/", "till/", "card_tool/", "terminal/", "region/"]),
+    ("hex", &["virtual_card/", "till/", "terminal/", "region/"]),
     ("toml", &["terminal/", "region/"]),
     // Everywhere but in domain, which has the standard library alone.
     (

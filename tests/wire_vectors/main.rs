@@ -38,12 +38,7 @@ fn text<'a>(vector: &'a Value, name: &str) -> &'a str {
 }
 
 fn bytes(vector: &Value, name: &str) -> Vec<u8> {
-    unhex(text(vector, name))
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
-    pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+    hex::decode(text(vector, name)).unwrap()
 }
 
 fn array<const N: usize>(vector: &Value, name: &str) -> [u8; N] {

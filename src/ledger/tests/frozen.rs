@@ -31,10 +31,10 @@ pub(super) struct Frozen {
 impl Display for Frozen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [counter, consumed, reversals] = self.card;
-        writeln!(f, "entry-key {}", hexadecimal(&self.entry_key))?;
-        writeln!(f, "card-key {}", hexadecimal(&self.card_key))?;
+        writeln!(f, "entry-key {}", hex::encode(&self.entry_key))?;
+        writeln!(f, "card-key {}", hex::encode(&self.card_key))?;
         writeln!(f, "card {counter} {consumed} {reversals}")?;
-        writeln!(f, "head {} {}", self.head.sequence.get(), hexadecimal(self.head.hash.as_bytes()))
+        writeln!(f, "head {} {}", self.head.sequence.get(), hex::encode(self.head.hash.as_bytes()))
     }
 }
 
@@ -45,24 +45,12 @@ impl Frozen {
         let (sequence, hash) = lines["head"].split_once(' ').unwrap();
         let card: Vec<u32> = lines["card"].split(' ').map(|number| number.parse().unwrap()).collect();
         Self {
-            entry_key: bytes(lines["entry-key"]),
-            card_key: bytes(lines["card-key"]),
+            entry_key: hex::decode(lines["entry-key"]).unwrap(),
+            card_key: hex::decode(lines["card-key"]).unwrap(),
             card: card.try_into().unwrap(),
-            head: Head {
-                sequence: Sequence::new(sequence.parse().unwrap()),
-                hash: EntryHash::new(bytes(hash).try_into().unwrap()),
-            },
+            head: Head { sequence: Sequence::new(sequence.parse().unwrap()), hash: EntryHash::parse(hash).unwrap() },
         }
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bytes(hexadecimal: &str) -> Vec<u8> {
-    let pairs = hexadecimal.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
 /// Where the ledger of a schema is kept.

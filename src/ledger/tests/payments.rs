@@ -132,6 +132,36 @@ fn a_closing_lists_what_is_unknown_until_it_is_answered() {
 }
 
 #[test]
+fn a_payment_that_was_asked_when_a_copy_was_made_may_have_been_sent_since() {
+    let (world, mut ledger) = World::new();
+    ledger.ask_payment(BY, asked(1, 1)).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let (copy, snapshot) = (place.path().join("copy.db"), place.path().join("snapshot.db"));
+    backup(world.dir.path(), &copy).unwrap();
+    // As a snapshot of the file system makes it, by which the ledger's own file is copied as it is.
+    ledger.view.connection.execute("VACUUM INTO ?1", [snapshot.to_str().unwrap()]).unwrap();
+    for state in [PaymentState::Sent, PAID] {
+        ledger.payment_is(BY, asked(1, 1).id, state).unwrap();
+    }
+    drop(ledger);
+    let state = |view: &View| view.payment(asked(1, 1).id).unwrap().unwrap().state;
+    for (put_back, stands) in [(copy, PaymentState::Sent), (snapshot, PaymentState::Asked)] {
+        std::fs::copy(put_back, world.database()).unwrap();
+        assert_eq!(state(&View::open(world.dir.path()).unwrap()), stands);
+        let ledger = world.open();
+        assert!(ledger.view().behind().is_some());
+        assert_eq!(state(ledger.view()), PaymentState::Sent);
+        drop(ledger);
+        intact(&world);
+    }
+    // The ledger itself, which goes on after a power cut, knows better.
+    let (world, mut ledger) = World::new();
+    ledger.ask_payment(BY, asked(1, 1)).unwrap();
+    drop(ledger);
+    assert_eq!(state(world.open().view()), PaymentState::Asked);
+}
+
+#[test]
 fn a_payment_that_was_tampered_with_is_found() {
     let tampered = [
         "UPDATE payment SET amount = 50",

@@ -13,8 +13,7 @@ const V1: &str = "7fa42b8142e39695afacde4be57ff62ad599aa7d5d5c308174d93c77107ec9
 #[test]
 fn an_applied_migration_is_never_edited() {
     let text = include_str!("../../../sql/terminal/V1__ledger.sql");
-    let hash: String = sha256(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert_eq!(hash, V1);
+    assert_eq!(hex::encode(sha256(text.as_bytes())), V1);
 }
 
 #[test]

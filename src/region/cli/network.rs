@@ -129,7 +129,7 @@ fn chosen(one: &OneTerminal) -> TerminalId {
 /// What a terminal is, for a program.
 fn terminal_json(file: &TerminalFile) -> Value {
     let TerminalFile { terminal, standing, last_heard, version, is_behind, entry_keys } = file;
-    let key = |which: usize| entry_keys.map(|keys| hexadecimal(&keys[which].0));
+    let key = |which: usize| entry_keys.map(|keys| hex::encode(keys[which].0));
     json!({
         "terminal_id": terminal.id.get(),
         "partner_id": terminal.partner.get(),
@@ -148,10 +148,6 @@ fn terminal_json(file: &TerminalFile) -> Value {
 fn state(file: &TerminalFile) -> &'static str {
     let is = file.standing.map_or(TerminalStanding::Active, |standing| standing.standing);
     if file.terminal.keys.is_some() { standing_code(is) } else { "not-enrolled" }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn list_terminal(file: &TerminalFile, printer: &Printer) -> Result<(), RegionError> {
@@ -175,7 +171,7 @@ fn show_terminal(file: &TerminalFile, printer: &Printer) -> Result<(), RegionErr
     let (french, english) = if file.is_behind { (", trop ancienne", ", too old") } else { ("", "") };
     printer.line(printer.text(&format!("  version {version}{french}"), &format!("  version {version}{english}")))?;
     if let Some([first, now]) = &file.entry_keys {
-        let (first, now) = (hexadecimal(&first.0), hexadecimal(&now.0));
+        let (first, now) = (hex::encode(first.0), hex::encode(now.0));
         printer.line(printer.text(
             &format!("  première clé du journal  {first}\n  clé qui signe            {now}"),
             &format!("  first key of the ledger  {first}\n  key that signs           {now}"),

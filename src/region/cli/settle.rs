@@ -57,7 +57,7 @@ pub(super) fn settle(verb: SettleVerb, printer: &Printer) -> Result<(), RegionEr
         SettleVerb::Show(of) => show(&of.data.open()?.settlement(of.number)?, printer),
         SettleVerb::Verify(of) => {
             let file = of.data.open()?.verify_settlement(of.number)?;
-            let (number, hash) = (of.number, hex(&file.sealed()?.entries_sha256));
+            let (number, hash) = (of.number, hex::encode(file.sealed()?.entries_sha256));
             printer.done(
                 &summary(&file.settlement, file.seal.as_ref()),
                 &format!("Le règlement {number}, refait depuis les preuves, est le même à l'octet près ({hash})."),
@@ -89,10 +89,6 @@ pub(super) fn settle(verb: SettleVerb, printer: &Printer) -> Result<(), RegionEr
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 fn summary(row: &SettlementRow, seal: Option<&SealRow>) -> Value {
     json!({
         "settlement": row.number,
@@ -102,7 +98,7 @@ fn summary(row: &SettlementRow, seal: Option<&SealRow>) -> Value {
         "lines": seal.map(|seal| seal.lines),
         "cents": seal.map(|seal| seal.cents.get()),
         "paid_cents": seal.map(|seal| seal.paid.get()),
-        "entries_sha256": seal.map(|seal| hex(&seal.entries_sha256)),
+        "entries_sha256": seal.map(|seal| hex::encode(seal.entries_sha256)),
     })
 }
 

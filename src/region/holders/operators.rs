@@ -33,8 +33,7 @@ pub struct Token(String);
 impl Token {
     fn new() -> Result<Self, RegionError> {
         let bytes: [u8; 32] = random()?;
-        let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self(format!("{PREFIX}{digits}")))
+        Ok(Self(format!("{PREFIX}{}", hex::encode(bytes))))
     }
 
     /// The token, for the one who asked for it.
@@ -46,7 +45,7 @@ impl Token {
 impl OperatorRow {
     /// A name for the operator, that is not the token: the first eight bytes of its hash.
     pub fn id(&self) -> String {
-        self.token_hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(&self.token_hash[..8])
     }
 
     /// As whom the operator acts.

@@ -136,13 +136,8 @@ impl Secret {
     /// Reads what [`Display`](std::fmt::Display) writes, with or without the dashes.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let digits: String = text.chars().filter(|c| *c != '-' && !c.is_whitespace()).collect();
-        if digits.len() != 20 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return None;
-        }
         let mut bytes = [0; 10];
-        for (index, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(digits.get(2 * index..2 * index + 2)?, 16).ok()?;
-        }
+        hex::decode_to_slice(digits, &mut bytes).ok()?;
         Some(Self(bytes))
     }
 

@@ -173,7 +173,7 @@ impl Sender {
     fn message(&self, mail: &MailRow, person: &Person, written: Written) -> Option<Message> {
         let to: Address = person.mail.parse().ok()?;
         let name = format!("{} {}", person.given_name, person.family_name);
-        let id: String = mail.id.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = hex::encode(mail.id);
         Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(Some(name), to))

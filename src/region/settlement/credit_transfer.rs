@@ -33,7 +33,7 @@ pub fn reference(settlement: u32, partner: PartnerId) -> String {
 /// region's other settlement of this number, is another message. 35 characters at most.
 fn message(file: &SettlementFile) -> Result<String, RegionError> {
     let hash = file.sealed()?.entries_sha256;
-    let begins: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let begins = hex::encode(&hash[..8]);
     Ok(format!("PASS-R{}-{begins}", file.settlement.number))
 }
 

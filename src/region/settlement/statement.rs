@@ -244,9 +244,7 @@ impl<W: Write> Page<'_, W> {
     }
 
     fn end(&mut self) -> io::Result<()> {
-        let hash = self.file.seal.map_or_else(String::new, |seal| {
-            seal.entries_sha256.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-        });
+        let hash = self.file.seal.map(|seal| hex::encode(seal.entries_sha256)).unwrap_or_default();
         write!(
             self.out,
             "</tbody>\n</table>\n</main>\n<footer>\n<p>Chaque ligne est une écriture signée par votre terminal : son numéro est celui de son \

@@ -242,7 +242,7 @@ pub(super) struct Close {
 
 /// A public key, as `archive` and `pass-region` write it.
 fn key(text: &str) -> Result<Ed25519PublicKey, &'static str> {
-    let bytes = json::from_hexadecimal(text).and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let bytes = hex::decode(text).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     bytes.map(Ed25519PublicKey).ok_or("a key has 64 hexadecimal digits")
 }
 

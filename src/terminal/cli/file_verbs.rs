@@ -11,7 +11,7 @@ use super::{DaemonVerbs, Exit, Failure, Setup};
 use crate::domain::refusal::Language;
 use crate::till::CARRIED_BYTES_MAX;
 use crate::till::client::ClientError;
-use crate::till::json::{Export, Exported, Import, ImportRequest, NotCarriedReason, from_hexadecimal};
+use crate::till::json::{Export, Exported, Import, ImportRequest, NotCarriedReason};
 use crate::whole_file::{self, PUBLIC};
 use crate::wire::cose::{Algorithm, Content, Sign1};
 
@@ -34,7 +34,7 @@ pub(super) fn export(
         Export::Exported(exported) => exported,
         Export::NotCarried(why) => return not_carried(setup, why, out),
     };
-    let message = exported.message.as_deref().and_then(from_hexadecimal);
+    let message = exported.message.as_deref().and_then(|digits| hex::decode(digits).ok());
     let message = message.ok_or_else(|| Failure::new(Exit::Internal, speak::no_message(setup.language)))?;
     whole_file::write(file, PUBLIC, &message).map_err(|error| not_written(&error, file, setup.language))?;
     let written = Exported { message: None, file: Some(file.display().to_string()), ..exported };

@@ -450,7 +450,7 @@ impl JournalEntry {
             tender: line.tender.map(|tender| tender.code().to_owned()),
             parts: line.tender.map(Part::of).unwrap_or_default(),
             related: line.related.map(|entry| entry.get()),
-            signature: line.signature.map(|Signature(bytes)| bytes.iter().map(|byte| format!("{byte:02x}")).collect()),
+            signature: line.signature.map(|Signature(bytes)| hex::encode(bytes)),
             cashier: line.cashier.map(|cashier| cashier.get()),
             acknowledged: line.acknowledged,
             verdict: line.verdict.map(|verdict| verdict.code().to_owned()),

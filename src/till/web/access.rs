@@ -44,7 +44,7 @@ pub struct Secret(String);
 impl Secret {
     fn fresh() -> Result<Self, AccessError> {
         let bytes: [u8; 32] = crypto::random().map_err(|_| AccessError::NoRandomness)?;
-        Ok(Self(hexadecimal(&bytes)))
+        Ok(Self(hex::encode(bytes)))
     }
 
     /// Its digits.
@@ -65,12 +65,8 @@ struct Digest(String);
 
 impl Digest {
     fn of(secret: &str) -> Self {
-        Self(hexadecimal(&sha256(secret.as_bytes())))
+        Self(hex::encode(sha256(secret.as_bytes())))
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What a till is.

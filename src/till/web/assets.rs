@@ -40,7 +40,7 @@ const ASSETS: &[Asset] = assets! {
 /// The tags of the files, in their order.
 static TAGS: LazyLock<Vec<HeaderValue>> = LazyLock::new(|| {
     let tag = |asset: &Asset| {
-        let hash: String = sha256(asset.text.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex::encode(&sha256(asset.text.as_bytes())[..8]);
         HeaderValue::try_from(format!("\"{hash}\"")).unwrap_or(HeaderValue::from_static("\"\""))
     };
     ASSETS.iter().map(tag).collect()
