@@ -286,7 +286,7 @@ impl Ledger {
         &mut self,
         work: impl FnOnce(&mut Draft<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        let View { connection, facts, behind } = &mut self.view;
+        let View { connection, facts, behind, .. } = &mut self.view;
         let transaction =
             connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(LedgerError::from)?;
         let mut draft = Draft { connection: &transaction, tip: facts.tip, facts, fresh: None, key: &self.key };

@@ -42,7 +42,7 @@ pub enum ApplyError {
         /// What the terminal has.
         position: Position,
     },
-    /// The deny list is not the region's once the page is applied, or an entitlement is not as it was sent.
+    /// The deny list is not the region's once the page is applied, or something that was read since was not as the region had sent it.
     #[error("the deny list at position {0} is not the region's: see Ledger::forget_feed")]
     DenyList(Position),
     /// The ledger did not take it.
@@ -82,6 +82,9 @@ impl Ledger {
         if !self.view.has(acknowledged)? {
             self.fell_behind(acknowledged);
             return Err(ApplyError::UnknownHead(acknowledged));
+        }
+        if self.view.changed_at_rest.get() {
+            return Err(ApplyError::DenyList(self.view.feed_position()));
         }
         let behind = self.view.behind;
         let applied = self.write(|draft| {
@@ -138,8 +141,10 @@ impl Ledger {
             let state = State { feed_position: 0, deny_list_made: Timestamp::EPOCH, ..draft.facts().state };
             write_state(draft.connection, &state)?;
             draft.fresh = Some(Facts::load(draft.connection)?);
-            Ok(())
-        })
+            Ok::<_, LedgerError>(())
+        })?;
+        self.view.changed_at_rest.set(false);
+        Ok(())
     }
 
     /// The head file keeps naming the other head, so that a restart finds the ledger behind again.
@@ -193,9 +198,6 @@ impl Draft<'_> {
         }
         for entitlement in &verified.answer.entitlements {
             keep_entitlement(self.connection, entitlement)?;
-        }
-        if !at_rest::is_feed_whole(self.connection)? {
-            return Err(ApplyError::DenyList(state.feed_position));
         }
         let mut clock_step = None;
         if self.is_newest(verified) {

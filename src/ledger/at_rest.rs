@@ -1,14 +1,12 @@
 //! Sums over the rows that the region has sent and that a sale is decided with: a bit that flips in one of them on the disk, a row that is gone and one that
 //! nobody has sent are noticed before anything is decided with them.
 //!
-//! Denials and entitlements are looked at whenever one is read, all of them when the ledger is opened and when an answer was applied; what is wrong is forgotten and
-//! the feed asked for again from its beginning ([`Ledger::forget_feed`](super::Ledger::forget_feed)). Catalogues, the policy and the partner are held in
+//! Denials and entitlements are looked at whenever one is read, and all of them when the ledger is opened; what is wrong is forgotten and the feed asked for again
+//! from its beginning ([`Ledger::forget_feed`](super::Ledger::forget_feed)). Catalogues, the policy and the partner are held in
 //! memory and looked at when they are read into it; one that is wrong makes the ledger a damaged one, which is not opened. The sums are no signatures: whoever may
 //! write the file may write them too (docs/threats.md).
 
-use std::collections::BTreeMap;
-
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use crate::crypto;
 use crate::domain::CardNumber;
@@ -80,40 +78,39 @@ pub(super) fn note(
 
 /// Notes every row of a ledger that had no sums yet: what is there counts as good.
 pub(super) fn note_all(connection: &Connection) -> Result<(), LedgerError> {
+    let mut insert = connection.prepare("INSERT INTO feed_sum (part, key, sum) VALUES (?1, ?2, ?3)")?;
     for part in Part::ALL {
-        let rows = rows(connection, part)?;
-        for (key, found) in rows {
-            let sql = "INSERT INTO feed_sum (part, key, sum) VALUES (?1, ?2, ?3)";
-            connection.prepare_cached(sql)?.execute((part.code(), key, found))?;
+        let mut statement = connection.prepare(part.rows())?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (key, found) = as_it_is(part, row)?;
+            insert.execute((part.code(), key, found))?;
         }
     }
     Ok(())
 }
 
-/// The sum of each row, as it is.
-fn rows(connection: &Connection, part: Part) -> Result<BTreeMap<i64, Sum>, LedgerError> {
-    let mut statement = connection.prepare_cached(part.rows())?;
-    let mut rows = statement.query([])?;
-    let mut sums = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let (key, version) = (row.get(0)?, row.get(2)?);
-        // Whatever a damaged file says that it is.
-        let bytes = row.get_ref(1)?.as_bytes().unwrap_or_default();
-        sums.insert(key, sum(part, key, version, bytes));
-    }
-    Ok(sums)
+/// The key and the sum of a row of [`Part::rows`], as it is.
+fn as_it_is(part: Part, row: &Row<'_>) -> Result<(i64, Sum), LedgerError> {
+    let (key, version) = (row.get(0)?, row.get(2)?);
+    // Whatever a damaged file says that it is.
+    let bytes = row.get_ref(1)?.as_bytes().unwrap_or_default();
+    Ok((key, sum(part, key, version, bytes)))
 }
 
-/// The sum of each row, as it was noted.
-fn noted(connection: &Connection, part: Part) -> Result<BTreeMap<i64, Sum>, LedgerError> {
-    let mut statement = connection.prepare_cached("SELECT key, sum FROM feed_sum WHERE part = ?1")?;
-    let rows = statement.query_map([part.code()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// Whether every row of `part` is as it was noted, and no other is there.
+/// Whether every row of `part` is as it was noted, and no other is there. Both are gone through side by side: there may be as many as the region has cards.
 fn is_whole(connection: &Connection, part: Part) -> Result<bool, LedgerError> {
-    Ok(rows(connection, part)? == noted(connection, part)?)
+    let mut statement = connection.prepare_cached(&format!("{} ORDER BY 1", part.rows()))?;
+    let mut rows = statement.query([])?;
+    let mut noted = connection.prepare_cached("SELECT key, sum FROM feed_sum WHERE part = ?1 ORDER BY key")?;
+    let mut noted = noted.query([part.code()])?;
+    loop {
+        match (rows.next()?, noted.next()?) {
+            (None, None) => return Ok(true),
+            (Some(row), Some(noted)) if as_it_is(part, row)? == (noted.get(0)?, noted.get(1)?) => (),
+            (Some(_), _) | (None, Some(_)) => return Ok(false),
+        }
+    }
 }
 
 /// Whether what the feed brings again, when it is asked for from its beginning, is whole.

@@ -1,5 +1,6 @@
 //! Making a ledger, once, and opening it.
 
+use std::cell::Cell;
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -210,6 +211,6 @@ impl View {
     /// A ledger that is being made and has no entry yet.
     fn empty(connection: Connection) -> Result<Self, LedgerError> {
         let facts = super::facts::Facts::load(&connection)?;
-        Ok(Self { connection, facts, behind: None })
+        Ok(Self { connection, facts, behind: None, changed_at_rest: Cell::new(false) })
     }
 }

@@ -3,6 +3,7 @@
 //! What a sale reads every time comes from memory; the rest are queries that an index answers, whatever the length of
 //! the chain.
 
+use std::cell::Cell;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
@@ -74,6 +75,8 @@ pub struct View {
     pub(super) connection: Connection,
     pub(super) facts: Facts,
     pub(super) behind: Option<Behind>,
+    /// Something that the region sent was read, and was not what it sent: the next exchange asks for it again.
+    pub(super) changed_at_rest: Cell<bool>,
 }
 
 impl View {
@@ -90,7 +93,7 @@ impl View {
     /// Checks the newest entry, and reads what is held in memory. `named` is the head that the head file names.
     pub(super) fn of(connection: Connection, named: Option<Head>) -> Result<Self, OpenError> {
         let facts = Facts::load(&connection)?;
-        let mut view = Self { connection, facts, behind: None };
+        let mut view = Self { connection, facts, behind: None, changed_at_rest: Cell::new(false) };
         view.check_head()?;
         if let Some(other) = named
             && !view.has(other)?
@@ -251,12 +254,21 @@ impl View {
         .collect()
     }
 
+    /// What the region sent of `card`.
+    fn sent_of(&self, part: Part, card: CardNumber) -> Result<Option<Vec<u8>>, LedgerError> {
+        let row = at_rest::row_of(&self.connection, part, card);
+        if matches!(row, Err(LedgerError::Damaged(_))) {
+            self.changed_at_rest.set(true);
+        }
+        row
+    }
+
     /// Why `card` is denied, if it is.
     ///
     /// # Errors
     /// [`LedgerError::Unavailable`] or [`LedgerError::Damaged`], as all of these.
     pub fn denial(&self, card: CardNumber) -> Result<Option<Denial>, LedgerError> {
-        let bytes = at_rest::row_of(&self.connection, Part::Denial, card)?;
+        let bytes = self.sent_of(Part::Denial, card)?;
         bytes.map(|bytes| Stored(bytes).decode("a denial")).transpose()
     }
 
@@ -265,7 +277,7 @@ impl View {
     /// # Errors
     /// As [`View::denial`].
     pub fn entitlement_for(&self, card: CardNumber) -> Result<Option<Entitlement>, LedgerError> {
-        let bytes = at_rest::row_of(&self.connection, Part::Entitlement, card)?;
+        let bytes = self.sent_of(Part::Entitlement, card)?;
         bytes
             .map(|bytes| Entitlement::decode(&bytes))
             .transpose()

@@ -1,7 +1,6 @@
 //! The desk's side of partners: what changes about them, their suspension, the accounts that money goes to and comes from, and the public list
 //! of those that take the PASS (R10).
 
-
 use serde::Serialize;
 use utoipa::ToSchema;
 

@@ -91,7 +91,7 @@ faults! {
     RegionPowerCut 150 "The power is cut while it commits: sectors of what it had not synced yet are there or not.",
     // At each turn of the simulation.
     RegionRestarts 60 "The region's program is killed and started again.",
-    RegionBackedUp 200 "Its store is backed up while it runs.",
+    RegionBackedUp 60 "Its store is backed up while it runs.",
     RegionRestored 15 "Its store is lost and its backup of yesterday put back; the desk does again what is on its paper.",
     RegionDown 30 "The region does not answer for a while.",
     ClockStep 20 "Somebody sets a terminal's clock, minutes to days to either side.",

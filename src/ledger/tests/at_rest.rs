@@ -72,16 +72,24 @@ fn a_denial_or_an_entitlement_that_was_changed_is_asked_for_again() {
 
 #[test]
 fn a_row_that_changes_while_the_terminal_runs_is_noticed_when_it_is_read() {
-    for change in [flip("denial"), "UPDATE denial SET card = card + 1".to_owned(), "DELETE FROM denial".to_owned()] {
+    let changes = [
+        flip("denial"),
+        "UPDATE denial SET card = card + 1".to_owned(),
+        "DELETE FROM denial".to_owned(),
+        flip("entitlement"),
+        "DELETE FROM entitlement".to_owned(),
+    ];
+    for change in changes {
         let (world, mut ledger, card) = told();
         world.sql(&change).unwrap();
-        let read = ledger.view().denial(card);
+        let read = ledger.view().denial(card).map(drop).and(ledger.view().entitlement_for(card).map(drop));
         assert!(matches!(&read, Err(LedgerError::Damaged(_))), "{change}: {read:?}");
         let page = world.region.page(1, 1, NOW, &[card]);
         assert_eq!(exchange(&world, &mut ledger, 2, &[(1, page)]), Err(ApplyError::DenyList(1)), "{change}");
         ledger.forget_feed().unwrap();
         tell(&world, &mut ledger, 3, card);
         assert_eq!(ledger.view().denial(card).unwrap(), Some(denial(card)), "{change}");
+        assert_eq!(serial(&ledger, card), Some(2), "{change}");
     }
 }
 
