@@ -7,7 +7,7 @@
 //! Every line with a check mark was compared with what a program answered; the first that does not hold ends the
 //! demonstration with exit status 1. However it ends, also by Ctrl-C, what it started has ended too.
 //!
-//! The story is in [`story`], who takes part in [`stage`], how programs are run in [`programs`].
+//! The story is in `story`, who takes part in `stage`, how programs are run in `programs`.
 
 mod books;
 mod desk;

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -509,11 +509,12 @@ fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
 
 fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let host = String::deserialize(deserializer)?;
-    let plain = |character: char| character.is_ascii_alphanumeric() || ".-:".contains(character);
-    if host.is_empty() || !host.chars().all(plain) {
-        return Err(de::Error::custom("an address without its port, as 192.168.1.60"));
+    let plain = |character: char| character.is_ascii_alphanumeric() || ".-".contains(character);
+    let is_name = !host.is_empty() && host.chars().all(plain);
+    if is_name || host.parse::<Ipv6Addr>().is_ok() {
+        return Ok(Some(host));
     }
-    Ok(Some(host))
+    Err(de::Error::custom("an address without its port, as 192.168.1.60; the port has a key of its own"))
 }
 
 fn register<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Register, D::Error> {
@@ -663,6 +664,8 @@ mod tests {
             ("card-wait-seconds = 0", 1, "1 to 600"),
             ("[payment]\nregister = 100", 2, "from 0 to 99"),
             ("[payment]\naddress = \"192.168.1.60/pay\"", 2, "without its port"),
+            ("[payment]\naddress = \"192.168.1.60:8888\"", 2, "without its port"),
+            ("[payment]\naddress = \"\"", 2, "without its port"),
             ("[payment]\nport = 0", 2, "invalid value"),
             ("card-wait-seconds = -5", 1, "invalid value"),
             ("card-wait-seconds = \"30\"", 1, "invalid type"),

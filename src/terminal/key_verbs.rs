@@ -10,8 +10,10 @@ use serde_json::json;
 
 use crate::crypto::Ed25519PublicKey;
 use crate::domain::Timestamp;
+use crate::domain::refusal::Language;
 use crate::ledger::{KeysError, Ledger, OpenError, TerminalKeys, View};
 
+use super::cli::local_time::day;
 use super::cli::{Exit, Failure, Setup};
 use super::clock::{Clock as _, SystemClock};
 use super::verbs::{keys_failure, open_failure, say};
@@ -88,8 +90,8 @@ pub fn show(setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
     writeln!(out, "{}", say(setup.language, &french, &format!("The key that signs: {newest}")))?;
     let (french, english) = match certified {
         Some(until) => (
-            format!("Clé des cartes : certifiée par la Région jusqu'au {until}"),
-            format!("Card key: certified by the region until {until}"),
+            format!("Clé des cartes : certifiée par la Région jusqu'au {}.", day(until, Language::French)),
+            format!("Card key: certified by the region until {}.", day(until, Language::English)),
         ),
         None => (
             "Clé des cartes : pas encore certifiée par la Région. Échangez avec elle : « pass-terminal sync »."

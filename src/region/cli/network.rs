@@ -150,6 +150,15 @@ fn state(file: &TerminalFile) -> &'static str {
     if file.terminal.keys.is_some() { standing_code(is) } else { "not-enrolled" }
 }
 
+fn state_in_french(file: &TerminalFile) -> &'static str {
+    match (file.terminal.keys, file.standing.map_or(TerminalStanding::Active, |standing| standing.standing)) {
+        (None, _) => "pas encore inscrit",
+        (Some(_), TerminalStanding::Active) => "actif",
+        (Some(_), TerminalStanding::Suspended) => "suspendu",
+        (Some(_), TerminalStanding::Retired) => "retiré",
+    }
+}
+
 fn list_terminal(file: &TerminalFile, printer: &Printer) -> Result<(), RegionError> {
     let heard = file.last_heard.map_or_else(|| "-".to_owned(), |at| at.to_string());
     let version = file.version.as_deref().unwrap_or("-");
@@ -165,7 +174,7 @@ fn show_terminal(file: &TerminalFile, printer: &Printer) -> Result<(), RegionErr
     let heard = file.last_heard.map_or_else(|| "-".to_owned(), |at| at.to_string());
     let version = file.version.as_deref().unwrap_or("-");
     printer.line(printer.text(
-        &format!("Terminal {id} du partenaire {partner} : {}, dernier échange {heard}", state(file)),
+        &format!("Terminal {id} du partenaire {partner} : {}, dernier échange {heard}", state_in_french(file)),
         &format!("Terminal {id} of partner {partner}: {}, newest exchange {heard}", state(file)),
     ))?;
     let (french, english) = if file.is_behind { (", trop ancienne", ", too old") } else { ("", "") };

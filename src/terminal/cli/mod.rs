@@ -9,7 +9,7 @@ mod cashier_verbs;
 mod client_verbs;
 mod closing_verbs;
 mod file_verbs;
-mod local_time;
+pub(super) mod local_time;
 mod payment_verbs;
 mod receipt_verbs;
 mod secret;

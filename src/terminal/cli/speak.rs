@@ -95,13 +95,28 @@ fn to_return(undone: &Undone, language: Language) -> String {
     }
 }
 
-/// The parts that a sale was paid in.
-fn in_parts(parts: &[Part], language: Language) -> Option<String> {
-    let parts: Vec<_> = parts
-        .iter()
-        .map(|part| format!("{} {}", tender(&part.tender, language), money(part.amount_cents, language)))
-        .collect();
-    (!parts.is_empty()).then(|| parts.join(" + "))
+/// What the cashier is to collect; or has already, where the bank terminal took it or parts of it were said to be there.
+fn money_of(granted: &Granted, language: Language) -> String {
+    let Granted { collected_cents, tender, parts, .. } = granted;
+    let is_there = *collected_cents > 0 && (tender == "tpe" || !parts.is_empty());
+    let Some(how) = how_paid(tender, parts, language).filter(|_| is_there) else {
+        return to_collect(*collected_cents, language);
+    };
+    let all = money(*collected_cents, language);
+    match language {
+        French => format!("encaissé {all} ({how})"),
+        English => format!("collected {all} ({how})"),
+    }
+}
+
+/// How it was paid, unless all of it in cash: the tender, or each part.
+fn how_paid(code: &str, parts: &[Part], language: Language) -> Option<String> {
+    let part = |part: &Part| format!("{} {}", tender(&part.tender, language), money(part.amount_cents, language));
+    match (parts, code) {
+        ([], "cash") => None,
+        ([], code) => Some(tender(code, language).to_owned()),
+        (parts, _) => Some(parts.iter().map(part).collect::<Vec<_>>().join(" + ")),
+    }
 }
 
 /// A tender's name.
@@ -163,9 +178,8 @@ fn granted(granted: &Granted, language: Language) -> String {
     let benefit = granted.label.as_deref().unwrap_or(&granted.benefit);
     let unit = granted.unit.as_deref();
     let debited = amount(granted.debited, unit, language);
-    let due = to_collect(granted.collected_cents, language);
     let facts = [
-        in_parts(&granted.parts, language).map_or_else(|| due.clone(), |parts| format!("{due} ({parts})")),
+        money_of(granted, language),
         left(granted.left, unit, language),
         match language {
             French => format!("écriture {}", granted.entry),

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::domain::Date;
 use crate::domain::refusal::Language;
+use crate::terminal::cli::local_time::day;
 use crate::terminal::verbs::say;
 use crate::uplink::Unreachable;
 
@@ -187,18 +187,21 @@ fn spoken(finding: &Finding, data: &Path) -> Spoken {
         ),
         Finding::CertificateEnds(at) => told(
             format!(
-                "L'autorisation du terminal finit le {at} : sans échange avec la région d'ici là, il ne vendra plus."
+                "L'autorisation du terminal finit le {} : sans échange avec la région d'ici là, il ne vendra plus.",
+                day(*at, Language::French)
             ),
             format!(
-                "The terminal's authorisation ends at {at}: without an exchange with the region until then it sells no more."
+                "The terminal's authorisation ends on {}: without an exchange with the region until then it sells no more.",
+                day(*at, Language::English)
             ),
             with_data("sync", data),
         ),
         Finding::VersionBehind { required, overdue } => {
-            let (version, by) = (required.version, Date::at(required.by));
+            let version = required.version;
+            let [au, by] = [Language::French, Language::English].map(|language| day(required.by, language));
             let (french, english) = if *overdue { ("Il fallait", "was needed") } else { ("Il faut", "is needed") };
             told(
-                format!("{french} la version {version} du terminal avant le {by} ; celle-ci est plus ancienne."),
+                format!("{french} la version {version} du terminal avant le {au} ; celle-ci est plus ancienne."),
                 format!("Version {version} of the terminal {english} before {by}; this one is older."),
                 format!("sudo apt-get install ./pass-terminal_{version}_$(dpkg --print-architecture).deb"),
             )

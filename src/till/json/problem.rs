@@ -74,6 +74,16 @@ problems! {
         "Rien n'a été fait sous ce nom.";
         "Nothing was done under this name.";
     }
+    /// There is no payment with this name.
+    NoSuchPayment "no-such-payment" 404 {
+        "Il n'y a pas de paiement de ce nom : la liste des paiements dit ceux qui attendent.";
+        "There is no payment with this name: the list of payments says which wait.";
+    }
+    /// That entry is no closing.
+    NoSuchClosing "no-such-closing" 404 {
+        "Cette écriture n'est pas une clôture : le journal dit lesquelles en sont.";
+        "This entry is no closing: the journal says which are.";
+    }
     /// There is no till with this name.
     TillUnknown "till-unknown" 404 {
         "Il n'y a pas de caisse de ce nom.";

@@ -64,6 +64,6 @@ pub(super) async fn duplicate(
     let outcome = api.desk.duplicate_closing(by, Sequence::new(entry)).await.or_failure(language)?;
     match outcome.transpose() {
         Some(outcome) => Ok(Json(ClosingOutcome::new(&outcome, language))),
-        None => Err(Failure::new(ProblemKind::NotFound, language)),
+        None => Err(Failure::new(ProblemKind::NoSuchClosing, language)),
     }
 }

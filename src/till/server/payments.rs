@@ -52,7 +52,7 @@ pub(super) async fn answer(
     let said = body.said().or_failure(language)?;
     let outcome = api.desk.answer_payment(by, payment, said).await.or_failure(language)?;
     if outcome == Err(PaymentRefused::NoSuchPayment) {
-        return Err(Failure::new(ProblemKind::NotFound, language));
+        return Err(Failure::new(ProblemKind::NoSuchPayment, language));
     }
     Ok(Json(PaymentOutcome::of_payment(&outcome, language)))
 }

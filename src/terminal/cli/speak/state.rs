@@ -1,7 +1,7 @@
 //! How things are: the card on the reader, the terminal, its journal, an exchange.
 
 use super::payments::payment_lines;
-use super::{POINT, amount, count, in_parts, instant, moment, money, refused};
+use super::{POINT, amount, count, how_paid, instant, moment, money, refused};
 use crate::domain::refusal::Language;
 use crate::domain::refusal::Language::{English, French};
 use crate::terminal::cli::local_time::{clock, day};
@@ -255,7 +255,8 @@ fn journal_entry(entry: &JournalEntry, language: Language) -> String {
     };
     facts.extend(sum(entry.collected_cents, "encaissé", "collected"));
     facts.extend(sum(entry.returned_cents, "rendu", "returned"));
-    facts.extend(in_parts(&entry.parts, language));
+    let moved = entry.collected_cents + entry.returned_cents > 0;
+    facts.extend(entry.tender.as_ref().filter(|_| moved).and_then(|code| how_paid(code, &entry.parts, language)));
     facts.extend(entry.card.as_ref().map(|card| match language {
         French => format!("carte {card}"),
         English => format!("card {card}"),

@@ -1,6 +1,7 @@
 //! What the command line says, in French and in English, case by case.
 
 use super::*;
+use crate::domain::entry::{Parts, Tender, Tenders};
 use crate::domain::refusal::{DenialReason, Refusal};
 use crate::domain::{RequestId, Sequence};
 use crate::machine::sale::{self, Outcome, View};
@@ -58,6 +59,20 @@ fn what_is_granted() {
             }),
             "ACCORDÉ - Livres loisirs : 7,50 € · rien à encaisser · reste 0,50 € · écriture 12 · carte 9250 .... .... 0008",
             "GRANTED - Leisure books: €7.50 · nothing to collect · €0.50 left · entry 12 · card 9250 .... .... 0008",
+        ),
+        (
+            granted(|granted| granted.tender = Tender::Tpe.into()),
+            "ACCORDÉ - Cinéma : 1 place · encaissé 1,00 € (TPE) · reste 4 places · écriture 12 · carte 9250 .... .... 0008",
+            "GRANTED - Cinema: 1 seat · collected €1.00 (bank terminal) · 4 seats left · entry 12 · card 9250 .... .... 0008",
+        ),
+        (
+            granted(|granted| {
+                books(granted);
+                let parts = Parts::new([(Tender::Cash, cents(500)), (Tender::Tpe, cents(1050))]);
+                granted.tender = Tenders::Parts(parts.unwrap());
+            }),
+            "ACCORDÉ - Livres loisirs : 8,00 € · encaissé 15,50 € (espèces 5,00 € + TPE 10,50 €) · il ne reste rien · écriture 12 · carte 9250 .... .... 0008",
+            "GRANTED - Leisure books: €8.00 · collected €15.50 (cash €5.00 + bank terminal €10.50) · nothing left · entry 12 · card 9250 .... .... 0008",
         ),
         (
             granted(|granted| (granted.repeated, granted.left) = (true, 1)),
@@ -146,7 +161,6 @@ fn what_is_undone_given_up_or_quoted() {
         returned: cents(returned),
         tender,
     };
-    use crate::domain::entry::{Parts, Tender, Tenders};
     let mixed = Tenders::Parts(Parts::new([(Tender::Cash, cents(500)), (Tender::Tpe, cents(1050))]).unwrap());
     holds(&[
         (
