@@ -63,6 +63,7 @@ impl Story {
     fn die(&mut self, verb: &[&str], death: Death) -> (Value, Books) {
         println!("{verb:?} {death:?}");
         let asking = self.cinema.begin(verb);
+        self.cinema.await_client();
         let card = self.card.lay_to_stop(&self.world, HERE, death.at, death.moment);
         card.reached();
         thread::sleep(death.after);

@@ -365,13 +365,21 @@ pub(super) fn config_error(error: &ConfigError, language: Language) -> String {
             format!("La configuration {} ne peut pas être lue : {error}.", path.display())
         }
         (ConfigError::Line { path, line, text, why }, French) => {
-            format!("La configuration {} est fausse à la ligne {line} « {text} » : {why}.", path.display())
+            format!("La configuration {} est fausse à la ligne {line} « {text} » : {}.", path.display(), in_french(why))
         }
-        (ConfigError::Override { name, why }, French) => format!("Le réglage {name} est faux : {why}."),
+        (ConfigError::Override { name, why }, French) => format!("Le réglage {name} est faux : {}.", in_french(why)),
         (ConfigError::Read { .. } | ConfigError::Line { .. } | ConfigError::Override { .. }, English) => {
             format!("{error}.")
         }
     }
+}
+
+/// What the parser of the file finds, in French where it is what is got wrong most: a key that does not exist.
+fn in_french(why: &str) -> String {
+    let unknown = why.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, expected "));
+    let Some((key, there)) = unknown else { return why.to_owned() };
+    let there = there.trim_start_matches("one of ").replace('`', "");
+    format!("la clé {key} n'existe pas, ou pas ici ; les clés sont {there}")
 }
 
 #[cfg(test)]

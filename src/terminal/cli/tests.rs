@@ -447,6 +447,7 @@ fn a_wrong_configuration_is_one_sentence() {
     assert_eq!(ran.exit, Exit::Config);
     assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
     assert!(ran.err.contains("est fausse à la ligne 2 « languag = \"fr\" »"), "{}", ran.err);
+    assert!(ran.err.contains("la clé languag n'existe pas, ou pas ici ; les clés sont data, reader,"), "{}", ran.err);
     let missing = Path::new("/nonexistent.toml").to_str().unwrap();
     assert_eq!(typed(&FakeVerbs::default(), &["status", "--config", missing]).exit, Exit::Config);
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::rc::Rc;
 use std::thread;
@@ -146,6 +146,18 @@ impl Counter {
     #[track_caller]
     pub(crate) fn till(&self, name: &str) -> String {
         self.ask(&["till", "add", "--json", name]).exits(0).text("token")
+    }
+
+    /// Waits until a client is connected to the daemon: a card that comes then finds it waiting.
+    #[track_caller]
+    pub(crate) fn await_client(&self) {
+        // As proc_net(5) has them: the sixth field is the state, 03 being connected, and the eighth the path that it was bound to, which the daemon renames.
+        let is_client = |line: &str| {
+            let fields: Vec<_> = line.split_whitespace().collect();
+            matches!(fields[..], [_, _, _, _, _, "03", _, path] if Path::new(path).starts_with(&self.data))
+        };
+        let sockets = || fs::read_to_string("/proc/net/unix").unwrap();
+        poll(DEADLINE, || sockets().lines().any(is_client).then_some(())).expect("a client comes");
     }
 
     /// Starts the daemon and waits until it answers, or has ended: how it ended.
