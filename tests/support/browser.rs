@@ -63,7 +63,9 @@ impl Browser {
             format!("--blink-settings=preferredColorScheme={}", u8::from(!screen.dark)),
             format!("--user-data-dir={}", profile.display()),
         ];
-        let capabilities = json!({ "goog:chromeOptions": { "args": options } });
+        // Half a minute, as it is otherwise, is short for axe on a machine that is busy.
+        let timeouts = json!({ "script": 180_000 });
+        let capabilities = json!({ "goog:chromeOptions": { "args": options }, "timeouts": timeouts });
         let Value::Object(capabilities) = capabilities else { unreachable!("written above") };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let client = runtime.block_on(async {
@@ -186,10 +188,18 @@ impl Browser {
 
     /// Strikes keys at once.
     pub(crate) fn keys_at_once(&self, keys: &str) -> &Self {
-        self.runtime.block_on(async {
-            let element = self.client().active_element().await.unwrap();
-            element.send_keys(keys).await.unwrap();
+        // Whatever has the keyboard may be painted anew between the two: then no key was struck.
+        let strike = || {
+            self.runtime.block_on(async {
+                let element = self.client().active_element().await?;
+                element.send_keys(keys).await
+            })
+        };
+        let struck = poll(DEADLINE, || match strike() {
+            Err(error) if error.is_element_not_interactable() || error.is_stale_element_reference() => None,
+            other => Some(other),
         });
+        struck.expect("something has the keyboard").unwrap();
         self
     }
 
