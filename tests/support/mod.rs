@@ -17,7 +17,7 @@ use pass::virtual_card::vpcd::{Left, Remover, VpcdSlot};
 use pcscd::{Pcscd, SOCKET_VARIABLE};
 
 /// Within this everything happens that happens at all. Only a failing test waits so long.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A story that hangs is ended after this.
 const STORY_MAX: Duration = Duration::from_secs(180);
