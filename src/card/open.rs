@@ -256,7 +256,7 @@ impl<'a> Opener<'a> {
         Ok(Opened {
             certificate_hash: certificate_hash(&certificate),
             entitlement,
-            session: Session::new(certificate, state, ours, le),
+            session: Session::new(certificate, self.terminal.certificate, state, ours, le),
         })
     }
 

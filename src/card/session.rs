@@ -3,7 +3,7 @@
 use crate::crypto::{CryptoError, P256Key, verify_p256};
 use crate::domain::card::{
     CardCertificate, CardState, Challenge, DebitOrder, Entitlement, Operation, Record, ReversalOrder, Signature,
-    SignedRecord,
+    SignedRecord, TerminalCertificate,
 };
 use crate::domain::entry::Intent;
 use crate::domain::{Counter, TerminalId};
@@ -29,6 +29,7 @@ pub struct Opened {
 #[derive(Debug)]
 pub struct Session {
     certificate: CardCertificate,
+    terminal: TerminalCertificate,
     state: CardState,
     /// What `state` is signed over.
     terminal_challenge: Challenge,
@@ -74,16 +75,22 @@ impl Session {
 
     pub(super) const fn new(
         certificate: CardCertificate,
+        terminal: TerminalCertificate,
         state: CardState,
         terminal_challenge: Challenge,
         le: Le,
     ) -> Self {
-        Self { certificate, challenge: Some(state.next_challenge), state, terminal_challenge, le }
+        Self { certificate, terminal, challenge: Some(state.next_challenge), state, terminal_challenge, le }
     }
 
     /// Who the card is.
     pub const fn certificate(&self) -> &CardCertificate {
         &self.certificate
+    }
+
+    /// As whom the terminal opened it: the card checks what changes it with the same key.
+    pub const fn terminal(&self) -> &TerminalCertificate {
+        &self.terminal
     }
 
     /// Its state when it was opened.

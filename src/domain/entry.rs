@@ -88,14 +88,14 @@ impl Body {
         }
     }
 
-    /// How money was paid or given back, where it was.
-    pub const fn tender(&self) -> Option<Tenders> {
+    /// What money was collected or given back, and how, where any can be: nothing of it may have moved.
+    pub const fn money(&self) -> Option<(Cents, Tenders)> {
         match self {
-            Self::Debit(debit) => Some(debit.sale.tender),
-            Self::Reversal(reversal) => Some(reversal.tender),
-            Self::NotDone(not_done) => Some(not_done.tender),
-            Self::Abandoned(abandoned) => Some(abandoned.tender),
-            Self::UndoRequest(request) => Some(request.tender),
+            Self::Debit(debit) => Some((debit.collected, debit.sale.tender)),
+            Self::Reversal(reversal) => Some((reversal.returned, reversal.tender)),
+            Self::NotDone(not_done) => Some((not_done.returned, not_done.tender)),
+            Self::Abandoned(abandoned) => Some((abandoned.returned, abandoned.tender)),
+            Self::UndoRequest(request) => Some((request.returned, request.tender)),
             Self::Refused(_) | Self::CardRead(_) | Self::Closing(_) | Self::Event(_) => None,
         }
     }

@@ -38,9 +38,9 @@ pub struct RequiredVersion {
 }
 
 impl RequiredVersion {
-    /// Whether a terminal with the version `own` is behind it.
-    pub fn is_ahead_of(&self, own: Version) -> bool {
-        own < self.version
+    /// Whether a program that says that it has the version `own` is behind it. What is no version counts as older than any.
+    pub fn is_ahead_of(&self, own: &str) -> bool {
+        Version::parse(own).is_none_or(|own| own < self.version)
     }
 }
 
@@ -64,9 +64,17 @@ mod tests {
     fn versions_are_compared_as_numbers() {
         let version = |text| Version::parse(text).unwrap();
         let required = RequiredVersion { version: version("0.10.0"), by: Timestamp::new(1) };
-        for (own, behind) in [("0.9.9", true), ("0.10.0", false), ("0.10.1", false), ("1.0.0", false), ("0.2.30", true)]
-        {
-            assert_eq!(required.is_ahead_of(version(own)), behind, "{own}");
+        let table = [
+            ("0.9.9", true),
+            ("0.10.0", false),
+            ("0.10.1", false),
+            ("1.0.0", false),
+            ("0.2.30", true),
+            ("ours", true),
+            ("", true),
+        ];
+        for (own, behind) in table {
+            assert_eq!(required.is_ahead_of(own), behind, "{own}");
         }
     }
 }

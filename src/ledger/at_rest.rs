@@ -12,6 +12,7 @@ use crate::crypto;
 use crate::domain::CardNumber;
 
 use super::error::LedgerError;
+use super::facts::has_table;
 
 /// A table with sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,8 +152,7 @@ pub(super) fn wrong(connection: &Connection) -> Result<Option<&'static str>, Led
 
 /// Whether the ledger is of a schema with sums: an older one is only read.
 pub(super) fn has_sums(connection: &Connection) -> Result<bool, LedgerError> {
-    let there = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'feed_sum'";
-    Ok(connection.prepare_cached(there)?.exists([])?)
+    has_table(connection, "feed_sum")
 }
 
 /// The row of a card in `part`, if there is one, and it is what was noted.

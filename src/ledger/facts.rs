@@ -114,7 +114,7 @@ impl Facts {
 /// Whether a table is there: a ledger that is only read may be of an older schema.
 pub(super) fn has_table(connection: &Connection, name: &str) -> Result<bool, LedgerError> {
     let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
-    Ok(connection.prepare(sql)?.exists([name])?)
+    Ok(connection.prepare_cached(sql)?.exists([name])?)
 }
 
 /// The bytes of a column that holds CBOR.

@@ -10,6 +10,7 @@ use crate::domain::{Cents, RequestId, Sequence, Timestamp};
 
 use super::append::Draft;
 use super::error::LedgerError;
+use super::facts::has_table;
 use super::view::View;
 
 /// Money that is held for a sale.
@@ -41,8 +42,7 @@ impl View {
     /// # Errors
     /// As [`View::denial`].
     pub fn held(&self) -> Result<Vec<Held>, LedgerError> {
-        let there = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'held'";
-        if !self.connection.prepare_cached(there)?.exists([])? {
+        if !has_table(&self.connection, "held")? {
             return Ok(Vec::new());
         }
         let sql = "SELECT request, cents, since FROM held ORDER BY since, request";

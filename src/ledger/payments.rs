@@ -13,6 +13,7 @@ use crate::domain::{CashierId, Cents, PaymentId, RequestId, Sequence, Timestamp}
 use super::append::Ledger;
 use super::cashiers::By;
 use super::error::LedgerError;
+use super::facts::has_table;
 use super::view::View;
 
 /// A payment that somebody asks for.
@@ -65,6 +66,8 @@ impl From<rusqlite::Error> for PaymentError {
     }
 }
 
+/// A ledger of an older schema, which is only read, has none.
+const TABLE: &str = "payment";
 const COLUMNS: &str = "id, request, way, asked, time, cashier, state, amount, why, unknown_by, ended_by";
 
 impl View {
@@ -89,7 +92,7 @@ impl View {
     /// # Errors
     /// As [`View::denial`].
     pub fn open_payments(&self) -> Result<Vec<Payment>, LedgerError> {
-        if !are_kept(&self.connection)? {
+        if !has_table(&self.connection, TABLE)? {
             return Ok(Vec::new());
         }
         select(&self.connection, "state IN ('asked', 'sent', 'unknown') AND ?1 IS NOT NULL", &[0])
@@ -165,15 +168,9 @@ impl Ledger {
     }
 }
 
-/// Whether there are payments at all: a ledger of an older schema, which is only read, has none.
-fn are_kept(connection: &Connection) -> Result<bool, LedgerError> {
-    let there = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'payment'";
-    Ok(connection.prepare_cached(there)?.exists([])?)
-}
-
 /// In a copy of the ledger, what was asked when it was made may have been sent since: whoever takes it up does not take it for surely not paid.
 pub(super) fn asked_is_sent(connection: &Connection) -> Result<(), LedgerError> {
-    if are_kept(connection)? {
+    if has_table(connection, TABLE)? {
         connection.execute("UPDATE payment SET state = 'sent' WHERE state = 'asked'", [])?;
     }
     Ok(())

@@ -39,30 +39,29 @@ impl Projection {
             time: entry.time.get(),
             card: entry.body.card().map(CardNumber::get),
             certificate: certificate(&entry.body),
+            tender: one_tender(&entry.body).map(|tender| tender.code().to_owned()),
+            parts: spelled(&parts(&entry.body)),
             ..Self::default()
         };
         match &entry.body {
             Body::Debit(debit) => Self {
                 benefit: Some(debit.sale.benefit.as_str().to_owned()),
                 collected: Some(debit.collected.get()),
-                ..plain
-                    .of_record(&debit.proof)
-                    .of_request(debit.sale.request)
-                    .paid_by(debit.sale.tender, debit.collected)
+                ..plain.of_record(&debit.proof).of_request(debit.sale.request)
             },
             Body::Reversal(reversal) => plain
                 .of_record(&reversal.proof)
                 .of_request(reversal.request)
-                .giving_back(reversal.returned, reversal.tender)
+                .giving_back(reversal.returned)
                 .taking_back(reversal.debit),
             Body::NotDone(end) => {
-                plain.of_transaction(end.transaction).of_request(end.request).giving_back(end.returned, end.tender)
+                plain.of_transaction(end.transaction).of_request(end.request).giving_back(end.returned)
             }
             Body::Abandoned(end) => {
-                plain.of_transaction(end.transaction).of_request(end.request).giving_back(end.returned, end.tender)
+                plain.of_transaction(end.transaction).of_request(end.request).giving_back(end.returned)
             }
             Body::UndoRequest(undo) => {
-                plain.of_request(undo.request).giving_back(undo.returned, undo.tender).taking_back(undo.debit)
+                plain.of_request(undo.request).giving_back(undo.returned).taking_back(undo.debit)
             }
             Body::Refused(_) | Body::CardRead(_) | Body::Closing(_) | Body::Event(_) => plain,
         }
@@ -89,21 +88,8 @@ impl Projection {
         Self { request: Some(*request.as_bytes()), ..self }
     }
 
-    fn paid_by(self, tender: Tenders, amount: Cents) -> Self {
-        match tender {
-            Tenders::One(tender) => Self { tender: Some(tender.code().to_owned()), ..self },
-            Tenders::Parts(_) => {
-                let parts = tender.of(amount).into_iter();
-                let mut parts: Vec<_> =
-                    parts.map(|(tender, cents)| format!("{}={}", tender.code(), cents.get())).collect();
-                parts.sort();
-                Self { parts: Some(parts.join(",")), ..self }
-            }
-        }
-    }
-
-    fn giving_back(self, returned: Cents, tender: Tenders) -> Self {
-        Self { returned: Some(returned.get()), ..self.paid_by(tender, returned) }
+    fn giving_back(self, returned: Cents) -> Self {
+        Self { returned: Some(returned.get()), ..self }
     }
 
     fn taking_back(self, debit: Sequence) -> Self {
@@ -111,20 +97,23 @@ impl Projection {
     }
 }
 
+fn one_tender(body: &Body) -> Option<Tender> {
+    let (_, Tenders::One(tender)) = body.money()? else { return None };
+    Some(tender)
+}
+
 /// What each tender has of an entry's money, where that is in parts.
 pub(super) fn parts(body: &Body) -> Vec<(Tender, Cents)> {
-    let of = |tender: Tenders, amount| match tender {
-        Tenders::One(_) => Vec::new(),
-        Tenders::Parts(_) => tender.of(amount),
-    };
-    match body {
-        Body::Debit(debit) => of(debit.sale.tender, debit.collected),
-        Body::Reversal(undo) => of(undo.tender, undo.returned),
-        Body::NotDone(end) => of(end.tender, end.returned),
-        Body::Abandoned(end) => of(end.tender, end.returned),
-        Body::UndoRequest(undo) => of(undo.tender, undo.returned),
-        Body::Refused(_) | Body::CardRead(_) | Body::Closing(_) | Body::Event(_) => Vec::new(),
+    match body.money() {
+        Some((amount, tenders @ Tenders::Parts(_))) => tenders.of(amount),
+        Some((_, Tenders::One(_))) | None => Vec::new(),
     }
+}
+
+fn spelled(parts: &[(Tender, Cents)]) -> Option<String> {
+    let mut parts: Vec<_> = parts.iter().map(|(tender, cents)| format!("{}={}", tender.code(), cents.get())).collect();
+    parts.sort();
+    (!parts.is_empty()).then(|| parts.join(","))
 }
 
 /// The hash of the card certificate that an entry names.

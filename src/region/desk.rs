@@ -8,7 +8,7 @@ use crate::domain::card::{Entitlement, KeyCertificate};
 use crate::domain::catalogue::{Benefit, Catalogue, Code, Unit};
 use crate::domain::policy::Policy;
 use crate::domain::refusal::DenialReason;
-use crate::domain::version::{RequiredVersion, Version};
+use crate::domain::version::RequiredVersion;
 use crate::domain::{CardNumber, Cents, PartnerId, Season, Slot, TerminalId, Timestamp};
 use crate::wire::code::EnrolmentCode;
 use crate::wire::exchange::TerminalStanding;
@@ -23,8 +23,7 @@ use super::partners::{PARTNERS_LISTED_MAX, not_suspended};
 use super::rights::{self, Rights, entitle};
 use super::signing::{Signer, certify};
 use super::store::{
-    Audience, CardRow, Cause, DenialRow, NewTerminal, PartnerRow, Standing, StoreError, TerminalKeys, TerminalRow, Tx,
-    UndoneRow,
+    Audience, CardRow, Cause, DenialRow, NewTerminal, PartnerRow, Standing, StoreError, TerminalRow, Tx, UndoneRow,
 };
 use super::succession::BranchKeys;
 use super::{Judging, Region};
@@ -162,10 +161,22 @@ pub struct TerminalFile {
     pub entry_keys: Option<[Ed25519PublicKey; 2]>,
 }
 
-/// The key that the chain of a terminal begins with, and the one that signs now.
-fn entry_keys(tx: &Tx<'_>, id: TerminalId, first: TerminalKeys) -> Result<[Ed25519PublicKey; 2], RegionError> {
-    let now = BranchKeys::load(tx, id, first)?.now(&load_chain(tx, id)?);
-    Ok([first.entry, now.entry])
+impl TerminalFile {
+    fn of(tx: &Tx<'_>, terminal: TerminalRow, required: Option<RequiredVersion>) -> Result<Self, RegionError> {
+        let (last_heard, version) = tx.last_heard(terminal.id)?.unzip();
+        let entry_keys = terminal.keys.map(|first| {
+            let now = BranchKeys::load(tx, terminal.id, first)?.at_head(tx, terminal.id)?;
+            Ok::<_, StoreError>([first.entry, now.entry])
+        });
+        Ok(Self {
+            standing: tx.standing(terminal.id)?,
+            last_heard,
+            is_behind: required.zip(version.as_deref()).is_some_and(|(required, own)| required.is_ahead_of(own)),
+            version,
+            entry_keys: entry_keys.transpose()?,
+            terminal,
+        })
+    }
 }
 
 /// The terminal with this id.
@@ -309,22 +320,16 @@ impl Region {
     pub fn terminals(&self) -> Result<Vec<TerminalFile>, RegionError> {
         self.store().read(|tx| {
             let required = tx.required_version()?;
-            let files = tx.terminals()?.into_iter().map(|terminal| {
-                let version = tx.last_version(terminal.id)?;
-                let own = version.as_deref().map(Version::parse);
-                let behind =
-                    |own: Option<Version>| required.is_some_and(|it| own.is_none_or(|own| it.is_ahead_of(own)));
-                Ok(TerminalFile {
-                    standing: tx.standing(terminal.id)?,
-                    last_heard: tx.last_heard(terminal.id)?,
-                    version,
-                    is_behind: own.is_some_and(behind),
-                    entry_keys: terminal.keys.map(|keys| entry_keys(tx, terminal.id, keys)).transpose()?,
-                    terminal,
-                })
-            });
-            files.collect()
+            tx.terminals()?.into_iter().map(|terminal| TerminalFile::of(tx, terminal, required)).collect()
         })
+    }
+
+    /// One terminal.
+    ///
+    /// # Errors
+    /// [`RegionError::NoTerminal`], the store's.
+    pub fn terminal(&self, id: TerminalId) -> Result<TerminalFile, RegionError> {
+        self.store().read(|tx| TerminalFile::of(tx, terminal(tx, id)?, tx.required_version()?))
     }
 
     /// Denies a card for good, with the region key's block signature. One that is denied already stays so.

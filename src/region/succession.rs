@@ -43,6 +43,14 @@ impl BranchKeys {
             .map_or(self.first, |live| self.after(chain, Place { branch: live.number, sequence: live.head.sequence }))
     }
 
+    /// The keys in force at the acknowledged head of `terminal`, whose chain is not needed where nothing has changed.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn at_head(&self, tx: &Tx<'_>, terminal: TerminalId) -> Result<TerminalKeys, StoreError> {
+        if self.changes.is_empty() { Ok(self.first) } else { Ok(self.now(&load_chain(tx, terminal)?)) }
+    }
+
     /// Every entry key that the terminal has had, on whatever branch; the newest first.
     pub fn all(&self) -> impl Iterator<Item = &Ed25519PublicKey> {
         self.changes.iter().rev().map(|change| &change.entry).chain([&self.first.entry])
@@ -72,7 +80,7 @@ impl Signers {
     pub fn of(tx: &Tx<'_>, terminal: TerminalId, first: TerminalKeys, request: &Sign1) -> Result<Self, StoreError> {
         let keys = BranchKeys::load(tx, terminal, first)?;
         let mut entries: Vec<_> = keys.all().copied().collect();
-        let mut now = if keys.changes.is_empty() { first.entry } else { keys.now(&load_chain(tx, terminal)?).entry };
+        let mut now = keys.at_head(tx, terminal)?.entry;
         if let Brought::KeyChanges(changes) = &request.brought {
             for cose in changes {
                 // What does not follow from the present key is a change that is known, or nobody's.

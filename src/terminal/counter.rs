@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::card::{CannotOpen, CannotRead, NotGenuine, Opener, Session, Settled, TerminalKey, Trust};
 use crate::crypto;
-use crate::domain::card::{DebitOrder, Entitlement, PublicKey, ReversalOrder, Signature, TerminalCertificate};
+use crate::domain::card::{DebitOrder, Entitlement, ReversalOrder, Signature, TerminalCertificate};
 use crate::domain::entry::{Body, CardRead, Intent, Purpose, ReadReason, RefusedCard};
 use crate::domain::refusal::Refusal;
 use crate::domain::{
@@ -73,16 +73,26 @@ impl Credentials {
         }
     }
 
-    /// The certificate to open a card with at `now`, of a card key that is there: of the season and in force; else the newest, which still settles doubts.
-    fn certificate(&self, now: Timestamp, keys: &TerminalKeys) -> Option<TerminalCertificate> {
+    /// What to open a card with at `now`, of the card keys that are there: of the season and in force; else the newest, which still settles doubts.
+    fn terminal_key<'k>(&self, now: Timestamp, keys: &'k TerminalKeys) -> Option<TerminalKey<'k>> {
         let season = Season::at(now);
-        let rank = |certificate: &&TerminalCertificate| {
+        let rank = |with_key: &TerminalKey<'_>| {
+            let certificate = with_key.certificate;
             let fits = certificate.season == season && certificate.covers(now);
             (fits, certificate.season == season, certificate.key_serial, certificate.issued_at)
         };
-        let usable = |certificate: &&TerminalCertificate| keys.card_for(&certificate.public_key).is_some();
-        self.certificates.iter().filter(usable).max_by_key(rank).copied()
+        with_keys(&self.certificates, keys).max_by_key(rank)
     }
+}
+
+/// The certificates whose private key is there, each with it.
+fn with_keys<'k>(
+    certificates: &[TerminalCertificate],
+    keys: &'k TerminalKeys,
+) -> impl Iterator<Item = TerminalKey<'k>> {
+    certificates.iter().filter_map(|certificate| {
+        Some(TerminalKey { key: keys.card_for(&certificate.public_key)?, certificate: *certificate })
+    })
 }
 
 /// Something that is to be done.
@@ -119,8 +129,6 @@ pub struct Counter<P, A> {
     /// Grows with every exchange that was applied.
     generation: Arc<std::sync::atomic::AtomicU64>,
     session: Option<Session>,
-    /// The public half of the card key that the session was opened with.
-    card_key: Option<PublicKey>,
     /// What the region had said when the ledger was last looked up.
     said: Option<Said>,
     /// The card that the region was asked about while it lies in the reader.
@@ -152,7 +160,6 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
             credentials,
             generation,
             session: None,
-            card_key: None,
             said: None,
             asked: None,
         })
@@ -273,18 +280,12 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
         self.session = None;
         let now = self.trusted_time();
         let keys = Arc::clone(&self.keys);
-        let certificate = self.credentials.certificate(now, &keys);
-        let usable = certificate.and_then(|certificate| Some((certificate, keys.card_for(&certificate.public_key)?)));
-        let Some((certificate, key)) = usable else {
+        let Some(terminal) = self.credentials.terminal_key(now, &keys) else {
             return Event::NotOpened(OpenFailure::Refused { refusal: Refusal::TerminalExpired, record: None });
         };
-        let mut opener = Opener { trust: &mut self.credentials.trust, terminal: TerminalKey { key, certificate } };
+        let former: Vec<_> = with_keys(&self.credentials.former, &keys).collect();
+        let mut opener = Opener { trust: &mut self.credentials.trust, terminal };
         let mut opened = None;
-        let former = self.credentials.former.iter().filter_map(|certificate| {
-            let key = keys.card_for(&certificate.public_key)?;
-            Some(TerminalKey { key, certificate: *certificate })
-        });
-        let former: Vec<_> = former.collect();
         let mut open = |transport: &mut dyn Transport| opened = Some(opener.open_or_read(transport, &former));
         let burst = match self.port.burst(&mut open) {
             // What was lost is not needed any more: the card is opened from the beginning.
@@ -301,7 +302,6 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
                     entitlement: opened.entitlement,
                 };
                 self.session = Some(opened.session);
-                self.card_key = Some(certificate.public_key);
                 Event::Opened(Box::new(presented))
             }
             (Ok(()), Some(Err(CannotOpen::Blocked(card)))) => Event::NotOpened(self.blocked(card)),
@@ -337,8 +337,7 @@ impl<P: CardPort, A: Audience> Counter<P, A> {
 
     fn change(&mut self, intent: &Intent) -> Change {
         let (Some(session), terminal) = (&mut self.session, self.credentials.terminal) else { return Change::InDoubt };
-        let key = self.card_key.and_then(|key| self.keys.card_for(&key));
-        let Some(key) = key else { return Change::InDoubt };
+        let Some(key) = self.keys.card_for(&session.terminal().public_key) else { return Change::InDoubt };
         let done = match &intent.purpose {
             Purpose::Sale { slot, season, amount, .. } => {
                 let order = DebitOrder {

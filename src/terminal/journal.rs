@@ -5,7 +5,7 @@ use crate::domain::catalogue::Unit;
 use crate::domain::entry::{Body, TechnicalEvent};
 use crate::domain::payment::{PaymentEnd, PaymentFact, Said};
 use crate::domain::refusal::Refusal;
-use crate::domain::version::{RequiredVersion, Version};
+use crate::domain::version::RequiredVersion;
 use crate::domain::{Cents, Season, Sequence, Slot, Timestamp};
 use crate::ledger::{LedgerError, StoredEntry, View};
 use crate::machine::sale::View as Shown;
@@ -181,8 +181,7 @@ pub struct Living {
 
 /// The version that the region wants, where this program is older.
 pub fn due_update(view: &View) -> Option<RequiredVersion> {
-    let own = Version::parse(env!("CARGO_PKG_VERSION"));
-    view.required_version().filter(|required| own.is_none_or(|own| required.is_ahead_of(own)))
+    view.required_version().filter(|required| required.is_ahead_of(env!("CARGO_PKG_VERSION")))
 }
 
 /// How the terminal is at `clock`'s time.

@@ -13,9 +13,9 @@ use crate::domain::Timestamp;
 use crate::domain::refusal::Language;
 use crate::ledger::{KeysError, Ledger, OpenError, TerminalKeys, View};
 
-use super::cli::local_time::day;
 use super::cli::{Exit, Failure, Setup};
 use super::clock::{Clock as _, SystemClock};
+use super::local_time::day;
 use super::verbs::{keys_failure, open_failure, say};
 
 /// Ledger and keys, as they are now.

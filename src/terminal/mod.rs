@@ -17,6 +17,7 @@ pub mod enrol;
 pub mod exchanger;
 pub mod journal;
 pub mod key_verbs;
+mod local_time;
 pub mod lookup;
 pub mod metrics;
 pub mod payments;

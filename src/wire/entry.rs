@@ -84,7 +84,7 @@ pub fn decode_link(payload: &[u8]) -> Result<Link, CborError> {
 const fn version(entry: &Entry) -> u8 {
     match &entry.body {
         _ if entry.cashier.is_some() => VERSION_2,
-        body if matches!(body.tender(), Some(Tenders::One(Tender::Tpe) | Tenders::Parts(_))) => VERSION_2,
+        body if matches!(body.money(), Some((_, Tenders::One(Tender::Tpe) | Tenders::Parts(_)))) => VERSION_2,
         Body::Event(event) => match event {
             TechnicalEvent::Enrolled { .. }
             | TechnicalEvent::Started { .. }

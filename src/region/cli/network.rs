@@ -108,12 +108,7 @@ pub(super) fn terminal(verb: TerminalVerb, printer: &Printer) -> Result<(), Regi
                 &format!("Each terminal learns at its next exchange that it needs version {version} after {by}."),
             )
         }
-        TerminalVerb::Show(one) => {
-            let id = chosen(&one);
-            let files = one.data.open()?.terminals()?;
-            let file = files.iter().find(|file| file.terminal.id == id).ok_or(RegionError::NoTerminal(id))?;
-            show_terminal(file, printer)
-        }
+        TerminalVerb::Show(one) => show_terminal(&one.data.open()?.terminal(chosen(&one))?, printer),
         TerminalVerb::List { data, behind } => {
             let files = data.open()?.terminals()?;
             files.iter().filter(|file| !behind || file.is_behind).try_for_each(|file| list_terminal(file, printer))
@@ -145,17 +140,22 @@ fn terminal_json(file: &TerminalFile) -> Value {
     })
 }
 
+/// How it stands; nothing before its enrolment.
+fn standing(file: &TerminalFile) -> Option<TerminalStanding> {
+    file.terminal.keys?;
+    Some(file.standing.map_or(TerminalStanding::Active, |standing| standing.standing))
+}
+
 fn state(file: &TerminalFile) -> &'static str {
-    let is = file.standing.map_or(TerminalStanding::Active, |standing| standing.standing);
-    if file.terminal.keys.is_some() { standing_code(is) } else { "not-enrolled" }
+    standing(file).map_or("not-enrolled", standing_code)
 }
 
 fn state_in_french(file: &TerminalFile) -> &'static str {
-    match (file.terminal.keys, file.standing.map_or(TerminalStanding::Active, |standing| standing.standing)) {
-        (None, _) => "pas encore inscrit",
-        (Some(_), TerminalStanding::Active) => "actif",
-        (Some(_), TerminalStanding::Suspended) => "suspendu",
-        (Some(_), TerminalStanding::Retired) => "retiré",
+    match standing(file) {
+        None => "pas encore inscrit",
+        Some(TerminalStanding::Active) => "actif",
+        Some(TerminalStanding::Suspended) => "suspendu",
+        Some(TerminalStanding::Retired) => "retiré",
     }
 }
 

@@ -159,7 +159,7 @@ fn balance(tx: &Tx<'_>, holder: HolderReference) -> Result<Balance, RegionError>
     for terminal in seen {
         let partner = tx.terminal(terminal)?.map(|row| tx.partner(row.partner)).transpose()?.flatten();
         let partner = partner.map_or_else(String::new, |partner| partner.name);
-        terminals.push(Served { terminal, partner, last_exchange: tx.last_heard(terminal)? });
+        terminals.push(Served { terminal, partner, last_exchange: tx.last_heard(terminal)?.map(|(at, _)| at) });
     }
     for movement in &mut movements {
         let served = terminals.iter().find(|served| served.terminal == movement.terminal);

@@ -478,15 +478,10 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// The version that `terminal` had at its newest exchange, as it says itself.
-    pub fn last_version(&self, terminal: TerminalId) -> Stored<Option<String>> {
-        let sql = "SELECT version FROM exchange WHERE terminal_id = $1 ORDER BY number DESC LIMIT 1";
-        self.row(sql, &values![terminal])?.map(|row| row.get(0)).transpose()
-    }
-
-    /// When the region last heard of `terminal`.
-    pub fn last_heard(&self, terminal: TerminalId) -> Stored<Option<Timestamp>> {
-        self.one("SELECT max(received_at) FROM exchange WHERE terminal_id = $1", &values![terminal])?.get(0)
+    /// When the region last heard of `terminal`, and which version it had then, as it says itself.
+    pub fn last_heard(&self, terminal: TerminalId) -> Stored<Option<(Timestamp, String)>> {
+        let sql = "SELECT received_at, version FROM exchange WHERE terminal_id = $1 ORDER BY number DESC LIMIT 1";
+        self.row(sql, &values![terminal])?.map(|row| Ok((row.get(0)?, row.get(1)?))).transpose()
     }
 
     /// Keeps a receipt that was signed.

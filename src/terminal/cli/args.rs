@@ -8,7 +8,6 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::super::config::{CONFIG_VARIABLE, Override, listen_address};
-use super::local_time;
 use crate::crypto::Ed25519PublicKey;
 use crate::domain::cashier::{CashierName, Role};
 use crate::domain::catalogue::Code;
@@ -16,6 +15,7 @@ use crate::domain::closing::PeriodKind;
 use crate::domain::entry::Tender;
 use crate::domain::refusal::Language;
 use crate::domain::{CardNumber, Cents, PaymentId, RequestId, Timestamp};
+use crate::terminal::local_time;
 use crate::till::json;
 
 /// Terminal PASS'Région : débite les droits de la carte / PASS'Région terminal: redeems the card's rights

@@ -9,7 +9,6 @@ mod cashier_verbs;
 mod client_verbs;
 mod closing_verbs;
 mod file_verbs;
-pub(super) mod local_time;
 mod payment_verbs;
 mod receipt_verbs;
 mod secret;

@@ -18,11 +18,11 @@ pub(super) use self::files::{exported, imported, no_message, not_read, not_writt
 pub(super) use self::payments::{payment_outcome, payments, sale_to_repeat};
 pub(super) use self::receipts::{receipt, receipt_queued};
 pub(super) use self::state::{card, journal, status, sync};
-use super::local_time::{clock, day, same_day};
 use crate::domain::Timestamp;
 use crate::domain::refusal::Language;
 use crate::domain::refusal::Language::{English, French};
 use crate::terminal::config::ConfigError;
+use crate::terminal::local_time::{clock, day, same_day};
 use crate::till::client::ClientError;
 use crate::till::json::{Abandoned, Answer, Granted, Part, Quoted, Refused, Served, Undone};
 

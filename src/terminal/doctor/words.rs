@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::domain::refusal::Language;
-use crate::terminal::cli::local_time::day;
+use crate::terminal::local_time::day;
 use crate::terminal::verbs::say;
 use crate::uplink::Unreachable;
 

@@ -1,9 +1,9 @@
 //! Cashiers, as people read them.
 
-use super::super::local_time::clock;
 use crate::domain::Timestamp;
 use crate::domain::refusal::Language;
 use crate::domain::refusal::Language::{English, French};
+use crate::terminal::local_time::clock;
 use crate::till::json::{CashierChange, CashierList, Signed};
 
 fn role(code: &str, language: Language) -> &'static str {

@@ -1,10 +1,10 @@
 //! Closings, as people read them.
 
-use super::super::local_time::{clock, day};
 use super::{money, tender};
 use crate::domain::Timestamp;
 use crate::domain::refusal::Language;
 use crate::domain::refusal::Language::{English, French};
+use crate::terminal::local_time::{clock, day};
 use crate::till::json::{Closing, ClosingOutcome, Closings};
 
 fn kind(code: &str, language: Language) -> &'static str {

@@ -4,7 +4,7 @@ use super::payments::payment_lines;
 use super::{POINT, amount, count, how_paid, instant, moment, money, refused};
 use crate::domain::refusal::Language;
 use crate::domain::refusal::Language::{English, French};
-use crate::terminal::cli::local_time::{clock, day};
+use crate::terminal::local_time::{clock, day};
 use crate::till::json::{
     Benefit, Card, Exchange, Journal, JournalEntry, Limit, Presented, Reader, Refused, Status, Sync,
 };

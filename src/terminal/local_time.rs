@@ -36,7 +36,7 @@ pub(super) fn clock(time: Timestamp) -> String {
 }
 
 /// `22/11/2026` in French, `2026-11-22` in English, where day and month could be exchanged.
-pub(in crate::terminal) fn day(time: Timestamp, language: Language) -> String {
+pub(super) fn day(time: Timestamp, language: Language) -> String {
     let format = match language {
         Language::French => "%d/%m/%Y",
         Language::English => "%Y-%m-%d",
