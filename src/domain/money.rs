@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::refusal::Language;
+
 /// An amount of euro cents, from 0 to [`Cents::MAX`].
 ///
 /// There are no fractions of a cent anywhere in the project, and no negative amounts: what is owed the other way round
@@ -105,6 +107,15 @@ impl Cents {
         let euros: u64 = euros.parse().map_err(|_| bad())?;
         let cents: u64 = format!("{decimals:0<2}").parse().map_err(|_| bad())?;
         Ok(Self(euros * 100 + cents))
+    }
+}
+
+/// An amount as people say it: `6,00 €`, `€6.00`.
+pub fn euros(cents: u64, language: Language) -> String {
+    let (euros, rest) = (cents / 100, cents % 100);
+    match language {
+        Language::French => format!("{euros},{rest:02} €"),
+        Language::English => format!("€{euros}.{rest:02}"),
     }
 }
 

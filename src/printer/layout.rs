@@ -3,7 +3,9 @@
 use super::pc858::printable;
 use crate::domain::catalogue::Unit;
 use crate::domain::entry::{Tender, Tenders};
+use crate::domain::money;
 use crate::domain::receipt::{Copy, Debited, Deed, Receipt, short_code};
+use crate::domain::refusal::Language;
 use crate::domain::{Cents, Date};
 
 /// How many characters a line has.
@@ -121,7 +123,7 @@ fn amount(amount: u32, unit: Option<Unit>) -> String {
 }
 
 fn euros(cents: Cents) -> String {
-    format!("{},{:02} €", cents.get() / 100, cents.get() % 100)
+    money::euros(cents.get(), Language::French)
 }
 
 const fn tender(tender: Tender) -> &'static str {

@@ -18,6 +18,7 @@ use serde_json::json;
 
 use crate::crypto::{Ed25519PublicKey, chain_beginning_hash, entry_hash, sha256, sign1_ed25519, verify_sign1_ed25519};
 use crate::domain::closing::{Closing, Period, PeriodKind};
+use crate::domain::refusal::Language;
 use crate::domain::{EntryHash, Sequence, TerminalId};
 use crate::ledger::{LedgerError, TerminalKeys, View};
 use crate::succession::{Succession, change_in, successor};
@@ -208,7 +209,9 @@ fn write_entries(view: &View, directory: &Path, from: Sequence, to: Sequence) ->
         for (sequence, cose) in batch.into_iter().take_while(|(sequence, _)| *sequence <= to) {
             entries.write_all(&cose)?;
             if let Some(stored) = view.entry(sequence)? {
-                serde_json::to_writer(&mut lines, &local::JournalEntry::new(&line(view, &stored)?))?;
+                // Whoever is shown an archive reads French, whoever made it.
+                let line = local::JournalEntry::new(&line(view, &stored)?, Language::French);
+                serde_json::to_writer(&mut lines, &line)?;
                 lines.write_all(b"\n")?;
             }
             done = sequence;

@@ -2,14 +2,13 @@
 
 use crate::domain::card::Signature;
 use crate::domain::catalogue::Unit;
-use crate::domain::entry::{Body, TechnicalEvent};
-use crate::domain::payment::{PaymentEnd, PaymentFact, Said};
+use crate::domain::entry::Body;
 use crate::domain::refusal::Refusal;
 use crate::domain::version::RequiredVersion;
 use crate::domain::{Cents, Season, Sequence, Slot, Timestamp};
 use crate::ledger::{LedgerError, StoredEntry, View};
 use crate::machine::sale::View as Shown;
-use crate::till::{ExchangeState, JournalLine, JournalQuery, PrinterState, ReaderState, Status};
+use crate::till::{Detail, ExchangeState, JournalLine, JournalQuery, PrinterState, ReaderState, Status};
 
 use super::lookup::gate_now;
 use super::payments::{held, shown};
@@ -75,7 +74,7 @@ pub fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerErro
             line.benefit = Some(debit.sale.benefit.to_string());
             line.collected = debit.collected;
             line.tender = Some(debit.sale.tender);
-            line.detail = debit.abandoned.then(|| "abandoned".to_owned());
+            line.detail = debit.abandoned.then_some(Detail::GivenUp);
             of_purse(view, &mut line, record.season, record.slot, record.amount, debit.proof.signature);
         }
         Body::Reversal(reversal) => {
@@ -100,14 +99,14 @@ pub fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerErro
             line.returned = request.returned;
             line.tender = Some(request.tender);
         }
-        Body::Refused(refused) => line.detail = Some(refused.refusal.code().to_owned()),
-        Body::CardRead(read) => line.detail = Some(format!("{} records", read.records.len())),
+        Body::Refused(refused) => line.detail = Some(Detail::Refused(refused.refusal)),
+        Body::CardRead(read) => line.detail = Some(Detail::Records(read.records.len())),
         Body::Closing(closing) => {
             let (collected, returned) = closing.totals.money();
             (line.collected, line.returned) = (collected, returned);
-            line.detail = Some(format!("{} {}", closing.period.kind().code(), closing.period));
+            line.detail = Some(Detail::Closed(closing.period));
         }
-        Body::Event(event) => line.detail = Some(event_detail(event)),
+        Body::Event(event) => line.detail = Some(Detail::Event(event.clone())),
     }
     Ok(line)
 }
@@ -120,44 +119,6 @@ fn of_purse(view: &View, line: &mut JournalLine, season: Season, slot: Slot, amo
         let benefit = view.catalogue(season).and_then(|catalogue| catalogue.benefit(slot).map(|b| b.code.to_string()));
         line.benefit = benefit;
     }
-}
-
-fn event_detail(event: &TechnicalEvent) -> String {
-    match event {
-        TechnicalEvent::Enrolled { replaces: None } => "enrolled".to_owned(),
-        TechnicalEvent::Enrolled { replaces: Some(terminal) } => {
-            format!("enrolled in the place of terminal {terminal}")
-        }
-        TechnicalEvent::Started { version } => format!("started, version {version}"),
-        TechnicalEvent::Stopped => "stopped".to_owned(),
-        TechnicalEvent::ClockStep { from, to } => format!("clock moved from {from} to {to}"),
-        TechnicalEvent::Duplicate { entry, count } => format!("duplicate {count} of entry {entry}"),
-        TechnicalEvent::Payment(fact) => payment_detail(fact),
-        TechnicalEvent::KeysChanged(keys) => {
-            let begins = hex::encode(&keys.entry_key[..8]);
-            format!("keys changed: from the next entry on, {begins}... signs")
-        }
-        TechnicalEvent::CashierLocked { cashier, failures } => {
-            format!("cashier {cashier} locked out after {failures} wrong PINs")
-        }
-        TechnicalEvent::CashierChanged { cashier, role, change } => {
-            format!("cashier {cashier} ({}): {}", role.code(), change.code())
-        }
-        TechnicalEvent::Joined { other_sequence, .. } => {
-            format!("restored copy joined to a branch of {other_sequence} entries")
-        }
-    }
-}
-
-fn payment_detail(fact: &PaymentFact) -> String {
-    let PaymentFact { payment, way, asked, .. } = fact;
-    let end = match fact.end {
-        PaymentEnd::Paid { amount, said: Said::ByTpe } => format!("{amount} by the bank terminal"),
-        PaymentEnd::Paid { amount, said: Said::ByCashier } => format!("{amount}, says the cashier"),
-        PaymentEnd::NotPaid => "nothing, says the cashier".to_owned(),
-        PaymentEnd::Unknown(doubt) => format!("unknown ({})", doubt.code()),
-    };
-    format!("payment {payment}: {} of {asked}: {end}", way.code())
 }
 
 /// What the daemon adds to what the ledger knows.

@@ -5,7 +5,8 @@ use std::pin::Pin;
 
 use crate::domain::card::Signature;
 use crate::domain::catalogue::Unit;
-use crate::domain::entry::Tenders;
+use crate::domain::closing::Period;
+use crate::domain::entry::{TechnicalEvent, Tenders};
 use crate::domain::policy::{Exposure, Policy, Standing};
 use crate::domain::refusal::{Language, Refusal};
 use crate::domain::verdict::Verdict;
@@ -186,8 +187,23 @@ pub struct JournalLine {
     pub acknowledged: bool,
     /// What the region said of it, if it said.
     pub verdict: Option<Verdict>,
-    /// A detail in words, for events and refusals (a code or version).
-    pub detail: Option<String>,
+    /// What else there is to say of it.
+    pub detail: Option<Detail>,
+}
+
+/// What the journal says of an entry that is about no purse, or of a debit that is not as others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// The sale had been given up before it was known that the card was debited.
+    GivenUp,
+    /// Why it was refused.
+    Refused(Refusal),
+    /// So many records were read from the card.
+    Records(usize),
+    /// What was closed.
+    Closed(Period),
+    /// What happened.
+    Event(TechnicalEvent),
 }
 
 /// What an exchange brought.

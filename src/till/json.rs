@@ -12,6 +12,7 @@ mod answers;
 mod carried;
 mod cashiers;
 mod closings;
+mod detail;
 mod payments;
 mod problem;
 mod receipts;

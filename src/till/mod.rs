@@ -23,8 +23,8 @@ mod tests;
 pub use cashiers::{CashierAnswer, CashierDesk, CashierOrder, CashierRefused, SessionToken, SignedIn};
 pub use closings::{CloseOrder, Closed, ClosingAnswer, ClosingDesk, ClosingQuery, NotClosed};
 pub use desk::{
-    BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, ExchangeState, ExportReport, ImportReport, JournalLine, JournalQuery,
-    News, NotCarried, PrinterState, ReaderState, Status, SyncReport,
+    BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, Detail, ExchangeState, ExportReport, ImportReport, JournalLine,
+    JournalQuery, News, NotCarried, PrinterState, ReaderState, Status, SyncReport,
 };
 pub use payments::{HeldMoney, OpenPayments, PaymentAnswer, PaymentDesk, PaymentRefused, PaymentView, SaidOfPayment};
 pub use receipts::{NoReceipt, Paper, ReceiptAnswer, ReceiptDesk, ReceiptView};

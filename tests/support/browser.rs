@@ -45,8 +45,11 @@ impl Browser {
     pub(crate) fn start(world: &World, screen: Screen) -> Self {
         let stage = world.stage();
         let profile = stage.place(&format!("browser-{}x{}-{}", screen.size.0, screen.size.1, std::process::id()));
-        let mut driver =
-            Running::start(stage, Command::new("chromedriver").arg("--port=0").env("HOME", stage.place("")));
+        // What they keep, they keep in the world's directory, and it goes with it.
+        let mut driver = Running::start(
+            stage,
+            Command::new("chromedriver").arg("--port=0").env("HOME", stage.place("")).env("TMPDIR", stage.place("")),
+        );
         let port: u16 =
             driver.await_line(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok());
         let options = [

@@ -3,7 +3,7 @@
 
 use crate::crypto::entry_hash;
 use crate::domain::refusal::Language;
-use crate::domain::verdict::{Contest, Verdict};
+use crate::domain::verdict::Verdict;
 use crate::domain::{Sequence, TerminalId};
 use crate::region::Region;
 use crate::region::error::RegionError;
@@ -61,64 +61,11 @@ impl Region {
 
 /// What a verdict says, in one sentence.
 pub const fn sentence(verdict: Verdict, language: Language) -> &'static str {
-    let (french, english) = match verdict {
-        Verdict::Payable => ("La région paie cette écriture.", "The region pays this entry."),
-        Verdict::Recorded => {
-            ("L'écriture est gardée ; rien n'est à payer pour elle.", "The entry is on record; nothing is paid for it.")
-        }
-        Verdict::Contested(reason) => reason_sentence(reason),
-    };
-    match language {
-        Language::French => french,
-        Language::English => english,
-    }
-}
-
-const fn reason_sentence(reason: Contest) -> (&'static str, &'static str) {
-    match reason {
-        Contest::Unreadable => {
-            ("Ses octets ne se lisent pas comme une écriture.", "Its bytes cannot be read as an entry.")
-        }
-        Contest::UnknownCard => ("La région n'a pas fait cette carte.", "The region never made this card."),
-        Contest::CardProof => ("La signature de la carte ne vaut pas.", "The card's signature does not hold."),
-        Contest::OtherTerminal => {
-            ("La carte a été débitée par un autre terminal.", "The card was debited by another terminal.")
-        }
-        Contest::NotAllowed => (
-            "Le terminal n'avait pas le droit de débiter cet avantage à ce moment.",
-            "The terminal was not allowed to debit this benefit at that time.",
-        ),
-        Contest::AlreadyPaid => (
-            "Le même débit de la carte est déjà payé par une autre écriture.",
-            "The same debit of the card is paid by another entry already.",
-        ),
-        Contest::ClonedCounter => (
-            "Deux débits différents portent le même numéro : la carte a été copiée.",
-            "Two different debits have the same number: the card was copied.",
-        ),
-        Contest::BeyondGrant => ("Plus a été débité qu'accordé.", "More was debited than was granted."),
-        Contest::MissingReversal => (
-            "Une annulation manque, qui pourrait être celle de ce débit ; elle est demandée.",
-            "A reversal is missing that may be of this debit; it is asked for.",
-        ),
-        Contest::TakenBack => ("Le débit a été annulé.", "The debit was taken back."),
-        Contest::Abandoned => {
-            ("La vente avait été abandonnée et l'argent rendu.", "The sale had been given up and the money returned.")
-        }
-        Contest::CardDenied => (
-            "La carte était en opposition et le terminal le savait.",
-            "The card was denied, and the terminal had been told.",
-        ),
-        Contest::TerminalSuspended => {
-            ("Le terminal était suspendu et le savait.", "The terminal was suspended, and had been told.")
-        }
-        Contest::OfflinePolicy => (
-            "Le terminal a vendu trop longtemps ou trop sans échange.",
-            "The terminal sold too long or too much without an exchange.",
-        ),
-        Contest::Forked => (
-            "Le journal du terminal a bifurqué et cette branche n'est pas éclaircie.",
-            "The terminal's chain forked, and this branch is not settled.",
-        ),
+    match (verdict, language) {
+        (Verdict::Payable, Language::French) => "La région paie cette écriture.",
+        (Verdict::Payable, Language::English) => "The region pays this entry.",
+        (Verdict::Recorded, Language::French) => "L'écriture est gardée ; rien n'est à payer pour elle.",
+        (Verdict::Recorded, Language::English) => "The entry is on record; nothing is paid for it.",
+        (Verdict::Contested(reason), language) => reason.sentence(language),
     }
 }

@@ -169,7 +169,7 @@ pub(super) fn journal(
         Err(error @ ClientError::NoDaemon { .. }) => {
             let query = parameters.query().map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
             let lines = verbs.journal_without_daemon(setup, query)?.ok_or_else(|| daemon.failure(&error))?;
-            Journal::new(&lines)
+            Journal::new(&lines, setup.language)
         }
         other => other.map_err(|error| daemon.failure(&error))?,
     };

@@ -19,6 +19,7 @@ pub(super) use self::payments::{payment_outcome, payments, sale_to_repeat};
 pub(super) use self::receipts::{receipt, receipt_queued};
 pub(super) use self::state::{card, journal, status, sync};
 use crate::domain::Timestamp;
+use crate::domain::money::euros as money;
 use crate::domain::refusal::Language;
 use crate::domain::refusal::Language::{English, French};
 use crate::terminal::config::ConfigError;
@@ -28,15 +29,6 @@ use crate::till::json::{Abandoned, Answer, Granted, Part, Quoted, Refused, Serve
 
 /// Between the facts of one line.
 const POINT: &str = " · ";
-
-/// `15,50 €` in French, `€15.50` in English.
-fn money(cents: u64, language: Language) -> String {
-    let (euros, rest) = (cents / 100, cents % 100);
-    match language {
-        French => format!("{euros},{rest:02} €"),
-        English => format!("€{euros}.{rest:02}"),
-    }
-}
 
 /// `1 place`, `2 places`: in French the plural begins at two.
 fn count(number: u64, one: &str, many: &str, language: Language) -> String {

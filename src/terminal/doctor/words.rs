@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::domain::money::euros;
 use crate::domain::refusal::Language;
 use crate::terminal::local_time::day;
 use crate::terminal::verbs::say;
@@ -353,7 +354,6 @@ fn region(unreachable: &Unreachable) -> Spoken {
 }
 
 fn exposure(measure: Measure, value: u64, hard: u64, reached: bool, data: &Path) -> Spoken {
-    let euros = |cents: u64| format!("{},{:02} €", cents / 100, cents % 100);
     let (french, english) = match measure {
         Measure::Offline => (
             format!("Pas d'échange avec la région depuis {value} h (limite {hard} h)"),
@@ -364,8 +364,16 @@ fn exposure(measure: Measure, value: u64, hard: u64, reached: bool, data: &Path)
             format!("{value} entries wait for the region (limit {hard})"),
         ),
         Measure::Cents => (
-            format!("{} attendent la région (limite {})", euros(value), euros(hard)),
-            format!("{} wait for the region (limit {})", euros(value), euros(hard)),
+            format!(
+                "{} attendent la région (limite {})",
+                euros(value, Language::French),
+                euros(hard, Language::French)
+            ),
+            format!(
+                "{} wait for the region (limit {})",
+                euros(value, Language::English),
+                euros(hard, Language::English)
+            ),
         ),
         Measure::DenyList => (
             format!("La liste d'opposition a {value} h (limite {hard} h)"),

@@ -399,7 +399,7 @@ function cells(entry, speech, names) {
   const amount = entry.amount !== null && entry.unit ? ` ${speech.amount(entry.amount, entry.unit)}` : '';
   const money = entry.kind === 'debit' ? speech.money(entry.collected_cents) : entry.returned_cents ? `−${speech.money(entry.returned_cents)}` : '';
   const state = entry.related && entry.kind === 'debit' ? words.undoneRow : entry.verdict ? words[entry.verdict] : entry.acknowledged ? words.sent : words.waits;
-  return [String(entry.entry), speech.clock(entry.time), `${what} ${names[entry.benefit] ?? entry.benefit ?? entry.detail ?? ''}${amount}`, entry.card ?? '', money, state];
+  return [String(entry.entry), speech.clock(entry.time), `${what} ${names[entry.benefit] ?? entry.benefit ?? entry.words ?? entry.detail ?? ''}${amount}`, entry.card ?? '', money, state];
 }
 
 /** The signed entry as a QR symbol: whoever has it checks it off line. */

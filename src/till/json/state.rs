@@ -10,6 +10,7 @@ use crate::machine::sale::{BalanceView, CardView, View};
 use crate::till;
 
 use super::answers::{Refused, Served, spoken};
+use super::detail;
 use super::payments::{Held, Payment};
 use super::requests::Part;
 
@@ -423,20 +424,23 @@ pub struct JournalEntry {
     pub verdict: Option<String>,
     /// Why it is contested.
     pub contest: Option<String>,
-    /// A code or a version, for events and refusals.
+    /// For programs: a code, or words in English that stay as they are, for events and refusals.
     pub detail: Option<String>,
+    /// The same for people, in their language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
 }
 
 impl Journal {
     /// The journal, as JSON.
-    pub fn new(lines: &[till::JournalLine]) -> Self {
-        Self { entries: lines.iter().map(JournalEntry::new).collect() }
+    pub fn new(lines: &[till::JournalLine], language: Language) -> Self {
+        Self { entries: lines.iter().map(|line| JournalEntry::new(line, language)).collect() }
     }
 }
 
 impl JournalEntry {
     /// The entry, as JSON.
-    pub fn new(line: &till::JournalLine) -> Self {
+    pub fn new(line: &till::JournalLine, language: Language) -> Self {
         Self {
             entry: line.entry.get(),
             time: line.time.to_string(),
@@ -455,7 +459,8 @@ impl JournalEntry {
             acknowledged: line.acknowledged,
             verdict: line.verdict.map(|verdict| verdict.code().to_owned()),
             contest: line.verdict.and_then(|verdict| verdict.contest()).map(|reason| reason.code().to_owned()),
-            detail: line.detail.clone(),
+            detail: line.detail.as_ref().map(detail::stable),
+            words: line.detail.as_ref().map(|said| detail::words(said, language)),
         }
     }
 }

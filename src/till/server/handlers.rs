@@ -142,7 +142,7 @@ pub(super) async fn journal(
 ) -> Answer<Journal> {
     let query = query.query().or_failure(language)?;
     let lines = api.desk.journal(query).await.or_failure(language)?;
-    Ok(Json(Journal::new(&lines)))
+    Ok(Json(Journal::new(&lines, language)))
 }
 
 /// Exchange with the region now

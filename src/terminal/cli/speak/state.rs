@@ -4,6 +4,7 @@ use super::payments::payment_lines;
 use super::{POINT, amount, count, how_paid, instant, moment, money, refused};
 use crate::domain::refusal::Language;
 use crate::domain::refusal::Language::{English, French};
+use crate::domain::verdict::Contest;
 use crate::terminal::local_time::{clock, day};
 use crate::till::json::{
     Benefit, Card, Exchange, Journal, JournalEntry, Limit, Presented, Reader, Refused, Status, Sync,
@@ -262,7 +263,7 @@ fn journal_entry(entry: &JournalEntry, language: Language) -> String {
         English => format!("card {card}"),
     }));
     facts.extend(entry.related.map(|other| related(&entry.kind, other, language)));
-    facts.extend(entry.detail.clone());
+    facts.extend(entry.words.clone().or_else(|| entry.detail.clone()));
     facts.push(standing(entry, language));
     facts.join(POINT)
 }
@@ -303,12 +304,21 @@ fn standing(entry: &JournalEntry, language: Language) -> String {
     match (entry.verdict.as_deref(), entry.acknowledged, language) {
         (Some("payable"), _, French) => "payable".to_owned(),
         (Some("payable"), _, English) => "payable".to_owned(),
-        (Some("contested"), _, French) => format!("contestée ({})", entry.contest.as_deref().unwrap_or("?")),
-        (Some("contested"), _, English) => format!("contested ({})", entry.contest.as_deref().unwrap_or("?")),
+        (Some("contested"), _, French) => format!("contestée{}", reason(entry, language)),
+        (Some("contested"), _, English) => format!("contested{}", reason(entry, language)),
         (_, true, French) => "reçue par la région".to_owned(),
         (_, true, English) => "received by the region".to_owned(),
         (_, false, French) => "à envoyer".to_owned(),
         (_, false, English) => "to be sent".to_owned(),
+    }
+}
+
+/// Why an entry is contested. A newer daemon may know reasons that have no words here.
+fn reason(entry: &JournalEntry, language: Language) -> String {
+    let code = entry.contest.as_deref().unwrap_or_default();
+    match Contest::from_code(code) {
+        Some(reason) => format!(" ({code} : {})", reason.sentence(language).trim_end_matches('.')),
+        None => format!(" ({code})"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the command line says, in French and in English, case by case.
 
 use super::*;
-use crate::domain::entry::{Parts, Tender, Tenders};
+use crate::domain::entry::{Parts, TechnicalEvent, Tender, Tenders};
 use crate::domain::refusal::{DenialReason, Refusal};
 use crate::domain::{RequestId, Sequence};
 use crate::machine::sale::{self, Outcome, View};
@@ -347,18 +347,21 @@ fn the_journal_is_one_line_an_entry() {
         collected: cents(0),
         related: None,
         verdict: None,
-        detail: Some("started 0.1.0".to_owned()),
+        detail: Some(till::Detail::Event(TechnicalEvent::Started { version: "0.1.0".to_owned() })),
         ..fake::debit_line()
     };
-    let lines = Journal::new(&[fake::undo_line(), fake::debit_line(), event]);
+    let lines = |language| Journal::new(&[fake::undo_line(), fake::debit_line(), event.clone()], language);
     assert_eq!(
-        journal(&lines, French),
+        journal(&lines(French), French),
         "13 · 22/11/2026 20:42 · annulation · cinema · 1 place · rendu 1,00 € · carte 9250 .... .... 0008 · annule 12 · à envoyer\n\
-         12 · 22/11/2026 20:41 · vente · cinema · 1 place · encaissé 1,00 € · carte 9250 .... .... 0008 · annulée par 13 · contestée (taken-back)\n\
-         12 · 22/11/2026 20:41 · événement · started 0.1.0 · reçue par la région"
+         12 · 22/11/2026 20:41 · vente · cinema · 1 place · encaissé 1,00 € · carte 9250 .... .... 0008 · annulée par 13 · contestée (taken-back : Le débit a été annulé)\n\
+         12 · 22/11/2026 20:41 · événement · démarrage, version 0.1.0 · reçue par la région"
     );
-    assert!(journal(&lines, English).starts_with("13 · 2026-11-22 20:42 · undo · cinema · 1 seat · returned €1.00"));
-    assert_eq!(journal(&Journal::new(&[]), French), "Aucune écriture.");
+    assert!(
+        journal(&lines(English), English)
+            .starts_with("13 · 2026-11-22 20:42 · undo · cinema · 1 seat · returned €1.00")
+    );
+    assert_eq!(journal(&Journal::new(&[], French), French), "Aucune écriture.");
 }
 
 #[test]
