@@ -21,6 +21,7 @@ pub mod purse;
 pub mod quote;
 pub mod receipt;
 pub mod refusal;
+pub mod spoken;
 pub mod tender;
 pub mod time;
 pub mod verdict;

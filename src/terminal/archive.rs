@@ -33,7 +33,7 @@ use super::books::{Books, Wrong};
 use super::cli::{Exit, Failure, Setup};
 use super::closings::closings;
 use super::journal::line;
-use super::verbs::{open_failure, say};
+use super::verbs::{keys_failure, open_failure, say};
 
 const FORMAT: &str = "pass-archive-1";
 const ENTRIES: &str = "entries.cbor";
@@ -96,7 +96,7 @@ struct Keys {
 pub fn create(setup: &Setup, year: u16, directory: &Path, out: &mut dyn Write) -> Result<Exit, Failure> {
     let data = &setup.settings.data;
     let view = View::open(data).map_err(|error| open_failure(&error, setup.language))?;
-    let keys = TerminalKeys::load(data).map_err(|error| Failure::new(Exit::Config, error.to_string()))?;
+    let keys = TerminalKeys::load(data).map_err(|error| keys_failure(&error, setup.language))?;
     let of = |error: LedgerError| open_failure(&error.into(), setup.language);
     let query = ClosingQuery { kind: Some(PeriodKind::Year), before: None, limit: u32::MAX };
     let closed = closings(&view, query).map_err(of)?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::crypto;
+use crate::domain::spoken::Spoken;
 use crate::domain::{CardNumber, RequestId, Timestamp};
 use crate::ledger::{
     AnswerError, Applied, ApplyError, Ledger, LedgerError, LedgerGone, LedgerHandle, VerifiedAnswer, verify_answer,
@@ -19,6 +20,7 @@ use crate::uplink::{Uplink, UplinkError};
 use crate::wire::exchange::{ANSWER_BYTES_MAX, ExchangeRequest, Health};
 
 use super::clock::{Clock, paris};
+use super::failures;
 use super::metrics::Metrics;
 
 /// How often deadlines are looked at.
@@ -163,7 +165,7 @@ enum Message {
 #[derive(Debug, Default)]
 struct Shared {
     line_up: AtomicBool,
-    last_error: Mutex<Option<String>>,
+    last_error: Mutex<Option<Spoken>>,
     next_attempt: Mutex<Option<Timestamp>>,
 }
 
@@ -198,7 +200,7 @@ impl ExchangerHandle {
     }
 
     /// What the last attempt failed on, if it failed.
-    pub fn last_error(&self) -> Option<String> {
+    pub fn last_error(&self) -> Option<Spoken> {
         self.shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -274,7 +276,7 @@ impl Exchanger {
         let began = self.exchange.clock.since_start();
         let outcome = self.exchange.once(cards).await;
         self.metrics.exchanged(&outcome, self.exchange.clock.since_start().saturating_sub(began));
-        let error = outcome.as_ref().err().map(ToString::to_string);
+        let error = outcome.as_ref().err().map(failures::exchange);
         if outcome.is_ok() {
             self.generation.fetch_add(1, Ordering::AcqRel);
         }
@@ -301,7 +303,7 @@ impl Exchanger {
             }
             Err(error) => {
                 tracing::warn!(%error, "the exchange failed");
-                self.answer_syncs(rounds, Some(error.to_string())).await;
+                self.answer_syncs(rounds, Some(failures::exchange(&error))).await;
                 Event::Failed { jitter: crypto::random().map_or(0, u16::from_be_bytes) }
             }
         }
@@ -311,7 +313,7 @@ impl Exchanger {
         ask_ledger(&self.exchange.ledger, |ledger| ledger.view().exposure().waiting_entries).await.unwrap_or(0)
     }
 
-    async fn answer_syncs(&mut self, exchanges: u32, error: Option<String>) {
+    async fn answer_syncs(&mut self, exchanges: u32, error: Option<Spoken>) {
         if self.waiting_syncs.is_empty() {
             return;
         }

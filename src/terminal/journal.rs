@@ -4,6 +4,7 @@ use crate::domain::card::Signature;
 use crate::domain::catalogue::Unit;
 use crate::domain::entry::Body;
 use crate::domain::refusal::Refusal;
+use crate::domain::spoken::Spoken;
 use crate::domain::version::RequiredVersion;
 use crate::domain::{Cents, Season, Sequence, Slot, Timestamp};
 use crate::ledger::{LedgerError, StoredEntry, View};
@@ -135,7 +136,7 @@ pub struct Living {
     /// What keeps the daemon from selling that no reader of the ledger sees.
     pub refusal: Option<Refusal>,
     /// What the last exchange failed on.
-    pub last_error: Option<String>,
+    pub last_error: Option<Spoken>,
     /// When the next one is due.
     pub next_attempt: Option<Timestamp>,
 }

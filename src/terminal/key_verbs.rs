@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::crypto::Ed25519PublicKey;
 use crate::domain::Timestamp;
 use crate::domain::refusal::Language;
-use crate::ledger::{KeysError, Ledger, OpenError, TerminalKeys, View};
+use crate::ledger::{Ledger, OpenError, TerminalKeys, View};
 
 use super::cli::{Exit, Failure, Setup};
 use super::clock::{Clock as _, SystemClock};
@@ -29,7 +29,7 @@ impl Found {
     fn read(setup: &Setup) -> Result<Self, Failure> {
         let data = &setup.settings.data;
         let view = View::open(data).map_err(|error| open_failure(&error, setup.language))?;
-        let keys = TerminalKeys::load(data).map_err(|error| keys_failure(&error))?;
+        let keys = TerminalKeys::load(data).map_err(|error| keys_failure(&error, setup.language))?;
         let now = SystemClock::default().now().max(view.floor());
         Ok(Self { view, keys, now })
     }
@@ -136,9 +136,9 @@ pub fn change(setup: &Setup, out: &mut dyn Write) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Refused, say(setup.language, french, english)));
     }
     if !found.waits() {
-        TerminalKeys::make_next(data).map_err(|error: KeysError| keys_failure(&error))?;
+        TerminalKeys::make_next(data).map_err(|error| keys_failure(&error, setup.language))?;
     }
-    let (keys, now) = (TerminalKeys::load(data).map_err(|error| keys_failure(&error))?, found.now);
+    let (keys, now) = (TerminalKeys::load(data).map_err(|error| keys_failure(&error, setup.language))?, found.now);
     drop(found);
     match Ledger::open_with(data, keys, now) {
         Ok(ledger) => changed(setup, &ledger, out),

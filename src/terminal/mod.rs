@@ -15,6 +15,7 @@ pub mod desk;
 pub mod doctor;
 pub mod enrol;
 pub mod exchanger;
+mod failures;
 pub mod journal;
 pub mod key_verbs;
 mod local_time;

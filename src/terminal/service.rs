@@ -21,6 +21,7 @@ use super::clock::Clock;
 use super::closings::ClosingSettings;
 use super::desk::{DeskHandle, Readers};
 use super::exchanger::{ExchangerHandle, ask_ledger};
+use super::failures;
 use super::journal::{Living, journal, status};
 use super::lookup::what_became_of;
 use super::payments::Payments;
@@ -65,9 +66,9 @@ impl Service {
             return ReaderState::Frozen { seconds: since.as_secs() };
         }
         match self.desk.readers() {
-            Readers::Unknown => ReaderState::Unavailable("the readers are being looked for".to_owned()),
+            Readers::Unknown => ReaderState::Unavailable(failures::reader_unknown()),
             Readers::Watched(readers) => ReaderState::Ready(readers.iter().map(ToString::to_string).collect()),
-            Readers::Unavailable(why) => ReaderState::Unavailable(why.to_string()),
+            Readers::Unavailable(why) => ReaderState::Unavailable(failures::reader(why)),
         }
     }
 }

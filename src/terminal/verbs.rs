@@ -11,6 +11,7 @@ use crate::crypto::Ed25519PublicKey;
 use crate::domain::CashierId;
 use crate::domain::cashier::Cashiers;
 use crate::domain::refusal::Language;
+use crate::domain::spoken::Spoken;
 use crate::ledger::{
     By, KeysError, Ledger, LedgerError, LedgerThread, OpenError, TerminalKeys, VerifyError, View, verify,
 };
@@ -22,7 +23,7 @@ use crate::till::{
     CashierOrder, CashierRefused, CloseOrder, Closed, ClosingQuery, ExportReport, ImportReport, JournalLine,
     JournalQuery, NotCarried, NotClosed, ReaderState, Status,
 };
-use crate::uplink::{Uplink, UplinkError};
+use crate::uplink::Uplink;
 use crate::wire::code::{EnrolmentCode, NotACode};
 
 use super::archive;
@@ -37,6 +38,7 @@ use super::daemon::{DaemonSettings, RunError, run};
 use super::doctor;
 use super::enrol::{EnrolError, enrol};
 use super::exchanger::{Exchange, ExchangeError};
+use super::failures;
 use super::journal::{Living, journal, status};
 use super::key_verbs;
 use super::pin;
@@ -101,11 +103,15 @@ impl DaemonVerbs for Verbs {
             writeln!(out, "{}", say(setup.language, &french, &format!("Terminal {id} enrolled for “{name}”.")))?;
         }
         if let Err(error) = first {
+            let why = failures::exchange(&error);
             let french = format!(
-                "Le premier échange avec la région n'a pas abouti ({error}) : le terminal vendra après le prochain."
+                "Le premier échange avec la région n'a pas abouti : {}. Le terminal vendra après le prochain.",
+                why.french
             );
-            let english =
-                format!("The first exchange with the region failed ({error}): the terminal sells after the next one.");
+            let english = format!(
+                "The first exchange with the region failed: {}. The terminal sells after the next one.",
+                why.english
+            );
             return Err(Failure::new(Exit::NoDaemon, say(setup.language, &french, &english)));
         }
         Ok(Exit::Done)
@@ -179,11 +185,13 @@ impl DaemonVerbs for Verbs {
         let settings = &setup.settings;
         if let Some(url) = &settings.region {
             let good = Uplink::new(url, settings.region_authorities.as_deref());
-            good.map_err(|error| Failure::new(Exit::Config, format!("region: {error}")))?;
+            good.map_err(|error| {
+                Failure::new(Exit::Config, format!("region: {}", failures::line(&error).in_language(setup.language)))
+            })?;
         }
         let enrolled = Ledger::exists(&settings.data);
         if enrolled {
-            TerminalKeys::load(&settings.data).map_err(|error| keys_failure(&error))?;
+            TerminalKeys::load(&settings.data).map_err(|error| keys_failure(&error, setup.language))?;
             View::open(&settings.data).map_err(|error| open_failure(&error, setup.language))?;
         }
         let data = settings.data.display();
@@ -241,7 +249,7 @@ impl DaemonVerbs for Verbs {
     fn status_without_daemon(&self, setup: &Setup) -> Result<Option<Status>, Failure> {
         with_view(setup, |view| {
             let living = Living {
-                reader: ReaderState::Unavailable("the daemon does not run".to_owned()),
+                reader: ReaderState::Unavailable(failures::no_daemon()),
                 view: Shown::Idle,
                 printer: None,
                 bank_terminal: setup.settings.payment.as_ref().map(|payment| payment.tpe().address().to_owned()),
@@ -367,7 +375,7 @@ fn with_ledger<T>(setup: &Setup, work: impl FnOnce(&mut Ledger) -> T) -> Result<
     if !Ledger::exists(data) {
         return Ok(None);
     }
-    let keys = TerminalKeys::load(data).map_err(|error| keys_failure(&error))?;
+    let keys = TerminalKeys::load(data).map_err(|error| keys_failure(&error, setup.language))?;
     let now = SystemClock::default().now();
     let mut ledger = Ledger::open_with(data, keys, now).map_err(|error| open_failure(&error, setup.language))?;
     Ok(Some(work(&mut ledger)))
@@ -416,12 +424,12 @@ fn not_verified(setup: &Setup, error: &VerifyError, out: &mut dyn Write) -> Resu
     }
 }
 
-pub(super) fn keys_failure(error: &KeysError) -> Failure {
+pub(super) fn keys_failure(error: &KeysError, language: Language) -> Failure {
     let exit = match error {
         KeysError::File { .. } | KeysError::Exposed(_) | KeysError::Key { .. } => Exit::Config,
         KeysError::Crypto(_) => Exit::Internal,
     };
-    Failure::new(exit, error.to_string())
+    Failure::new(exit, failures::keys(error).in_language(language).to_owned())
 }
 
 pub(super) fn open_failure(error: &OpenError, language: Language) -> Failure {
@@ -457,17 +465,27 @@ fn not_enrolled(language: Language) -> Failure {
 }
 
 fn run_failure(error: &RunError, language: Language) -> Failure {
+    let told = |exit, said: Spoken| Failure::new(exit, said.in_language(language).to_owned());
     match error {
         RunError::NotEnrolled(_) => not_enrolled(language),
-        RunError::Keys(error) => keys_failure(error),
+        RunError::Keys(error) => keys_failure(error, language),
         RunError::Open(error) => open_failure(error, language),
         RunError::Ledger(error) => open_failure(&OpenError::Ledger(error.clone()), language),
-        RunError::Uplink(error) => Failure::new(Exit::Config, error.to_string()),
-        RunError::Serve(error) => Failure::new(Exit::Config, error.to_string()),
-        RunError::Listen(_) | RunError::Metrics { .. } | RunError::Access(_) => {
-            Failure::new(Exit::Config, error.to_string())
+        RunError::Uplink(error) => told(Exit::Config, failures::line(error)),
+        RunError::Serve(error) => told(Exit::Config, failures::serving(error)),
+        RunError::Listen(error) => told(Exit::Config, failures::listening(error)),
+        RunError::Metrics { address, error: why } => {
+            let french = format!("Les mesures ne peuvent pas être données sur {address} ({why}).");
+            told(Exit::Config, Spoken::new(french, error.to_string()))
         }
-        RunError::ThreadEnded(_) | RunError::System(_) => Failure::new(Exit::Internal, error.to_string()),
+        RunError::Access(why) => {
+            let french = format!("La liste des caisses ne peut pas être lue ({why}).");
+            told(Exit::Config, Spoken::new(french, error.to_string()))
+        }
+        RunError::ThreadEnded(_) | RunError::System(_) => {
+            let french = format!("Le système ne laisse pas le terminal tourner ({error}).");
+            told(Exit::Internal, Spoken::new(french, error.to_string()))
+        }
     }
 }
 
@@ -475,7 +493,7 @@ fn enrol_failure(error: &EnrolError, language: Language) -> Failure {
     let exit = match error {
         EnrolError::Enrolled(_) => Exit::Config,
         EnrolError::Directory { .. } | EnrolError::RegionFile(_) => Exit::Io,
-        EnrolError::Keys(error) => return keys_failure(error),
+        EnrolError::Keys(error) => return keys_failure(error, language),
         EnrolError::Crypto(_) => Exit::Internal,
         EnrolError::Uplink(error) if error.is_final() => Exit::Data,
         EnrolError::Uplink(_) => Exit::NoDaemon,
@@ -485,51 +503,6 @@ fn enrol_failure(error: &EnrolError, language: Language) -> Failure {
     // The region's own explanation may end as a sentence does.
     let why = error.to_string();
     let why = why.trim_end_matches('.');
-    let french = format!("Le terminal n'a pas été inscrit : {}.", enrol_failure_in_french(error));
+    let french = format!("Le terminal n'a pas été inscrit : {}.", failures::enrolment_in_french(error));
     Failure::new(exit, say(language, &french, &format!("The terminal was not enrolled: {why}.")))
-}
-
-/// What is the matter, and what to do, for whoever installs the terminal.
-fn enrol_failure_in_french(error: &EnrolError) -> String {
-    match error {
-        EnrolError::Enrolled(data) => {
-            format!("il y en a déjà un dans {} ; un autre terminal prend un autre répertoire", data.display())
-        }
-        EnrolError::Directory { path, source } => format!("{} ne peut pas être créé ({source})", path.display()),
-        EnrolError::RegionFile(error) => format!("l'adresse de la région ne peut pas être notée ({error})"),
-        EnrolError::Keys(error) => format!("ses clés ne peuvent pas être lues ({error})"),
-        EnrolError::Crypto(_) => "le système ne donne pas de nombres aléatoires".to_owned(),
-        EnrolError::Uplink(UplinkError::Refused { status: 403, .. }) => {
-            "la région ne reconnaît pas ce code ; comparez-le avec celui que vous avez reçu ou demandez-en un autre"
-                .to_owned()
-        }
-        EnrolError::Uplink(UplinkError::Refused { status: 409, .. }) => {
-            "ce code a déjà servi à une autre machine ; demandez-en un autre à la région".to_owned()
-        }
-        EnrolError::Uplink(UplinkError::Refused { status: 410, .. }) => {
-            "ce code n'est plus valable ; demandez-en un autre à la région".to_owned()
-        }
-        EnrolError::Uplink(UplinkError::Refused { status, detail }) => {
-            format!("la région refuse (HTTP {status} : {})", detail.trim_end_matches('.'))
-        }
-        EnrolError::Uplink(UplinkError::NoAnswer(why)) => {
-            format!("la région ne répond pas ; vérifiez la ligne et l'adresse ({why})")
-        }
-        EnrolError::Uplink(UplinkError::NotTheRegion(status)) => {
-            format!("autre chose que la région répond (HTTP {status}) ; vérifiez la ligne et l'adresse")
-        }
-        EnrolError::Uplink(UplinkError::Address { url, .. }) => {
-            format!("« {url} » n'est pas l'adresse d'une région ; elle s'écrit https://nom/")
-        }
-        EnrolError::Uplink(UplinkError::Certificates(path, why)) => {
-            format!("{path} n'est pas un fichier de certificats PEM ({why})")
-        }
-        EnrolError::Uplink(UplinkError::TooLong(_)) | EnrolError::Answer(_) | EnrolError::OtherTerminal => {
-            "la réponse n'est pas celle d'une région ; vérifiez l'adresse".to_owned()
-        }
-        EnrolError::NotAuthentic => {
-            "la réponse n'a pas été faite avec ce code ; vérifiez le code et l'adresse de la région".to_owned()
-        }
-        EnrolError::Ledger(error) => format!("son journal ne peut pas être créé ({error})"),
-    }
 }

@@ -9,6 +9,7 @@ use crate::domain::closing::Period;
 use crate::domain::entry::{TechnicalEvent, Tenders};
 use crate::domain::policy::{Exposure, Policy, Standing};
 use crate::domain::refusal::{Language, Refusal};
+use crate::domain::spoken::Spoken;
 use crate::domain::verdict::Verdict;
 use crate::domain::version::RequiredVersion;
 use crate::domain::{CashierId, Cents, EntryHash, PartnerId, RequestId, Season, Sequence, TerminalId, Timestamp};
@@ -61,8 +62,8 @@ pub const CARRIED_BYTES_MAX: usize = 8 * 1024 * 1024;
 pub enum ReaderState {
     /// These readers are watched.
     Ready(Vec<String>),
-    /// None can be used, for this reason (a sentence for a technician, in English).
-    Unavailable(String),
+    /// None can be used, for this reason.
+    Unavailable(Spoken),
     /// pcscd or the driver has not answered for this many seconds.
     Frozen {
         /// Since when.
@@ -94,8 +95,8 @@ pub struct ExchangeState {
     pub standing: Standing,
     /// The policy.
     pub policy: Policy,
-    /// What the last attempt failed on (one sentence, in English), if it failed.
-    pub last_error: Option<String>,
+    /// What the last attempt failed on, if it failed.
+    pub last_error: Option<Spoken>,
     /// When the next attempt is due.
     pub next_attempt: Option<Timestamp>,
 }
@@ -215,8 +216,8 @@ pub struct SyncReport {
     pub acknowledged: Sequence,
     /// How many entries still wait.
     pub waiting: u64,
-    /// What it failed on (one sentence, in English), if it failed.
-    pub error: Option<String>,
+    /// What it failed on, if it failed.
+    pub error: Option<Spoken>,
 }
 
 /// A request that is to be carried by hand.

@@ -24,6 +24,7 @@ use crate::domain::policy::{Exposure, Limit, Policy};
 use crate::domain::quote::{Quote, QuotedCard};
 use crate::domain::receipt::{Copy, Debited, Deed, Receipt, Symbol};
 use crate::domain::refusal::Refusal;
+use crate::domain::spoken::Spoken;
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{
     CardNumber, CashierId, Cents, Counter, Date, EntitlementSerial, EntryHash, PartnerId, PaymentId, RequestId, Season,
@@ -50,7 +51,7 @@ pub(crate) struct FakeDesk {
     pub(crate) journal: Mutex<Vec<JournalQuery>>,
     /// How many requests were dropped before their answer.
     pub(crate) dropped: Arc<AtomicUsize>,
-    pub(crate) sync_error: Option<String>,
+    pub(crate) sync_error: Option<Spoken>,
 }
 
 impl FakeDesk {

@@ -106,7 +106,7 @@ fn a_day(story: &Story, mut disk: impl Disk) {
     says_that_it_cannot_write(&story.cinema);
     assert_eq!(story.card.seats_consumed(), 1);
     // What the region says cannot be kept either: it will say it again.
-    let failed = story.cinema.ask(&["sync", "--json"]).exits(74).json();
+    let failed = story.cinema.ask(&["sync", "--json", "--lang", "en"]).exits(74).json();
     assert!(failed["error"].as_str().unwrap().contains("the ledger cannot be written or read"), "{failed}");
     disk.make_room(story);
     // It finds that out by itself.
@@ -247,7 +247,7 @@ fn a_region_that_may_write_no_longer_acknowledges_nothing_and_goes_on_when_it_ma
     let lying = story.lay();
     story.cinema.redeem(&[]).exits(0);
     no_longer(story.region.server(), &region_log(&story.region));
-    let failed = story.cinema.ask(&["sync", "--json"]).exits(74).json();
+    let failed = story.cinema.ask(&["sync", "--json", "--lang", "en"]).exits(74).json();
     let says = "the region refuses (HTTP 500): The region could not deal with the message: send it again later.";
     assert_eq!(failed["error"], says);
     assert_eq!(story.cinema.journal()[0]["acknowledged"], false);

@@ -43,12 +43,12 @@ impl Spoilt {
         // In this order: the daemon may exchange at any moment of its own.
         self.proxy.trouble(trouble.clone());
         self.sell();
-        let said = self.story.cinema.ask(&["sync", "--json"]).exits(74).json();
+        let said = self.story.cinema.ask(&["sync", "--json", "--lang", "en"]).exits(74).json();
         let error = said["error"].as_str().unwrap_or_default();
         assert!(error.contains(says), "{trouble:?}: {said}");
         assert!(!error.contains('\n') && error.len() < 300, "{trouble:?}: one sentence: {error}");
         assert!(said["waiting"].as_u64() >= Some(1), "{trouble:?}: the entry stays: {said}");
-        let status = self.story.cinema.status();
+        let status = self.story.cinema.ask(&["status", "--json", "--lang", "en"]).exits(0).json();
         assert_eq!(
             (&status["exchange"]["last_error"], &status["refusal"]),
             (&said["error"], &Value::Null),

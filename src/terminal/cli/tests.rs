@@ -13,6 +13,7 @@ use super::*;
 use crate::domain::catalogue::Code;
 use crate::domain::entry::Tender;
 use crate::domain::refusal::Refusal;
+use crate::domain::spoken::Spoken;
 use crate::domain::{Cents, RequestId, Sequence};
 use crate::machine::sale::{Command, Outcome, Refused, Undone};
 use crate::till::fake::{self, FakeDesk, Reply, card};
@@ -332,11 +333,12 @@ fn card_status_journal_and_sync() {
     assert_eq!(daemon.typed(&["sync"]).exit, Exit::Done);
 
     let mut desk = FakeDesk::answering(fake::quoted());
-    desk.sync_error = Some("the line is down".to_owned());
+    desk.sync_error = Some(Spoken::new("la région ne répond pas", "the region does not answer"));
     let daemon = Daemon::start(desk);
     let ran = daemon.typed(&["sync"]);
     assert_eq!(ran.exit, Exit::Io);
     assert!(ran.out.starts_with("ÉCHANGE INTERROMPU"));
+    assert_eq!(ran.out.lines().nth(1), Some("La région ne répond pas."));
 }
 
 #[test]

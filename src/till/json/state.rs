@@ -218,7 +218,7 @@ pub enum Reader {
     },
     /// None can be used.
     Unavailable {
-        /// Why, for a technician, in English.
+        /// Why, for people.
         reason: String,
     },
     /// pcscd or the driver does not answer.
@@ -274,7 +274,7 @@ pub struct Exchange {
     pub waiting_cents: Limit,
     /// Whole hours since the region made the newest deny list that the terminal has.
     pub deny_list_hours: Limit,
-    /// What the last attempt failed on, in English, if it failed.
+    /// What the last attempt failed on, for people, if it failed.
     pub last_error: Option<String>,
     /// When the next attempt is due.
     pub next_attempt: Option<String>,
@@ -317,10 +317,10 @@ impl Status {
             bank_terminal: status.bank_terminal.clone(),
             payments: status.payments.iter().map(|payment| Payment::new(payment, language)).collect(),
             held: status.held.iter().map(Held::new).collect(),
-            reader: Reader::new(&status.reader),
+            reader: Reader::new(&status.reader, language),
             printer: status.printer.as_ref().map(Printer::new),
             day_opened: status.day_opened.map(|opened| opened.to_string()),
-            exchange: Exchange::new(status),
+            exchange: Exchange::new(status, language),
             card: Card::new(&status.view, language),
             time: status.time.to_string(),
         }
@@ -338,17 +338,17 @@ impl Reason {
 }
 
 impl Reader {
-    fn new(reader: &till::ReaderState) -> Self {
-        match reader.clone() {
-            till::ReaderState::Ready(names) => Self::Ready { names },
-            till::ReaderState::Unavailable(reason) => Self::Unavailable { reason },
-            till::ReaderState::Frozen { seconds } => Self::Frozen { seconds },
+    fn new(reader: &till::ReaderState, language: Language) -> Self {
+        match reader {
+            till::ReaderState::Ready(names) => Self::Ready { names: names.clone() },
+            till::ReaderState::Unavailable(why) => Self::Unavailable { reason: why.in_language(language).to_owned() },
+            till::ReaderState::Frozen { seconds } => Self::Frozen { seconds: *seconds },
         }
     }
 }
 
 impl Exchange {
-    fn new(status: &till::Status) -> Self {
+    fn new(status: &till::Status, language: Language) -> Self {
         let till::ExchangeState { acknowledged, exposure, standing, policy, last_error, next_attempt } =
             &status.exchange;
         let hours_since = |then| u64::from(status.time.seconds_since(then) / 3600);
@@ -364,7 +364,7 @@ impl Exchange {
             waiting_entries: limit(exposure.waiting_entries, entries.soft, entries.hard, standing.entries),
             waiting_cents: limit(exposure.waiting_cents.get(), cents.soft.get(), cents.hard.get(), standing.cents),
             deny_list_hours: hours(exposure.deny_list_made, &policy.deny_list_hours, standing.deny_list),
-            last_error: last_error.clone(),
+            last_error: last_error.as_ref().map(|why| why.in_language(language).to_owned()),
             next_attempt: next_attempt.map(|time| time.to_string()),
         }
     }
@@ -474,18 +474,18 @@ pub struct Sync {
     pub acknowledged: u64,
     /// How many entries still wait.
     pub waiting: u64,
-    /// What it failed on, in English, if it failed.
+    /// What it failed on, for people, if it failed.
     pub error: Option<String>,
 }
 
 impl Sync {
     /// The report, as JSON.
-    pub fn new(report: &till::SyncReport) -> Self {
+    pub fn new(report: &till::SyncReport, language: Language) -> Self {
         Self {
             exchanges: report.exchanges,
             acknowledged: report.acknowledged.get(),
             waiting: report.waiting,
-            error: report.error.clone(),
+            error: report.error.as_ref().map(|why| why.in_language(language).to_owned()),
         }
     }
 }

@@ -152,7 +152,7 @@ pub(super) async fn journal(
     responses((status = 200, description = "What came of it", body = Sync), Problems))]
 pub(super) async fn exchange(State(api): SharedApi, Speak(language): Speak) -> Answer<Sync> {
     let report = api.desk.sync().await.or_failure(language)?;
-    Ok(Json(Sync::new(&report)))
+    Ok(Json(Sync::new(&report, language)))
 }
 
 /// Without a line: the request to the region

@@ -163,8 +163,8 @@ fn reader(reader: &Reader, language: Language) -> String {
     match (reader, language) {
         (Reader::Ready { names }, French) => format!("Lecteur : {}", names.join(", ")),
         (Reader::Ready { names }, English) => format!("Reader: {}", names.join(", ")),
-        (Reader::Unavailable { reason }, French) => format!("Lecteur indisponible : {reason}"),
-        (Reader::Unavailable { reason }, English) => format!("Reader unavailable: {reason}"),
+        (Reader::Unavailable { reason }, French) => format!("Lecteur indisponible : {reason}."),
+        (Reader::Unavailable { reason }, English) => format!("Reader unavailable: {reason}."),
         (Reader::Frozen { seconds }, French) => format!("Le lecteur ne répond plus depuis {seconds} s."),
         (Reader::Frozen { seconds }, English) => format!("The reader has not answered for {seconds} s."),
     }
@@ -195,8 +195,8 @@ fn exchange(status: &Status, language: Language) -> Vec<String> {
         English => format!("Next exchange {}", moment(next, language)),
     }));
     lines.extend(status.exchange.last_error.as_ref().map(|error| match language {
-        French => format!("Le dernier essai a échoué : {error}"),
-        English => format!("The last attempt failed: {error}"),
+        French => format!("Le dernier essai a échoué : {error}."),
+        English => format!("The last attempt failed: {error}."),
     }));
     lines.extend(warnings(&status.exchange, language));
     lines
@@ -338,12 +338,26 @@ pub(in crate::terminal::cli) fn sync(report: &Sync, language: Language) -> Strin
             received(*acknowledged, language)
         ),
         (Some(error), French) => {
-            format!("ÉCHANGE INTERROMPU - {waiting}\n{error}\nRien n'est perdu : le terminal réessaiera de lui-même.")
+            format!(
+                "ÉCHANGE INTERROMPU - {waiting}\n{}\nRien n'est perdu : le terminal réessaiera de lui-même.",
+                sentence(error)
+            )
         }
         (Some(error), English) => {
-            format!("EXCHANGE BROKEN OFF - {waiting}\n{error}\nNothing is lost: the terminal tries again by itself.")
+            format!(
+                "EXCHANGE BROKEN OFF - {waiting}\n{}\nNothing is lost: the terminal tries again by itself.",
+                sentence(error)
+            )
         }
     }
+}
+
+/// `the line is down` as a sentence of its own.
+fn sentence(clause: &str) -> String {
+    let mut letters = clause.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}.", first.to_uppercase(), letters.as_str().trim_end_matches('.'))
+    })
 }
 
 /// How many entries still wait for the region.

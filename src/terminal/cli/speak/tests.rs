@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::entry::{Parts, TechnicalEvent, Tender, Tenders};
 use crate::domain::refusal::{DenialReason, Refusal};
+use crate::domain::spoken::Spoken;
 use crate::domain::{RequestId, Sequence};
 use crate::machine::sale::{self, Outcome, View};
 use crate::till;
@@ -308,7 +309,7 @@ fn how_the_terminal_is() {
     };
     bad.exchange.exposure.waiting_entries = 2000;
     bad.exchange.standing = bad.exchange.policy.standing(&bad.exchange.exposure, EVENING);
-    bad.exchange.last_error = Some("connection refused".to_owned());
+    bad.exchange.last_error = Some(Spoken::new("la région ne répond pas", "the region does not answer"));
     let spoken = french(&bad);
     for line in [
         "PAS PRÊT - La région a suspendu ce terminal.",
@@ -316,7 +317,7 @@ fn how_the_terminal_is() {
         "Le lecteur ne répond plus depuis 12 s.",
         "En doute : 2 ventes - représentez la carte.",
         "VENTES ARRÊTÉES - écritures en attente : 2000 (limite 2000). Lancez l'échange.",
-        "Le dernier essai a échoué : connection refused",
+        "Le dernier essai a échoué : la région ne répond pas.",
     ] {
         assert!(spoken.lines().any(|spoken| spoken == line), "{line}\n---\n{spoken}");
     }
@@ -380,9 +381,9 @@ fn what_an_exchange_brought() {
         ),
         (
             report(3, Some("the line is down")),
-            "ÉCHANGE INTERROMPU - 3 écritures en attente\nthe line is down\n\
+            "ÉCHANGE INTERROMPU - 3 écritures en attente\nThe line is down.\n\
              Rien n'est perdu : le terminal réessaiera de lui-même.",
-            "EXCHANGE BROKEN OFF - 3 entries waiting\nthe line is down\n\
+            "EXCHANGE BROKEN OFF - 3 entries waiting\nThe line is down.\n\
              Nothing is lost: the terminal tries again by itself.",
         ),
     ];
