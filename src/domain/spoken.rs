@@ -25,3 +25,25 @@ impl Spoken {
         }
     }
 }
+
+/// `The line is down.` of `the line is down`: a clause as a sentence of its own.
+pub fn sentence(clause: &str) -> String {
+    let mut letters = clause.chars();
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}.", first.to_uppercase(), letters.as_str().trim_end_matches('.'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clause_becomes_a_sentence() {
+        for (clause, whole) in
+            [("", ""), ("é", "É."), ("the line is down", "The line is down."), ("Nobody answers.", "Nobody answers.")]
+        {
+            assert_eq!(sentence(clause), whole);
+        }
+    }
+}

@@ -1,7 +1,5 @@
 //! The journal and the state of a terminal, read from its ledger: for the daemon's local API, and for the command line when no daemon runs.
 
-use crate::domain::card::Signature;
-use crate::domain::catalogue::Unit;
 use crate::domain::entry::Body;
 use crate::domain::refusal::Refusal;
 use crate::domain::spoken::Spoken;
@@ -39,11 +37,6 @@ pub fn journal(view: &View, query: JournalQuery) -> Result<Vec<JournalLine>, Led
     entries.iter().map(|stored| line(view, stored)).collect()
 }
 
-/// What a purse's change says in the journal.
-fn unit(view: &View, season: Season, slot: Slot) -> Option<Unit> {
-    view.catalogue(season)?.benefit(slot).map(|benefit| benefit.unit)
-}
-
 /// The journal's line of one entry.
 ///
 /// # Errors
@@ -57,6 +50,7 @@ pub fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerErro
         kind: body.kind().to_owned(),
         card: body.card().map(|card| card.masked()),
         benefit: None,
+        label: None,
         amount: None,
         unit: None,
         collected: Cents::ZERO,
@@ -76,22 +70,23 @@ pub fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerErro
             line.collected = debit.collected;
             line.tender = Some(debit.sale.tender);
             line.detail = debit.abandoned.then_some(Detail::GivenUp);
-            of_purse(view, &mut line, record.season, record.slot, record.amount, debit.proof.signature);
+            line.signature = Some(debit.proof.signature);
+            of_purse(view, &mut line, record.season, record.slot, record.amount);
         }
         Body::Reversal(reversal) => {
             let record = &reversal.proof.record;
             line.related = Some(reversal.debit);
             line.returned = reversal.returned;
             line.tender = Some(reversal.tender);
-            of_purse(view, &mut line, record.season, record.slot, record.amount, reversal.proof.signature);
+            line.signature = Some(reversal.proof.signature);
+            of_purse(view, &mut line, record.season, record.slot, record.amount);
         }
         Body::NotDone(not_done) => {
             line.returned = not_done.returned;
             line.tender = (!not_done.returned.is_zero()).then_some(not_done.tender);
         }
         Body::Abandoned(abandoned) => {
-            line.amount = Some(abandoned.amount);
-            line.unit = unit(view, abandoned.season, abandoned.slot);
+            of_purse(view, &mut line, abandoned.season, abandoned.slot, abandoned.amount);
             line.returned = abandoned.returned;
             line.tender = Some(abandoned.tender);
         }
@@ -112,13 +107,14 @@ pub fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerErro
     Ok(line)
 }
 
-fn of_purse(view: &View, line: &mut JournalLine, season: Season, slot: Slot, amount: u32, signature: Signature) {
+/// What a change of a purse says in the journal.
+fn of_purse(view: &View, line: &mut JournalLine, season: Season, slot: Slot, amount: u32) {
     line.amount = Some(amount);
-    line.unit = unit(view, season, slot);
-    line.signature = Some(signature);
-    if line.benefit.is_none() {
-        let benefit = view.catalogue(season).and_then(|catalogue| catalogue.benefit(slot).map(|b| b.code.to_string()));
-        line.benefit = benefit;
+    let catalogue = view.catalogue(season);
+    if let Some(benefit) = catalogue.as_ref().and_then(|catalogue| catalogue.benefit(slot)) {
+        line.unit = Some(benefit.unit);
+        line.label = Some((benefit.label_fr.clone(), benefit.label_en.clone()));
+        line.benefit.get_or_insert_with(|| benefit.code.to_string());
     }
 }
 

@@ -168,6 +168,8 @@ pub struct JournalLine {
     pub card: Option<String>,
     /// The benefit's code.
     pub benefit: Option<String>,
+    /// Its label, where the catalogue of that season is there.
+    pub label: Option<(String, String)>,
     /// Debited (or taken back), in the unit.
     pub amount: Option<u32>,
     /// Seats or cents.

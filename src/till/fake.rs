@@ -454,6 +454,7 @@ pub(crate) fn debit_line() -> JournalLine {
         kind: "debit".to_owned(),
         card: Some(card().masked()),
         benefit: Some("cinema".to_owned()),
+        label: Some(("Cinéma".to_owned(), "Cinema".to_owned())),
         amount: Some(1),
         unit: Some(SEAT),
         collected: Cents::from_u32(100),

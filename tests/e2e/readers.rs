@@ -19,6 +19,11 @@ fn pcscd_dies_and_comes_back() {
     let status = story.cinema.await_status("the reader is away", |status| status["reader"]["state"] == "unavailable");
     assert!(status["reader"]["reason"].as_str().is_some_and(|reason| reason.contains("pcscd")), "{status}");
     assert!(story.cinema.ask(&["status"]).exits(0).out.starts_with("PAS PRÊT"));
+    let spoken = story.cinema.ask(&["card"]).exits(0).out;
+    assert_eq!(
+        spoken.trim_end(),
+        "Lecteur indisponible : le service des lecteurs (pcscd) ne répond pas.\nAucune carte sur le lecteur."
+    );
     let asked = Instant::now();
     assert_eq!(story.cinema.ask(&["redeem", "--json", "--wait", "1"]).exits(4).json()["again"], true);
     assert!(asked.elapsed() < Duration::from_secs(10));

@@ -124,7 +124,14 @@ pub(super) fn card(setup: &Setup, wait: u32, out: &mut dyn Write) -> Result<Exit
     let daemon = Daemon::of(setup)?;
     let card = daemon.get("/v1/card", &[("wait", wait.to_string())], timeout);
     let card: Card = card.map_err(|error| daemon.failure(&error))?;
-    write(setup, out, &card, speak::card)?;
+    // Where no card can be seen, that there is none is not the news.
+    let status =
+        card.presented.is_none().then(|| daemon.get::<Status>("/v1/status", &[], ANSWER_TIMEOUT).ok()).flatten();
+    let unusable = status.map(|status| status.reader).filter(|reader| !reader.is_usable());
+    write(setup, out, &card, |card, language| {
+        let said = speak::card(card, language);
+        unusable.as_ref().map_or_else(|| said.clone(), |reader| format!("{}\n{said}", speak::reader(reader, language)))
+    })?;
     Ok(Exit::Done)
 }
 

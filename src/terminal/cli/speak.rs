@@ -17,7 +17,7 @@ pub(super) use self::closings::{closing, closing_outcome, closings};
 pub(super) use self::files::{exported, imported, no_message, not_read, not_written};
 pub(super) use self::payments::{payment_outcome, payments, sale_to_repeat};
 pub(super) use self::receipts::{receipt, receipt_queued};
-pub(super) use self::state::{card, journal, status, sync};
+pub(super) use self::state::{card, journal, reader, status, sync};
 use crate::domain::Timestamp;
 use crate::domain::money::euros as money;
 use crate::domain::refusal::Language;

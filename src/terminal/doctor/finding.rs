@@ -121,7 +121,12 @@ pub enum Finding {
     /// No region is set up.
     RegionUnset,
     /// The region cannot be reached.
-    Region(Unreachable),
+    Region {
+        /// Its address.
+        url: String,
+        /// What keeps it from being reached.
+        why: Unreachable,
+    },
     /// The exposure is near its limit, or past it.
     Exposure {
         /// What of it.
@@ -187,7 +192,7 @@ impl Finding {
             Self::VersionBehind { overdue: false, .. } => "version-behind",
             Self::VersionBehind { overdue: true, .. } => "version-overdue",
             Self::RegionUnset => "region-unset",
-            Self::Region(unreachable) => region_code(unreachable),
+            Self::Region { why, .. } => region_code(why),
             Self::Exposure { reached: false, .. } => "exposure-near",
             Self::Exposure { reached: true, .. } => "exposure-reached",
             Self::PrinterAbsent(_) => "printer-absent",
@@ -211,7 +216,7 @@ impl Finding {
             | Self::ClockNotSynchronised
             | Self::CertificateEnds(_)
             | Self::RegionUnset
-            | Self::Region(_)
+            | Self::Region { .. }
             | Self::Exposure { reached: false, .. }
             | Self::PrinterAbsent(_)
             | Self::PrinterFails(_)

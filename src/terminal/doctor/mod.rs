@@ -107,10 +107,10 @@ pub fn examine(
         report.push((Check::Certificate, checks::certificate(view.certificates(), now.max(view.floor()))));
         report.push((Check::Version, checks::version(due_update(view), now.max(view.floor()))));
     }
-    let region = match region {
-        None => vec![Finding::RegionUnset],
-        Some(Ok(_)) => Vec::new(),
-        Some(Err(unreachable)) => vec![Finding::Region(unreachable)],
+    let region = match (region, &bedside.region) {
+        (Some(Ok(_)), _) => Vec::new(),
+        (Some(Err(why)), Some(RegionFile { url, .. })) => vec![Finding::Region { url: url.clone(), why }],
+        (_, None) | (None, _) => vec![Finding::RegionUnset],
     };
     report.push((Check::Region, region));
     if let Some(view) = &view {

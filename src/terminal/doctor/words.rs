@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::domain::money::euros;
 use crate::domain::refusal::Language;
+use crate::domain::spoken::sentence;
 use crate::terminal::local_time::day;
 use crate::terminal::verbs::say;
 use crate::uplink::Unreachable;
@@ -212,7 +213,7 @@ fn spoken(finding: &Finding, data: &Path) -> Spoken {
             "No region is set up: sales do not leave, and the terminal will stop at its limits.",
             "sudo editor /etc/pass-terminal/terminal.toml   # region = \"https://...\"",
         ),
-        Finding::Region(unreachable) => region(unreachable),
+        Finding::Region { url, why } => region(url, why),
         Finding::Exposure { measure, value, hard, reached } => exposure(*measure, *value, *hard, *reached, data),
         Finding::PrinterAbsent(why) => told(
             format!(
@@ -296,7 +297,8 @@ fn file_system(kind: FileSystem, data: &Path) -> Spoken {
     )
 }
 
-fn region(unreachable: &Unreachable) -> Spoken {
+fn region(url: &str, unreachable: &Unreachable) -> Spoken {
+    let try_it = || format!("curl -I {url}");
     let (french, mend) = match unreachable {
         Unreachable::Settings(why) => (
             format!("L'adresse de la région ou le fichier d'autorités est faux ({why})."),
@@ -306,10 +308,9 @@ fn region(unreachable: &Unreachable) -> Spoken {
             format!("Le nom de la région, {name}, est introuvable : la ligne ou le DNS."),
             format!("getent hosts {name}"),
         ),
-        Unreachable::Connection(name, why) => (
-            format!("La région ({name}) ne prend pas la connexion : la ligne ou un pare-feu ({why})."),
-            format!("curl -I https://{name}/"),
-        ),
+        Unreachable::Connection(name, why) => {
+            (format!("La région ({name}) ne prend pas la connexion : la ligne ou un pare-feu ({why})."), try_it())
+        }
         Unreachable::Proxy(proxy, why) => (
             format!("Le mandataire (proxy) {proxy} ne laisse pas passer vers la région ({why})."),
             "systemctl show pass-terminal --property=Environment   # HTTPS_PROXY, NO_PROXY".to_owned(),
@@ -325,7 +326,8 @@ fn region(unreachable: &Unreachable) -> Spoken {
                 "Le certificat présenté n'est pas celui de {name} : l'adresse est fausse, ou la ligne est détournée."
             ),
             format!(
-                "openssl s_client -connect {name}:443 -servername {name} </dev/null | openssl x509 -noout -subject -ext subjectAltName"
+                "openssl s_client -connect {} -servername {name} </dev/null | openssl x509 -noout -subject -ext subjectAltName",
+                host_and_port(url)
             ),
         ),
         Unreachable::TlsAuthority(name) => (
@@ -335,22 +337,27 @@ fn region(unreachable: &Unreachable) -> Spoken {
             "sudo apt-get install ca-certificates && pass-terminal validate".to_owned(),
         ),
         Unreachable::Tls(name, why) => (format!("TLS avec {name} échoue ({why})."), String::new()),
-        Unreachable::Slow(name) => (
-            format!("{name} ne répond pas à temps : la ligne est trop lente ou coupée."),
-            format!("curl -I https://{name}/"),
-        ),
+        Unreachable::Slow(name) => {
+            (format!("{name} ne répond pas à temps : la ligne est trop lente ou coupée."), try_it())
+        }
         Unreachable::NotTheRegion(name, status) => (
             format!(
                 "Autre chose que la région répond à {name} (HTTP {status}) : un portail du réseau, ou une adresse fausse."
             ),
-            format!("curl -I https://{name}/"),
+            try_it(),
         ),
         Unreachable::Other(name, why) => (format!("La ligne vers {name} est en panne ({why})."), String::new()),
     };
-    let english = unreachable.to_string();
-    let mut letters = english.chars();
-    let english: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
-    told(french, format!("{}.", english.trim_end_matches('.')), mend)
+    told(french, sentence(&unreachable.to_string()), mend)
+}
+
+/// `region.example:443` of `https://region.example/`.
+fn host_and_port(url: &str) -> String {
+    let after = url.split_once("://").map_or(url, |(_, after)| after);
+    let authority = after.split('/').next().unwrap_or(after);
+    // Within the brackets of an IPv6 address a colon begins no port.
+    let has_port = authority.rsplit(']').next().is_some_and(|end| end.contains(':'));
+    if has_port { authority.to_owned() } else { format!("{authority}:443") }
 }
 
 fn exposure(measure: Measure, value: u64, hard: u64, reached: bool, data: &Path) -> Spoken {
@@ -406,5 +413,28 @@ fn span(seconds: u32, language: Language) -> String {
         120..7200 => format!("{} min", seconds / 60),
         7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} {day}", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_goes_where_the_terminal_goes() {
+        let table = [
+            ("https://region.example/", "region.example:443"),
+            ("https://region.example:8443/pass/", "region.example:8443"),
+            ("https://[2001:db8::7]/", "[2001:db8::7]:443"),
+            ("https://[2001:db8::7]:8443", "[2001:db8::7]:8443"),
+        ];
+        for (url, expected) in table {
+            assert_eq!(host_and_port(url), expected);
+        }
+        let url = "http://127.0.0.1:8085/".to_owned();
+        let slow = Finding::Region { url, why: Unreachable::Slow("127.0.0.1".to_owned()) };
+        let said = words(&slow, Path::new("/data"), Language::English);
+        assert_eq!(said.mend.as_deref(), Some("curl -I http://127.0.0.1:8085/"));
+        assert_eq!(said.sentence, "127.0.0.1 does not answer in time.");
     }
 }

@@ -53,7 +53,7 @@ export const paidOnes = (state) => Object.values(state.kept).filter((draft) => d
 
 export const beginning = () => ({
   line: 'connecting', status: null, card: { present: false }, place: 'counter', stage: { name: 'idle' }, turn: 0, training: false,
-  people: null, cashier: null, signing: null, names: {}, receipt: null, closing: null, kept: {},
+  people: null, cashier: null, signing: null, receipt: null, closing: null, kept: {},
 });
 
 const fresh = (id, kept = {}) => ({
@@ -219,8 +219,7 @@ const steps = {
 
   card(state, { data: card, id }) {
     const before = state.card;
-    const names = { ...state.names, ...Object.fromEntries((card.benefits ?? []).map((line) => [line.benefit, line.label])) };
-    const now = { ...state, card, names };
+    const now = { ...state, card };
     const { stage } = state;
     switch (stage.name) {
       // What was confirmed ends first; the card that is asked for is shown meanwhile.

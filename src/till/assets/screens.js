@@ -368,13 +368,11 @@ export function assemble(screen, words) {
 }
 
 /** The journal of the day. */
-/** `names` are those of the benefits that were seen on cards; the others have their codes. */
 export function journal(entries, search, speech, state) {
-  const { names } = state;
   const { words } = speech;
   const sales = entries.filter((entry) => entry.kind === 'debit' && !entry.related);
   const needle = search.trim().toLowerCase();
-  const lines = entries.map((entry) => ({ entry, cells: cells(entry, speech, names) }));
+  const lines = entries.map((entry) => ({ entry, cells: cells(entry, speech) }));
   const found = needle ? lines.filter(({ cells: texts }) => texts.join(' ').toLowerCase().replace(/[\s\u00a0\u202f]/g, ' ').includes(needle)) : lines;
   const total = sales.reduce((sum, entry) => sum + entry.collected_cents, 0);
   return h('section', { class: 'place' },
@@ -393,13 +391,13 @@ export function journal(entries, search, speech, state) {
     h('div', { class: 'acts' }, button({ type: 'leave' }, words.back, { key: 'Échap' }), state.training ? null : button({ type: 'closing', period: 'day' }, words.close.day, { id: 'closing' })));
 }
 
-function cells(entry, speech, names) {
+function cells(entry, speech) {
   const { words } = speech;
   const what = words.kinds[entry.kind] ?? entry.kind;
   const amount = entry.amount !== null && entry.unit ? ` ${speech.amount(entry.amount, entry.unit)}` : '';
   const money = entry.kind === 'debit' ? speech.money(entry.collected_cents) : entry.returned_cents ? `−${speech.money(entry.returned_cents)}` : '';
   const state = entry.related && entry.kind === 'debit' ? words.undoneRow : entry.verdict ? words[entry.verdict] : entry.acknowledged ? words.sent : words.waits;
-  return [String(entry.entry), speech.clock(entry.time), `${what} ${names[entry.benefit] ?? entry.benefit ?? entry.words ?? entry.detail ?? ''}${amount}`, entry.card ?? '', money, state];
+  return [String(entry.entry), speech.clock(entry.time), `${what} ${entry.label ?? entry.benefit ?? entry.words ?? entry.detail ?? ''}${amount}`, entry.card ?? '', money, state];
 }
 
 /** The signed entry as a QR symbol: whoever has it checks it off line. */

@@ -162,7 +162,7 @@ export class Practice {
     card.served = { entry, time };
     card.quote = null;
     this.#journal.push({
-      entry, time, kind: 'debit', card: card.number, benefit: quote.benefit, amount: quote.amount, unit: quote.unit, collected_cents: quote.due_cents,
+      entry, time, kind: 'debit', card: card.number, benefit: quote.benefit, label: quote.label, amount: quote.amount, unit: quote.unit, collected_cents: quote.due_cents,
       returned_cents: 0, tender: asked.paid, related: null, acknowledged: false, verdict: null, detail: null,
     });
     return {

@@ -338,6 +338,11 @@ impl Reason {
 }
 
 impl Reader {
+    /// Whether a card that is laid on it can be seen.
+    pub const fn is_usable(&self) -> bool {
+        matches!(self, Self::Ready { names } if !names.is_empty())
+    }
+
     fn new(reader: &till::ReaderState, language: Language) -> Self {
         match reader {
             till::ReaderState::Ready(names) => Self::Ready { names: names.clone() },
@@ -398,6 +403,9 @@ pub struct JournalEntry {
     pub card: Option<String>,
     /// The benefit's code.
     pub benefit: Option<String>,
+    /// Its label, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// Debited, or taken back, in the unit.
     pub amount: Option<u32>,
     /// `seat` or `cent`.
@@ -447,6 +455,7 @@ impl JournalEntry {
             kind: line.kind.clone(),
             card: line.card.clone(),
             benefit: line.benefit.clone(),
+            label: line.label.as_ref().map(|label| spoken(label, language).to_owned()),
             amount: line.amount,
             unit: line.unit.map(|unit| unit.code().to_owned()),
             collected_cents: line.collected.get(),

@@ -4,6 +4,7 @@ use super::payments::payment_lines;
 use super::{POINT, amount, count, how_paid, instant, moment, money, refused};
 use crate::domain::refusal::Language;
 use crate::domain::refusal::Language::{English, French};
+use crate::domain::spoken::sentence;
 use crate::domain::verdict::Contest;
 use crate::terminal::local_time::{clock, day};
 use crate::till::json::{
@@ -159,7 +160,8 @@ fn readiness(status: &Status, language: Language) -> String {
     }
 }
 
-fn reader(reader: &Reader, language: Language) -> String {
+/// How the reader is.
+pub(in crate::terminal::cli) fn reader(reader: &Reader, language: Language) -> String {
     match (reader, language) {
         (Reader::Ready { names }, French) => format!("Lecteur : {}", names.join(", ")),
         (Reader::Ready { names }, English) => format!("Reader: {}", names.join(", ")),
@@ -249,7 +251,7 @@ pub(in crate::terminal::cli) fn journal(journal: &Journal, language: Language) -
 fn journal_entry(entry: &JournalEntry, language: Language) -> String {
     let time = instant(&entry.time, |time| format!("{} {}", day(time, language), clock(time)));
     let mut facts = vec![entry.entry.to_string(), time, kind(&entry.kind, language).to_owned()];
-    facts.extend(entry.benefit.clone());
+    facts.extend(entry.label.clone().or_else(|| entry.benefit.clone()));
     facts.extend(entry.amount.map(|number| amount(number, entry.unit.as_deref(), language)));
     let sum = |cents: u64, fr: &str, en: &str| {
         (cents > 0).then(|| format!("{} {}", if language == French { fr } else { en }, money(cents, language)))
@@ -350,14 +352,6 @@ pub(in crate::terminal::cli) fn sync(report: &Sync, language: Language) -> Strin
             )
         }
     }
-}
-
-/// `the line is down` as a sentence of its own.
-fn sentence(clause: &str) -> String {
-    let mut letters = clause.chars();
-    letters.next().map_or_else(String::new, |first| {
-        format!("{}{}.", first.to_uppercase(), letters.as_str().trim_end_matches('.'))
-    })
 }
 
 /// How many entries still wait for the region.

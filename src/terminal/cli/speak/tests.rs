@@ -343,6 +343,7 @@ fn the_journal_is_one_line_an_entry() {
         kind: "event".to_owned(),
         card: None,
         benefit: None,
+        label: None,
         amount: None,
         unit: None,
         collected: cents(0),
@@ -354,13 +355,13 @@ fn the_journal_is_one_line_an_entry() {
     let lines = |language| Journal::new(&[fake::undo_line(), fake::debit_line(), event.clone()], language);
     assert_eq!(
         journal(&lines(French), French),
-        "13 · 22/11/2026 20:42 · annulation · cinema · 1 place · rendu 1,00 € · carte 9250 .... .... 0008 · annule 12 · à envoyer\n\
-         12 · 22/11/2026 20:41 · vente · cinema · 1 place · encaissé 1,00 € · carte 9250 .... .... 0008 · annulée par 13 · contestée (taken-back : Le débit a été annulé)\n\
+        "13 · 22/11/2026 20:42 · annulation · Cinéma · 1 place · rendu 1,00 € · carte 9250 .... .... 0008 · annule 12 · à envoyer\n\
+         12 · 22/11/2026 20:41 · vente · Cinéma · 1 place · encaissé 1,00 € · carte 9250 .... .... 0008 · annulée par 13 · contestée (taken-back : Le débit a été annulé)\n\
          12 · 22/11/2026 20:41 · événement · démarrage, version 0.1.0 · reçue par la région"
     );
     assert!(
         journal(&lines(English), English)
-            .starts_with("13 · 2026-11-22 20:42 · undo · cinema · 1 seat · returned €1.00")
+            .starts_with("13 · 2026-11-22 20:42 · undo · Cinema · 1 seat · returned €1.00")
     );
     assert_eq!(journal(&Journal::new(&[], French), French), "Aucune écriture.");
 }
