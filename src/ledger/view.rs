@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension as _, Params, Row};
 
 use crate::crypto::TrustedKeys;
 use crate::domain::card::{Entitlement, KeyCertificate, TerminalCertificate};
-use crate::domain::catalogue::Catalogue;
+use crate::domain::catalogue::{Benefit, Catalogue, Code};
 use crate::domain::entry::{Entry, Intent};
 use crate::domain::policy::{Exposure, Policy};
 use crate::domain::version::RequiredVersion;
@@ -200,6 +200,11 @@ impl View {
     /// The newest catalogue of `season`.
     pub fn catalogue(&self, season: Season) -> Option<Arc<Catalogue>> {
         self.facts.catalogues.get(&season).cloned()
+    }
+
+    /// What this benefit is in the newest season whose catalogue has it: a code is never given to another benefit.
+    pub fn benefit(&self, code: &Code) -> Option<&Benefit> {
+        self.facts.catalogues.values().rev().find_map(|catalogue| catalogue.benefit_called(code.as_str()))
     }
 
     /// The partner's name and activities.

@@ -157,7 +157,7 @@ fn write(
     let query = ClosingQuery { kind: None, before: Some(to.next()), limit: u32::MAX };
     let within = |found: &&Closed| found.entry >= from;
     for found in closings(view, query)?.iter().rev().filter(within) {
-        serde_json::to_writer(&mut lines, &local::Closing::new(found))?;
+        serde_json::to_writer(&mut lines, &local::Closing::new(found, Language::French))?;
         lines.write_all(b"\n")?;
     }
     lines.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::cashier::Deed;
-use crate::domain::closing::PeriodKind;
+use crate::domain::catalogue::Benefit;
+use crate::domain::closing::{Closing, PeriodKind};
 use crate::domain::entry::Body;
 use crate::domain::{CashierId, Cents, Sequence, Timestamp};
 use crate::ledger::{By, CloseError, Counted, Ledger, LedgerError, LedgerGone, StoredEntry, VerifyError, View, verify};
-use crate::till::{BoxFuture, CloseOrder, Closed, ClosingAnswer, ClosingDesk, ClosingQuery, DeskGone, NotClosed};
+use crate::till::{
+    BenefitName, BoxFuture, CloseOrder, Closed, ClosingAnswer, ClosingDesk, ClosingQuery, DeskGone, NotClosed,
+};
 
 use super::clock::paris;
 use super::config::TimeOfDay;
@@ -44,10 +47,19 @@ impl From<LedgerError> for NotClosed {
 }
 
 /// The closing that an entry is.
-fn closed(stored: StoredEntry, duplicate: u32) -> Option<Closed> {
+fn closed(view: &View, stored: StoredEntry) -> Option<Closed> {
     let (entry, time, cashier) = (stored.head.sequence, stored.entry.time, stored.entry.cashier);
     let Body::Closing(closing) = stored.entry.body else { return None };
-    Some(Closed { entry, time, cashier, closing, duplicate })
+    let names = names(view, &closing);
+    Some(Closed { entry, time, cashier, closing, names, duplicate: 0 })
+}
+
+fn names(view: &View, closing: &Closing) -> Vec<Option<BenefitName>> {
+    let name = |benefit: &Benefit| BenefitName {
+        label: (benefit.label_fr.clone(), benefit.label_en.clone()),
+        unit: benefit.unit,
+    };
+    closing.totals.benefits.iter().map(|total| view.benefit(&total.benefit).map(name)).collect()
 }
 
 /// Closings, newest first.
@@ -58,7 +70,7 @@ pub fn closings(view: &View, query: ClosingQuery) -> Result<Vec<Closed>, LedgerE
     let found = view.closings(query.kind, query.before, query.limit as usize)?;
     let stored = found.into_iter().map(|(sequence, _)| view.entry(sequence));
     let stored = stored.collect::<Result<Vec<_>, _>>()?;
-    Ok(stored.into_iter().flatten().filter_map(|stored| closed(stored, 0)).collect())
+    Ok(stored.into_iter().flatten().filter_map(|stored| closed(view, stored)).collect())
 }
 
 /// Closes in the ledger; what was added to it has been verified.
@@ -69,7 +81,8 @@ pub fn close(ledger: &mut Ledger, by: By, order: CloseOrder, float: Cents) -> Re
     let float = if order.kind == PeriodKind::Day { order.float.unwrap_or(float) } else { Cents::ZERO };
     let (head, closing) = ledger.close(by, order.kind, Counted { float, counted: order.counted })?;
     let now = by.now.max(ledger.view().floor());
-    Ok(Closed { entry: head.sequence, time: now, cashier: by.cashier, closing, duplicate: 0 })
+    let names = names(ledger.view(), &closing);
+    Ok(Closed { entry: head.sequence, time: now, cashier: by.cashier, closing, names, duplicate: 0 })
 }
 
 /// Verifies what was added to the ledger in `data` since its last closing of a day.
@@ -189,7 +202,8 @@ pub fn duplicate(
     now: Timestamp,
 ) -> Result<Option<Closed>, NotClosed> {
     ledger.view().cashiers().may(by, Deed::Close).map_err(NotClosed::NotAllowed)?;
-    let Some(found) = ledger.view().entry(entry)?.and_then(|stored| closed(stored, 0)) else { return Ok(None) };
+    let view = ledger.view();
+    let Some(found) = view.entry(entry)?.and_then(|stored| closed(view, stored)) else { return Ok(None) };
     let now = now.max(ledger.view().floor());
     let duplicate = ledger.hand_out_again(By { cashier: by, now }, entry)?;
     Ok(Some(Closed { duplicate, ..found }))

@@ -1,5 +1,6 @@
 //! What the local API needs of the terminal about closings.
 
+use crate::domain::catalogue::Unit;
 use crate::domain::closing::{Closing, Period, PeriodKind};
 use crate::domain::refusal::{Language, Refusal};
 use crate::domain::{CashierId, Cents, Date, Sequence, Timestamp};
@@ -28,8 +29,19 @@ pub struct Closed {
     pub cashier: Option<CashierId>,
     /// What it says.
     pub closing: Closing,
+    /// For each benefit in its totals, in their order: what it is called here, if it is known here.
+    pub names: Vec<Option<BenefitName>>,
     /// Which duplicate this is; 0 for none.
     pub duplicate: u32,
+}
+
+/// What a benefit is called, and what it counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BenefitName {
+    /// In French and in English.
+    pub label: (String, String),
+    /// Seats or cents.
+    pub unit: Unit,
 }
 
 /// Which closings.

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use super::{
-    BoxFuture, CashierAnswer, CashierDesk, CashierOrder, CashierRefused, CloseOrder, Closed, ClosingAnswer,
-    ClosingDesk, ClosingQuery, Desk, DeskGone, ExchangeState, ExportReport, HeldMoney, ImportReport, JournalLine,
-    JournalQuery, News, NoReceipt, NotCarried, NotClosed, OpenPayments, Paper, PaymentAnswer, PaymentDesk,
+    BenefitName, BoxFuture, CashierAnswer, CashierDesk, CashierOrder, CashierRefused, CloseOrder, Closed,
+    ClosingAnswer, ClosingDesk, ClosingQuery, Desk, DeskGone, ExchangeState, ExportReport, HeldMoney, ImportReport,
+    JournalLine, JournalQuery, News, NoReceipt, NotCarried, NotClosed, OpenPayments, Paper, PaymentAnswer, PaymentDesk,
     PaymentRefused, PaymentView, ReaderState, ReceiptAnswer, ReceiptDesk, ReceiptView, SaidOfPayment, SessionToken,
     SignedIn, Status, SyncReport,
 };
@@ -253,7 +253,9 @@ pub(crate) fn closed() -> Closed {
         doubts: Doubts::default(),
         unknown_payments: UnknownPayments::default(),
     };
-    Closed { entry: Sequence::new(30), time: EVENING.plus(7200), cashier: None, closing, duplicate: 0 }
+    let unit = Unit::Seat { contribution: Cents::from_u32(100), region_pays: Cents::from_u32(400) };
+    let names = vec![Some(BenefitName { label: ("Cinéma".to_owned(), "Cinema".to_owned()), unit })];
+    Closed { entry: Sequence::new(30), time: EVENING.plus(7200), cashier: None, closing, names, duplicate: 0 }
 }
 
 /// The session of the one who knows that the PIN is 4711.

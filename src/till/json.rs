@@ -26,7 +26,7 @@ pub use cashiers::{
     CashierChange, CashierChanged, CashierLine, CashierList, NewCashier, NewPin, NotDone as CashierNotDone, Session,
     SignIn, Signed, cashier_id,
 };
-pub use closings::{Closing, ClosingOutcome, ClosingParameters, ClosingRequest, Closings};
+pub use closings::{BenefitLine, Closing, ClosingOutcome, ClosingParameters, ClosingRequest, Closings};
 pub use payments::{Held, Payment, PaymentOutcome, PaymentReason, PaymentWord, Payments, Usable, payment_id};
 pub use problem::{Problem, ProblemKind};
 pub use receipts::{NoReceiptReason, PrintRequest, Receipt, ReceiptOutcome};

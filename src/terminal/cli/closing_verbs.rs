@@ -73,7 +73,7 @@ fn list(setup: &Setup, verbs: &dyn DaemonVerbs, query: ClosingQuery) -> Result<C
     match daemon.get("/v1/closings", &pairs, ANSWER_TIMEOUT) {
         Err(error @ ClientError::NoDaemon { .. }) => {
             let found = verbs.closings_without_daemon(setup, query)?.ok_or_else(|| daemon.failure(&error))?;
-            Ok(Closings::new(&found))
+            Ok(Closings::new(&found, setup.language))
         }
         other => other.map_err(|error| daemon.failure(&error)),
     }

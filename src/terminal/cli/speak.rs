@@ -40,11 +40,12 @@ fn count(number: u64, one: &str, many: &str, language: Language) -> String {
 }
 
 /// An amount in its unit: `4 places`, `8,00 €`, or the bare number when the unit is not known any more.
-fn amount(number: u32, unit: Option<&str>, language: Language) -> String {
+fn amount(number: impl Into<u64>, unit: Option<&str>, language: Language) -> String {
+    let number = number.into();
     match (unit, language) {
-        (Some("cent"), _) => money(number.into(), language),
-        (Some(_), French) => count(number.into(), "place", "places", language),
-        (Some(_), English) => count(number.into(), "seat", "seats", language),
+        (Some("cent"), _) => money(number, language),
+        (Some(_), French) => count(number, "place", "places", language),
+        (Some(_), English) => count(number, "seat", "seats", language),
         (None, _) => number.to_string(),
     }
 }

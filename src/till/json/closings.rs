@@ -7,8 +7,9 @@ use crate::domain::catalogue::Code;
 use crate::domain::closing::{BenefitTotal, PeriodKind, TenderTotal};
 use crate::domain::refusal::Language;
 use crate::domain::{CardNumber, Cents, Sequence};
-use crate::till::{CloseOrder, Closed, ClosingQuery, NotClosed};
+use crate::till::{BenefitName, CloseOrder, Closed, ClosingQuery, NotClosed};
 
+use super::answers::spoken;
 use super::requests::{BadValue, Part};
 
 /// How many closings a list has when it does not say, and at most.
@@ -165,6 +166,12 @@ pub struct Closing {
 pub struct BenefitLine {
     /// The benefit's code.
     pub benefit: String,
+    /// Its label, for people, where the terminal has a catalogue with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// `seat` or `cent`, where the terminal has a catalogue with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
     /// How many debits.
     pub debits: u64,
     /// What they took, in the unit of the benefit.
@@ -236,7 +243,8 @@ pub struct DoubtLine {
 
 impl Closing {
     /// The closing, as JSON.
-    pub fn new(closed: &Closed) -> Self {
+    pub fn new(closed: &Closed, language: Language) -> Self {
+        let names = closed.names.iter().map(Option::as_ref).chain(std::iter::repeat(None));
         let closing = &closed.closing;
         let (collected, returned) = closing.totals.money();
         let cash = &closing.cash;
@@ -262,7 +270,13 @@ impl Closing {
             to: closing.to.get(),
             entries: closing.entries(),
             opened: closing.opened.to_string(),
-            benefits: closing.totals.benefits.iter().map(BenefitLine::new).collect(),
+            benefits: closing
+                .totals
+                .benefits
+                .iter()
+                .zip(names)
+                .map(|(total, name)| BenefitLine::new(total, name, language))
+                .collect(),
             tenders: closing.totals.tenders.iter().map(TenderLine::new).collect(),
             collected_cents: collected.get(),
             returned_cents: returned.get(),
@@ -285,9 +299,11 @@ impl Closing {
 }
 
 impl BenefitLine {
-    fn new(total: &BenefitTotal) -> Self {
+    fn new(total: &BenefitTotal, name: Option<&BenefitName>, language: Language) -> Self {
         Self {
             benefit: Code::to_string(&total.benefit),
+            label: name.map(|name| spoken(&name.label, language).to_owned()),
+            unit: name.map(|name| name.unit.code().to_owned()),
             debits: total.debits,
             debited: total.debited,
             undone: total.undone,
@@ -311,8 +327,8 @@ impl TenderLine {
 
 impl Closings {
     /// The closings, as JSON.
-    pub fn new(closings: &[Closed]) -> Self {
-        Self { closings: closings.iter().map(Closing::new).collect() }
+    pub fn new(closings: &[Closed], language: Language) -> Self {
+        Self { closings: closings.iter().map(|closed| Closing::new(closed, language)).collect() }
     }
 }
 
@@ -320,7 +336,7 @@ impl ClosingOutcome {
     /// The outcome, spoken.
     pub fn new(outcome: &Result<Closed, NotClosed>, language: Language) -> Self {
         match outcome {
-            Ok(closed) => Self::Closed(Box::new(Closing::new(closed))),
+            Ok(closed) => Self::Closed(Box::new(Closing::new(closed, language))),
             Err(why) => {
                 let (refusal, message) = (why.code().to_owned(), why.sentence(language));
                 Self::Refused(NotClosedReason { refusal, message })

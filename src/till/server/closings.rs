@@ -45,7 +45,7 @@ pub(super) async fn close(
 pub(super) async fn list(State(api): SharedApi, Asked(query, language): Asked<ClosingParameters>) -> Answer<Closings> {
     let query = query.query().or_failure(language)?;
     let closings = api.desk.closings(query).await.or_failure(language)?;
-    Ok(Json(Closings::new(&closings)))
+    Ok(Json(Closings::new(&closings, language)))
 }
 
 /// A closing once more

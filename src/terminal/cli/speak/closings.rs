@@ -1,11 +1,11 @@
 //! Closings, as people read them.
 
-use super::{money, tender};
+use super::{amount, count, money, tender};
 use crate::domain::Timestamp;
 use crate::domain::refusal::Language;
 use crate::domain::refusal::Language::{English, French};
 use crate::terminal::local_time::{clock, day};
-use crate::till::json::{Closing, ClosingOutcome, Closings};
+use crate::till::json::{BenefitLine, Closing, ClosingOutcome, Closings};
 
 fn kind(code: &str, language: Language) -> &'static str {
     match (code, language) {
@@ -28,6 +28,28 @@ fn when(time: &str, language: Language) -> String {
     Timestamp::parse(time).map_or_else(|| time.to_owned(), |time| format!("{} {}", day(time, language), clock(time)))
 }
 
+/// `  Cinéma : 3 places en 3 débits, 1 place rendue par 1 annulation`.
+fn benefit(line: &BenefitLine, language: Language) -> String {
+    let name = line.label.as_ref().unwrap_or(&line.benefit);
+    let amount = |number| amount(number, line.unit.as_deref(), language);
+    let count = |number, one, many| count(number, one, many, language);
+    let (debited, given_back) = (amount(line.debited), amount(line.given_back));
+    let taken_back = (line.undone > 0).then(|| match language {
+        French => format!(", rendu {given_back} par {}", count(line.undone, "annulation", "annulations")),
+        English => format!(", {given_back} given back by {}", count(line.undone, "undo", "undos")),
+    });
+    match language {
+        French => {
+            let debits = count(line.debits, "débit", "débits");
+            format!("  {name} : {debited} en {debits}{}", taken_back.unwrap_or_default())
+        }
+        English => {
+            let debits = count(line.debits, "debit", "debits");
+            format!("  {name}: {debited} in {debits}{}", taken_back.unwrap_or_default())
+        }
+    }
+}
+
 pub(in crate::terminal::cli) fn closing(closing: &Closing, language: Language) -> String {
     let (euros, cash) = (|cents| money(cents, language), &closing.cash);
     let mut lines = Vec::new();
@@ -48,24 +70,21 @@ pub(in crate::terminal::cli) fn closing(closing: &Closing, language: Language) -
         French => format!("{} écritures, de {from} à {to} · ouverte {opened} · clôturée {time}", closing.entries),
         English => format!("{} entries, {from} to {to} · opened {opened} · closed {time}", closing.entries),
     });
-    for line in &closing.benefits {
-        lines.push(match language {
-            French => format!(
-                "  {} : {} débits ({}), {} annulés ({})",
-                line.benefit, line.debits, line.debited, line.undone, line.given_back
-            ),
-            English => format!(
-                "  {}: {} debits ({}), {} undone ({})",
-                line.benefit, line.debits, line.debited, line.undone, line.given_back
-            ),
-        });
-    }
+    lines.extend(closing.benefits.iter().map(|line| benefit(line, language)));
     for line in &closing.tenders {
         let (how, taken, back) =
             (tender(&line.tender, language), euros(line.collected_cents), euros(line.returned_cents));
         lines.push(match language {
-            French => format!("  {how} : encaissé {taken} ({} ventes), rendu {back} ({})", line.sales, line.undone),
-            English => format!("  {how}: collected {taken} ({} sales), returned {back} ({})", line.sales, line.undone),
+            French => format!(
+                "  {how} : encaissé {taken} ({}), rendu {back} ({})",
+                count(line.sales, "vente", "ventes", language),
+                count(line.undone, "annulation", "annulations", language)
+            ),
+            English => format!(
+                "  {how}: collected {taken} ({}), returned {back} ({})",
+                count(line.sales, "sale", "sales", language),
+                count(line.undone, "undo", "undos", language)
+            ),
         });
     }
     let (expected, float) = (signed(cash.expected_cents, language), euros(cash.float_cents));

@@ -8,7 +8,7 @@ use crate::domain::{RequestId, Sequence};
 use crate::machine::sale::{self, Outcome, View};
 use crate::till;
 use crate::till::fake::{self, EVENING, card_view};
-use crate::till::json::{Answered, Card, Journal, Labels, Status, Sync};
+use crate::till::json::{Answered, Card, Closing, Journal, Labels, Status, Sync};
 
 fn spoken(outcome: &Outcome, view: &View, language: Language) -> String {
     answer(&Answered::new(RequestId::new([0; 16]), outcome, Labels::new(view, language)).answer, language)
@@ -409,4 +409,26 @@ fn amounts_as_people_write_them() {
     assert_eq!(counted(0), ("0 place".to_owned(), "0 seats".to_owned()));
     assert_eq!(counted(1), ("1 place".to_owned(), "1 seat".to_owned()));
     assert_eq!(counted(2), ("2 places".to_owned(), "2 seats".to_owned()));
+}
+
+#[test]
+fn a_closing_as_the_partner_reads_it() {
+    let mut closed = fake::closed();
+    let said = |closed: &till::Closed, language| closing(&Closing::new(closed, language), language);
+    assert_eq!(
+        said(&closed, French),
+        "CLÔTURE DE LA JOURNÉE 2026-11-22 - n° 7 · écriture 30\n\
+         9 écritures, de 21 à 29 · ouverte 22/11/2026 20:41 · clôturée 22/11/2026 22:41\n  \
+           Cinéma : 3 places en 3 débits\n  \
+           espèces : encaissé 3,00 € (3 ventes), rendu 0,00 € (0 annulation)\n\
+         Espèces : attendu 53,00 € (fonds 50,00 €), non comptées\n\
+         Grand total perpétuel : 123,00 € en valeur absolue, 113,00 € net"
+    );
+    closed.closing.totals.benefits[0].undone = 1;
+    closed.closing.totals.benefits[0].given_back = 1;
+    assert!(said(&closed, French).contains("  Cinéma : 3 places en 3 débits, rendu 1 place par 1 annulation\n"));
+    assert!(said(&closed, English).contains("  Cinema: 3 seats in 3 debits, 1 seat given back by 1 undo\n"));
+    // A benefit of a catalogue that is no longer here.
+    closed.names = vec![None];
+    assert!(said(&closed, French).contains("  cinema : 3 en 3 débits, rendu 1 par 1 annulation\n"));
 }
