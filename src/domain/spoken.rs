@@ -26,6 +26,14 @@ impl Spoken {
     }
 }
 
+/// `30/11/2026` of `2026-11-30`, `11/2026` of `2026-11`: a day or a month as it is written in French. In English it stays as it is: day and month could be exchanged.
+pub fn date(iso: &str, language: Language) -> String {
+    match language {
+        Language::French => iso.split('-').rev().collect::<Vec<_>>().join("/"),
+        Language::English => iso.to_owned(),
+    }
+}
+
 /// `The line is down.` of `the line is down`: a clause as a sentence of its own.
 pub fn sentence(clause: &str) -> String {
     let mut letters = clause.chars();
@@ -37,6 +45,14 @@ pub fn sentence(clause: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_as_they_are_written() {
+        for (iso, french) in [("2026-11-30", "30/11/2026"), ("2026-11", "11/2026"), ("2026", "2026")] {
+            assert_eq!(date(iso, Language::French), french);
+            assert_eq!(date(iso, Language::English), iso);
+        }
+    }
 
     #[test]
     fn a_clause_becomes_a_sentence() {

@@ -3,6 +3,7 @@
 use crate::domain::catalogue::Unit;
 use crate::domain::closing::{Closing, Period, PeriodKind};
 use crate::domain::refusal::{Language, Refusal};
+use crate::domain::spoken;
 use crate::domain::{CashierId, Cents, Date, Sequence, Timestamp};
 
 use super::desk::{BoxFuture, DeskGone};
@@ -90,21 +91,25 @@ impl NotClosed {
 
     /// What is the matter and what to do, in one sentence.
     pub fn sentence(&self, language: Language) -> String {
+        let in_french = |iso: &str| spoken::date(iso, Language::French);
         let (french, english) = match self {
             Self::Nothing => (
                 "Il n'y a rien à clôturer : rien ne s'est passé depuis la dernière clôture.".to_owned(),
                 "There is nothing to close: nothing has happened since the last closing.".to_owned(),
             ),
             Self::DayOpen(date) => (
-                format!("La journée du {date} est ouverte : clôturez-la d'abord."),
+                format!("La journée du {} est ouverte : clôturez-la d'abord.", in_french(&date.to_string())),
                 format!("The day of {date} is open: close it first."),
             ),
             Self::MonthOpen(month) => (
-                format!("Le mois {month} n'est pas clôturé : clôturez-le d'abord."),
+                format!("Le mois {} n'est pas clôturé : clôturez-le d'abord.", in_french(&month.to_string())),
                 format!("The month {month} is not closed: close it first."),
             ),
             Self::NotOver(period) => (
-                format!("La période {period} n'est pas finie : elle se clôture son dernier jour, ou plus tard."),
+                format!(
+                    "La période {} n'est pas finie : elle se clôture son dernier jour, ou plus tard.",
+                    in_french(&period.to_string())
+                ),
                 format!("{period} is not over: it is closed on its last day, or later."),
             ),
             Self::NotAllowed(refusal) => {

@@ -71,14 +71,14 @@ const fr = {
   close: { day: 'Clôturer la journée', month: 'Clôturer le mois', year: 'Clôturer l’année' },
   closeAsk: { month: 'Clôturer le mois ?', year: 'Clôturer l’année ?' },
   closeHint: { month: 'Ses journées sont clôturées d’abord. On n’y ajoute plus rien.', year: 'Ses mois sont clôturés d’abord. On n’y ajoute plus rien.' }, counted: 'Compté dans le tiroir',
-  countedHint: 'Fond de caisse compris. Rien de compté ? Validez tel quel.', closed: { day: 'Journée clôturée', month: 'Mois clôturé', year: 'Année clôturée' }, closedPeriod: (of, number) => `${of}, clôture ${number}`,
+  countedHint: 'Fond de caisse compris. Rien de compté ? Validez tel quel.', closed: { day: 'Journée clôturée', month: 'Mois clôturé', year: 'Année clôturée' }, closedPeriod: (of, number) => `${of.split('-').reverse().join('/')}, clôture ${number}`,
   collectedNet: 'Encaissé, rendus déduits', drawer: (amount) => `Attendu dans le tiroir : ${amount}.`, difference: (amount) => `Écart : ${amount}.`,
   perpetual: (amount) => `Total perpétuel : ${amount}`,
   whoAreYou: 'Qui est à la caisse ?', whoHint: 'Touchez votre nom, ou tapez son numéro.', pin: 'Votre code', signIn: "S'identifier", signOutOf: (name) => `${name} : se déconnecter`,
   perSeat: (count) => count > 1 ? 'places' : 'place', keypad: 'Pavé numérique', erase: 'Effacer', notes: 'Somme reçue',
   kinds: {
     debit: 'vente', reversal: 'annulation', 'undo-request': 'annulation, carte absente', abandoned: 'vente abandonnée', 'not-done': 'vente non faite',
-    refused: 'carte refusée', 'card-read': 'carte relevée', event: 'terminal',
+    refused: 'carte refusée', 'card-read': 'carte relevée', closing: 'clôture', event: 'terminal',
   },
 };
 
@@ -151,7 +151,7 @@ const en = {
   perSeat: (count) => count > 1 ? 'seats' : 'seat', keypad: 'Keypad', erase: 'Erase', notes: 'Money received',
   kinds: {
     debit: 'sale', reversal: 'undo', 'undo-request': 'undo, card missing', abandoned: 'sale given up', 'not-done': 'sale not made',
-    refused: 'card refused', 'card-read': 'card read', event: 'terminal',
+    refused: 'card refused', 'card-read': 'card read', closing: 'closing', event: 'terminal',
   },
 };
 

@@ -7,6 +7,7 @@ use crate::domain::entry::TechnicalEvent;
 use crate::domain::money::euros;
 use crate::domain::payment::{PaymentEnd, PaymentFact, Said, Way};
 use crate::domain::refusal::Language;
+use crate::domain::spoken::date;
 use crate::till::Detail;
 
 /// For programs: a code, or words that stay as they are.
@@ -71,7 +72,7 @@ pub(super) fn words(detail: &Detail, language: Language) -> String {
                 PeriodKind::Month => "du mois",
                 PeriodKind::Year => "de l'année",
             };
-            format!("{kind} {period}")
+            format!("{kind} {}", date(&period.to_string(), language))
         }
         (Detail::Event(event), Language::French) => french_event(event),
     }
@@ -175,7 +176,7 @@ mod tests {
             (
                 Detail::Closed(Period::Day(Date::at(Timestamp::new(1_795_392_000)))),
                 "day 2026-11-23",
-                "du jour 2026-11-23",
+                "du jour 23/11/2026",
                 "day 2026-11-23",
             ),
             (Detail::Event(TechnicalEvent::Stopped), "stopped", "arrêt", "stopped"),

@@ -4,6 +4,7 @@ use super::{amount, count, money, tender};
 use crate::domain::Timestamp;
 use crate::domain::refusal::Language;
 use crate::domain::refusal::Language::{English, French};
+use crate::domain::spoken::date;
 use crate::terminal::local_time::{clock, day};
 use crate::till::json::{BenefitLine, Closing, ClosingOutcome, Closings};
 
@@ -61,7 +62,10 @@ pub(in crate::terminal::cli) fn closing(closing: &Closing, language: Language) -
     }
     let what = kind(&closing.period, language);
     lines.push(match language {
-        French => format!("CLÔTURE {what} {} - n° {} · écriture {}", closing.of, closing.number, closing.entry),
+        French => {
+            let of = date(&closing.of, language);
+            format!("CLÔTURE {what} {of} - n° {} · écriture {}", closing.number, closing.entry)
+        }
         English => format!("CLOSING OF {what} {} - no. {} · entry {}", closing.of, closing.number, closing.entry),
     });
     let (from, to, opened, time) =
@@ -139,11 +143,11 @@ pub(in crate::terminal::cli) fn closings(list: &Closings, language: Language) ->
     }
     let line = |closing: &Closing| {
         let (taken, back) = (money(closing.collected_cents, language), money(closing.returned_cents, language));
-        let what = match language {
-            French => format!("encaissé {taken} · rendu {back}"),
-            English => format!("collected {taken} · returned {back}"),
-        };
-        format!("{:>8}  {:<10} n° {:<5} {what}", closing.entry, closing.of, closing.number)
+        let (entry, of, number) = (closing.entry, date(&closing.of, language), closing.number);
+        match language {
+            French => format!("{entry:>8}  {of:<10} n° {number:<5} encaissé {taken} · rendu {back}"),
+            English => format!("{entry:>8}  {of:<10} no. {number:<5} collected {taken} · returned {back}"),
+        }
     };
     list.closings.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -270,22 +270,24 @@ fn journal_entry(entry: &JournalEntry, language: Language) -> String {
     facts.join(POINT)
 }
 
-fn kind(code: &str, language: Language) -> &str {
+pub(super) fn kind(code: &str, language: Language) -> &str {
     match (code, language) {
         ("debit", French) => "vente",
         ("debit", English) => "sale",
         ("reversal", French) => "annulation",
         ("reversal", English) => "undo",
-        ("not-done", French) => "non débitée",
-        ("not-done", English) => "not debited",
+        ("not-done", French) => "vente non faite",
+        ("not-done", English) => "sale not made",
         ("abandoned", French) => "vente abandonnée",
         ("abandoned", English) => "sale given up",
         ("undo-request", French) => "annulation demandée",
         ("undo-request", English) => "undo requested",
         ("refused", French) => "carte refusée",
         ("refused", English) => "card refused",
-        ("card-read", French) => "carte relue",
+        ("card-read", French) => "carte relevée",
         ("card-read", English) => "card read",
+        ("closing", French) => "clôture",
+        ("closing", English) => "closing",
         ("event", French) => "événement",
         ("event", English) => "event",
         (other, _) => other,

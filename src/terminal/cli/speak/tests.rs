@@ -417,7 +417,7 @@ fn a_closing_as_the_partner_reads_it() {
     let said = |closed: &till::Closed, language| closing(&Closing::new(closed, language), language);
     assert_eq!(
         said(&closed, French),
-        "CLÔTURE DE LA JOURNÉE 2026-11-22 - n° 7 · écriture 30\n\
+        "CLÔTURE DE LA JOURNÉE 22/11/2026 - n° 7 · écriture 30\n\
          9 écritures, de 21 à 29 · ouverte 22/11/2026 20:41 · clôturée 22/11/2026 22:41\n  \
            Cinéma : 3 places en 3 débits\n  \
            espèces : encaissé 3,00 € (3 ventes), rendu 0,00 € (0 annulation)\n\
@@ -431,4 +431,19 @@ fn a_closing_as_the_partner_reads_it() {
     // A benefit of a catalogue that is no longer here.
     closed.names = vec![None];
     assert!(said(&closed, French).contains("  cinema : 3 en 3 débits, rendu 1 par 1 annulation\n"));
+}
+
+#[test]
+fn every_kind_of_entry_has_words_here_and_on_the_page() {
+    let page = include_str!("../../../till/assets/words.js");
+    let kinds =
+        ["debit", "reversal", "not-done", "abandoned", "undo-request", "refused", "card-read", "closing", "event"];
+    let tables: Vec<_> = page.split("kinds: {").skip(1).filter_map(|after| after.split('}').next()).collect();
+    assert_eq!(tables.len(), 2, "a table in French and one in English");
+    for code in kinds {
+        assert_ne!(state::kind(code, French), code);
+        for table in &tables {
+            assert!(table.contains(&format!(" {code}: '")) || table.contains(&format!(" '{code}': '")), "{code}");
+        }
+    }
 }
