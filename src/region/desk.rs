@@ -19,7 +19,7 @@ use super::config::{CatalogueFile, parse_policy};
 use super::enrolment::retire;
 use super::error::RegionError;
 use super::keys;
-use super::partners::{PARTNERS_LISTED_MAX, not_suspended};
+use super::partners::not_suspended;
 use super::rights::{self, Rights, entitle};
 use super::signing::{Signer, certify};
 use super::store::{
@@ -215,12 +215,12 @@ impl Region {
         Ok(activities.iter().filter(useless).cloned().collect())
     }
 
-    /// Every partner.
+    /// Up to `limit` partners after `after`, in the order of their ids.
     ///
     /// # Errors
     /// The store's.
-    pub fn partners(&self) -> Result<Vec<PartnerRow>, RegionError> {
-        Ok(self.store().read(|tx| tx.partners(PARTNERS_LISTED_MAX))?)
+    pub fn partners(&self, after: PartnerId, limit: u32) -> Result<Vec<PartnerRow>, RegionError> {
+        Ok(self.store().read(|tx| tx.partners(after, limit))?)
     }
 
     /// Adds a terminal of `partner`; the code with which it enrols within `hours`.

@@ -14,7 +14,7 @@ use super::bank::{Account, Bic, HOLDER_CHARS_MAX, Iban, NotAnIban};
 use super::error::RegionError;
 use super::settlement::Csv;
 use super::settlement::credit_transfer::sepa;
-use super::store::{AccountRow, Cause, PartnerRow, Tx};
+use super::store::{AccountRow, Cause, PartnerRow, PartnerSettlement, Tx};
 
 /// The most partners that are listed, at the desk and in public: several times the cinemas and bookshops of the country.
 pub const PARTNERS_LISTED_MAX: u32 = 20_000;
@@ -202,6 +202,14 @@ impl Region {
         })
     }
 
+    /// What the newest closed settlements paid a partner, each with its number, the newest first; at most `limit`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn settlements_of(&self, id: PartnerId, limit: u32) -> Result<Vec<(u32, PartnerSettlement)>, RegionError> {
+        Ok(self.store().read(|tx| tx.settlements_of(id, limit))?)
+    }
+
     /// The partner is paid to this account from the next settlement on.
     ///
     /// # Errors
@@ -226,7 +234,7 @@ impl Region {
     /// # Errors
     /// The store's.
     pub fn public_list(&self) -> Result<PublicList, RegionError> {
-        let partners = self.store().read(|tx| tx.partners(PARTNERS_LISTED_MAX + 1))?;
+        let partners = self.store().read(|tx| tx.partners(PartnerId::new(0), PARTNERS_LISTED_MAX + 1))?;
         Ok(PublicList::of(&partners))
     }
 }

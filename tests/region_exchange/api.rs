@@ -159,6 +159,73 @@ fn an_order_goes_its_way_over_the_network_and_roles_are_kept() {
 }
 
 #[test]
+fn the_partner_desk_manages_partners_and_sees_no_holder() {
+    let world = World::new();
+    published(&world);
+    let lycee = establishment(&world);
+    let (desk, us) = (token(&world, "partner-desk", None), token(&world, "establishment", Some(lycee)));
+    let auditor = token(&world, "auditor", None);
+    let server = Server::start(&world, "");
+    let ask = |method: &str, path: &str, body: Value| server.ask(method, path, Some(&desk), Some(&body));
+    let get = |path: &str, token: &str| server.ask("GET", path, Some(token), None);
+
+    // Three, on two pages.
+    let new = |name: &str, activity: &str| {
+        ask("POST", "/v1/desk/partners", json!({ "name": name, "activities": [activity] }))
+    };
+    let (status, added) = new("Le Phare (inventé)", "cinema");
+    assert_eq!((status, &added["without_benefit"]), (201, &json!([])), "{added}");
+    let phare = added["partner"].as_u64().unwrap();
+    assert_eq!(new("Les Quais (inventés)", "cinema").0, 201);
+    assert_eq!(new("La Patinoire (inventée)", "skating").1["without_benefit"], json!(["skating"]));
+    let names = |page: &Value| -> Vec<String> {
+        page["partners"].as_array().unwrap().iter().map(|of| of["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let (_, first) = get("/v1/desk/partners?limit=2", &desk);
+    assert_eq!(names(&first), ["Le Phare (inventé)", "Les Quais (inventés)"]);
+    let (_, second) = get(&format!("/v1/desk/partners?limit=2&after={}", first["next"]), &auditor);
+    assert_eq!((names(&second), second.get("next")), (vec!["La Patinoire (inventée)".to_owned()], None));
+
+    // What changes about one. The account is changed by the verb alone, and its holder is no business of an auditor.
+    let one = format!("/v1/desk/partners/{phare}");
+    let (status, changed) =
+        ask("PUT", &format!("{one}/activities"), json!({ "activities": ["cinema", "bookshop", "cinema"] }));
+    assert_eq!((status, &changed["activities"]), (200, &json!(["bookshop", "cinema"])));
+    assert_eq!(ask("PUT", &format!("{one}/city"), json!({ "city": " Lyon " })).1["city"], "Lyon");
+    assert_eq!(ask("PUT", &format!("{one}/bank"), json!({ "iban": "FR76" })).0, 404);
+    let bank =
+        ["partner", "set-bank", &phare.to_string(), "--holder", "Ciné Phare", "--iban", "FR1420041010050500013M02606"];
+    verb(&world, &bank);
+    let (_, shown) = get(&one, &desk);
+    assert_eq!((&shown["account_holder"], &shown["settlements"]), (&json!("Ciné Phare"), &json!([])));
+    assert!(!shown["iban"].as_str().unwrap().contains("2004"), "{shown}");
+    assert_eq!(get(&one, &auditor).1["account_holder"], Value::Null);
+    assert_eq!(shown["terminals"], json!([]));
+
+    // Suspended, it is in the public list no more.
+    let public = || names(&server.ask("GET", "/v1/partners", None, None).1).len();
+    let suspension = format!("{one}/suspension");
+    let (status, suspended) = ask("POST", &suspension, json!({}));
+    assert!(status == 200 && suspended["suspended_at"].is_string(), "{suspended}");
+    assert_eq!(public(), 2);
+    assert_eq!(server.ask("DELETE", &suspension, Some(&desk), None).1["suspended_at"], Value::Null);
+
+    // Who may not, and what is wrong.
+    assert_eq!((get(&one, &us).0, server.ask("POST", &suspension, Some(&auditor), Some(&json!({}))).0), (403, 403));
+    assert_eq!((get("/v1/desk/orders", &desk).0, get("/v1/desk/establishments", &desk).0), (403, 403));
+    let kind = |(status, problem): (u16, Value)| (status, problem["type"].as_str().unwrap_or_default().to_owned());
+    let is = |status: u16, code: &str| (status, format!("urn:pass:problem:{code}"));
+    assert_eq!(kind(get("/v1/desk/partners/99", &desk)), is(404, "no-partner"));
+    assert_eq!(kind(get("/v1/desk/partners/phare", &desk)), is(404, "no-partner"));
+    assert_eq!(kind(get("/v1/desk/partners?page=2", &desk)), is(400, "malformed"));
+    assert_eq!(kind(new(" ", "cinema")), is(422, "partner-name"));
+    assert_eq!(kind(new("Le Cirque (inventé)", "CINÉMA")), is(422, "not-a-code"));
+    assert_eq!(kind(ask("PUT", &format!("{one}/city"), json!({ "city": "" }))), is(422, "city"));
+    let log = server.end();
+    assert!(log.contains("a partner was changed") && !log.contains("Phare"), "{log}");
+}
+
+#[test]
 fn what_is_wrong_is_a_problem_and_a_list_has_pages() {
     let world = World::new();
     published(&world);
@@ -247,8 +314,8 @@ fn every_route_is_described_and_every_description_is_a_route() {
         }
     }
     let routes = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/region/api/mod.rs")).unwrap();
-    let routed: usize =
-        routes.lines().filter(|line| line.contains(".route(")).map(|line| line.matches("routes::").count()).sum();
+    let handlers = |line: &str| line.matches("routes::").count() + line.matches("partners::").count();
+    let routed: usize = routes.lines().filter(|line| line.contains(".route(")).map(handlers).sum();
     assert_eq!(described, routed + 1, "these, and the public list of partners");
 }
 

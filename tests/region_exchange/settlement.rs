@@ -99,6 +99,9 @@ fn a_partner_is_paid_for_what_is_payable_and_for_nothing_else() {
     assert_eq!((file.settlement.number, file.settlement.until.as_str()), (1, "2026-11-28"));
     assert_eq!(account_of(&file, &cinema), (0, 1200, 1200, 0));
     assert_eq!(account_of(&file, &shop), (0, 650, 0, 650), "nobody knows where to pay it to: it is carried over");
+    let paid = |terminal: &Terminal| world.region.settlements_of(partner(terminal), 10).unwrap();
+    assert_eq!(paid(&cinema), [(1, of(&file, &cinema).clone())]);
+    assert_eq!(paid(&shop), [(1, of(&file, &shop).clone())]);
     let totals: Vec<_> = file.totals.iter().map(|of| (of.slot, of.sales, of.amount, of.cents.get())).collect();
     assert_eq!(totals, [(CINEMA, 2, 3, 1200), (BOOKS, 1, 650, 650)]);
     let seal = file.seal.unwrap();

@@ -14,6 +14,7 @@ use crate::region::holders::operators::Role;
 use crate::region::holders::orders::{ListedOrder, OrderView};
 use crate::region::holders::persons::{Address, HolderFile, Person};
 use crate::region::holders::revalidation::Outcome;
+use crate::region::partners::PartnerTrouble;
 use crate::region::store::{EstablishmentRow, OrderRow};
 
 /// A problem (RFC 9457).
@@ -465,6 +466,9 @@ pub(super) const fn status_and_code(error: &RegionError) -> (u16, &'static str) 
     match error {
         RegionError::Holder(trouble) => (trouble.status(), trouble.code()),
         RegionError::NoCard(_) => (404, "no-card"),
+        RegionError::NoPartner(_) => (404, "no-partner"),
+        RegionError::PartnerName => (422, "partner-name"),
+        RegionError::Partner(PartnerTrouble::City) => (422, "city"),
         RegionError::NoProfile { .. } => (422, "no-profile"),
         RegionError::NoBenefit { .. } => (422, "no-benefit"),
         RegionError::FeeInSeats(_) => (422, "fee-in-seats"),

@@ -10,6 +10,7 @@
 
 mod access;
 pub(in crate::region) mod json;
+mod partners;
 mod routes;
 
 use std::sync::Arc;
@@ -61,6 +62,11 @@ pub fn router(region: Arc<Region>, clock: Clock, settings: &ApiSettings) -> Rout
         .route("/v1/desk/holders/{holder}/secret", post(routes::secret))
         .route("/v1/desk/holders/{holder}/person", delete(routes::erase))
         .route("/v1/desk/holders/{holder}/balance", get(routes::balance))
+        .route("/v1/desk/partners", get(partners::list).post(partners::add))
+        .route("/v1/desk/partners/{partner}", get(partners::show))
+        .route("/v1/desk/partners/{partner}/activities", put(partners::set_activities))
+        .route("/v1/desk/partners/{partner}/city", put(partners::set_city))
+        .route("/v1/desk/partners/{partner}/suspension", post(partners::suspend).delete(partners::resume))
         .route("/v1/desk/declarations", post(routes::declare))
         .route("/v1/desk/revalidations", post(routes::revalidate))
         .route("/v1/holder/balance", post(routes::own_balance))
@@ -71,7 +77,7 @@ pub fn router(region: Arc<Region>, clock: Clock, settings: &ApiSettings) -> Rout
 #[openapi(
     info(
         title = "PASS'Région: the region's desk",
-        description = "Orders, holders, declarations, revalidation, balance; the public list of partners. What goes wrong is a problem of RFC 9457."
+        description = "Orders, holders, declarations, revalidation, balance; partners; the public list of partners. What goes wrong is a problem of RFC 9457."
     ),
     paths(
         routes::establishments,
@@ -88,6 +94,13 @@ pub fn router(region: Arc<Region>, clock: Clock, settings: &ApiSettings) -> Rout
         routes::secret,
         routes::erase,
         routes::balance,
+        partners::list,
+        partners::add,
+        partners::show,
+        partners::set_activities,
+        partners::set_city,
+        partners::suspend,
+        partners::resume,
         routes::declare,
         routes::revalidate,
         routes::own_balance,

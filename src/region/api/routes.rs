@@ -39,7 +39,7 @@ const READERS: &[Role] = &[Role::Desk, Role::Establishment, Role::Auditor];
 const ACCOUNTS: &[Role] = &[Role::Desk, Role::Auditor];
 
 /// A query that cannot be read.
-fn bad_query() -> Response {
+pub(super) fn bad_query() -> Response {
     problem(StatusCode::BAD_REQUEST, "malformed", "The query is not what is expected.")
 }
 
@@ -47,12 +47,12 @@ fn one_of<T>(found: Option<T>, what: &'static str, known: Vec<&'static str>) -> 
     Ok(found.ok_or(HolderTrouble::NotACode { what, known })?)
 }
 
-fn code(text: &str) -> Result<Code, RegionError> {
+pub(super) fn code(text: &str) -> Result<Code, RegionError> {
     Code::new(text).map_err(|_| RegionError::NotACode(text.chars().take(40).collect()))
 }
 
 /// Whether a page was filled, so that there may be another.
-fn is_full(length: usize, limit: u32) -> bool {
+pub(super) fn is_full(length: usize, limit: u32) -> bool {
     u32::try_from(length).is_ok_and(|length| length >= limit)
 }
 

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use serde_json::json;
 
 use super::super::error::RegionError;
-use super::super::partners::{PartnerFile, account};
+use super::super::partners::{PARTNERS_LISTED_MAX, PartnerFile, account};
 use super::super::store::PartnerRow;
 use super::args::Data;
 use super::network::{code, codes};
@@ -98,7 +98,7 @@ pub(super) fn list(data: &Data, csv: bool, printer: &Printer) -> Result<(), Regi
         let list = region.public_list()?;
         return printed(std::io::stdout().lock().write_all(&list.csv));
     }
-    for row in region.partners()? {
+    for row in region.partners(PartnerId::new(0), PARTNERS_LISTED_MAX)? {
         let line = row_line(&row);
         printer.done(&row_json(&row), &line, &line)?;
     }

@@ -37,15 +37,19 @@ fn bic_column(account: &Account) -> Option<&str> {
 }
 
 impl Tx<'_> {
-    /// Up to `limit` partners, in the order of their ids.
-    pub fn partners(&self, limit: u32) -> Stored<Vec<PartnerRow>> {
-        let activities = self.rows("SELECT partner_id, activity FROM partner_activity ORDER BY activity", &[])?;
+    /// Up to `limit` partners after `after`, in the order of their ids.
+    pub fn partners(&self, after: PartnerId, limit: u32) -> Stored<Vec<PartnerRow>> {
+        let sql = "SELECT partner_id, name, city, suspended_at FROM partner WHERE partner_id > $1 ORDER BY partner_id LIMIT $2";
+        let rows = self.rows(sql, &values![after, limit])?;
+        let Some(last) = rows.last() else { return Ok(Vec::new()) };
+        let last: PartnerId = last.get(0)?;
+        let sql = "SELECT partner_id, activity FROM partner_activity WHERE partner_id > $1 AND partner_id <= $2
+                   ORDER BY activity";
+        let activities = self.rows(sql, &values![after, last])?;
         let mut by_partner: BTreeMap<PartnerId, Vec<Code>> = BTreeMap::new();
         for row in &activities {
             by_partner.entry(row.get(0)?).or_default().push(row.get(1)?);
         }
-        let sql = "SELECT partner_id, name, city, suspended_at FROM partner ORDER BY partner_id LIMIT $1";
-        let rows = self.rows(sql, &values![limit])?;
         let partners = rows.iter().map(|row| {
             let id = row.get(0)?;
             let partner = Partner { name: row.get(1)?, activities: by_partner.remove(&id).unwrap_or_default() };

@@ -435,6 +435,16 @@ impl Tx<'_> {
         rows.iter().map(partner_settlement).collect()
     }
 
+    /// What the newest closed settlements paid `partner`, each with its number, the newest first; at most `limit`.
+    pub fn settlements_of(&self, partner: PartnerId, limit: u32) -> Stored<Vec<(u32, PartnerSettlement)>> {
+        let rows = self.rows(
+            "SELECT partner_id, name, carried_cents, lines_cents, paid_cents, bank_version, number FROM settlement_partner
+             WHERE partner_id = $1 AND number IN (SELECT number FROM settlement_seal) ORDER BY number DESC LIMIT $2",
+            &values![partner, limit],
+        )?;
+        rows.iter().map(|row| Ok((row.get(6)?, partner_settlement(row)?))).collect()
+    }
+
     /// A settlement is closed.
     pub fn seal(&self, number: u32, seal: &SealRow) -> Stored<()> {
         self.execute(
