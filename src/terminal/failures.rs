@@ -34,7 +34,14 @@ fn line_in_french(error: &UplinkError) -> String {
         UplinkError::Certificates(path, why) => format!("{path} n'est pas un fichier de certificats PEM ({why})"),
         UplinkError::NoAnswer(why) => format!("la région ne répond pas ; vérifiez la ligne et l'adresse ({why})"),
         UplinkError::Refused { status, detail } => {
-            format!("la région refuse (HTTP {status} : {})", detail.trim_end_matches('.'))
+            // Whatever stands between terminal and region refuses with these too.
+            let what = match status {
+                403 => "la région ne reconnaît pas ce terminal, ou ses clés ; appelez le service PASS'Région",
+                429 | 503 => "la région est trop occupée ; le terminal réessaie plus tard",
+                500..600 => "la région a une panne ; le terminal réessaie plus tard",
+                _ => "la région refuse ce message ; mettez le terminal à jour",
+            };
+            format!("{what} (HTTP {status} : {})", detail.trim_end_matches('.'))
         }
         UplinkError::NotTheRegion(status) => {
             format!("autre chose que la région répond (HTTP {status}) ; vérifiez la ligne et l'adresse")
@@ -198,7 +205,7 @@ mod tests {
             ),
             (
                 refused.into(),
-                "la région refuse (HTTP 403 : the terminal is revoked)",
+                "la région ne reconnaît pas ce terminal, ou ses clés ; appelez le service PASS'Région (HTTP 403 : the terminal is revoked)",
                 "the region refuses (HTTP 403): the terminal is revoked",
             ),
             (
