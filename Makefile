@@ -10,6 +10,7 @@
 #   make bench    how far a sale is from the limit of the machine
 #   make deb      the Debian packages pass-terminal and pass-region, in target/packages
 #   make reproducible  builds the packages twice, in two places, and compares every byte
+#   make msrv     compiles everything with the oldest Rust that is promised
 #   make coverage  which lines the tests run, room by room
 #   make deb-test  installs, upgrades, removes and purges them in a Debian of their own, with systemd running
 #   make audit    licences and origins of the crates
@@ -23,7 +24,7 @@ PROFILE ?= release
 # Rust as rustup installs it is found also where no login shell has put it on the path.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup demo test screens api-fuzz soak mutants fuzz bench deb reproducible coverage deb-test audit clean
+.PHONY: help setup demo test screens api-fuzz soak mutants fuzz bench deb reproducible msrv coverage deb-test audit clean
 
 help:
 	@sed -n 's/^#   make/make/p' Makefile
@@ -64,6 +65,9 @@ deb: setup
 
 reproducible: setup
 	@sh scripts/reproducible
+
+msrv: setup
+	@sh scripts/msrv
 
 coverage: setup
 	@sh scripts/coverage
