@@ -162,8 +162,8 @@ fn state_in_french(file: &TerminalFile) -> &'static str {
 fn list_terminal(file: &TerminalFile, printer: &Printer) -> Result<(), RegionError> {
     let heard = file.last_heard.map_or_else(|| "-".to_owned(), |at| at.to_string());
     let version = file.version.as_deref().unwrap_or("-");
-    let line = format!("{}\t{}\t{}\t{heard}\t{version}", file.terminal.id, file.terminal.partner, state(file));
-    printer.done(&terminal_json(file), &line, &line)
+    let line = |state| format!("{}\t{}\t{state}\t{heard}\t{version}", file.terminal.id, file.terminal.partner);
+    printer.done(&terminal_json(file), &line(state_in_french(file)), &line(state(file)))
 }
 
 fn show_terminal(file: &TerminalFile, printer: &Printer) -> Result<(), RegionError> {

@@ -13,6 +13,7 @@ use super::now;
 use super::print::{Printer, printed};
 use super::settle_args::{OnePartner, PartnerChange};
 use crate::domain::catalogue::Code;
+use crate::domain::refusal::Language;
 use crate::domain::{PartnerId, TerminalId};
 
 pub(super) fn change(verb: PartnerChange, printer: &Printer) -> Result<(), RegionError> {
@@ -82,7 +83,7 @@ fn show(of: &OnePartner, printer: &Printer) -> Result<(), RegionError> {
         value["account_holder"] = json!(bank.as_ref().map(|(_, holder)| holder));
         return printer.line(&value.to_string());
     }
-    printer.line(&row_line(&row))?;
+    printer.line(printer.text(&row_line(&row, Language::French), &row_line(&row, Language::English)))?;
     let terminals = terminals.iter().map(TerminalId::to_string).collect::<Vec<_>>().join(", ");
     printer.line(&format!("{} {terminals}", printer.text("Terminaux :", "Terminals:")))?;
     let bank = bank.map_or_else(
@@ -99,8 +100,7 @@ pub(super) fn list(data: &Data, csv: bool, printer: &Printer) -> Result<(), Regi
         return printed(std::io::stdout().lock().write_all(&list.csv));
     }
     for row in region.partners(PartnerId::new(0), PARTNERS_LISTED_MAX)? {
-        let line = row_line(&row);
-        printer.done(&row_json(&row), &line, &line)?;
+        printer.done(&row_json(&row), &row_line(&row, Language::French), &row_line(&row, Language::English))?;
     }
     Ok(())
 }
@@ -116,8 +116,13 @@ fn row_json(row: &PartnerRow) -> serde_json::Value {
     })
 }
 
-fn row_line(row: &PartnerRow) -> String {
-    let state = if row.suspended_at.is_some() { "suspended" } else { "active" };
+fn row_line(row: &PartnerRow, language: Language) -> String {
+    let state = match (row.suspended_at.is_some(), language) {
+        (false, Language::French) => "actif",
+        (true, Language::French) => "suspendu",
+        (false, Language::English) => "active",
+        (true, Language::English) => "suspended",
+    };
     let city = row.city.as_deref().unwrap_or("-");
     format!("{}\t{}\t{}\t{city}\t{state}", row.id, row.partner.name, codes(&row.partner.activities))
 }
