@@ -1,4 +1,4 @@
-//! The desk over the network, for establishments, the PASS office and auditors, with operators' tokens; and the balance, for holders. JSON, described in
+//! The desk over the network, for establishments, the PASS office, the partner desk and auditors, with operators' tokens; and the balance, for holders. JSON, described in
 //! `docs/region-api.json`, which is made from the code ([`description`]).
 //!
 //! What always holds: a request does what the verbs of [`holders`](super::holders) do, no more; roles are looked at on every one, and an establishment's
