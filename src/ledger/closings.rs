@@ -18,7 +18,7 @@ use super::cashiers::By;
 use super::error::LedgerError;
 use super::payments::unknown_payments;
 use super::totals::{Span, totals};
-use super::view::View;
+use super::view::{View, number};
 
 /// Why nothing was closed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -148,7 +148,7 @@ pub(super) fn newest(
     let sql = "SELECT sequence, cose FROM entry WHERE kind = 'closing' AND sequence > ?1 AND sequence < ?2 \
                ORDER BY sequence DESC";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query((after.get(), before.map_or(i64::MAX as u64, Sequence::get)))?;
+    let mut rows = statement.query((number(after), before.map_or(i64::MAX, number)))?;
     let mut found = Vec::new();
     while found.len() < limit
         && let Some(row) = rows.next()?

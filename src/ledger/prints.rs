@@ -10,7 +10,7 @@ use crate::domain::receipt::Copy;
 use super::append::Ledger;
 use super::cashiers::By;
 use super::error::LedgerError;
-use super::view::View;
+use super::view::{View, number};
 
 impl View {
     /// How many duplicates of `entry` were handed out; `None` before the original was.
@@ -19,7 +19,7 @@ impl View {
     /// As [`View::denial`].
     pub fn duplicates(&self, entry: Sequence) -> Result<Option<u32>, LedgerError> {
         let sql = "SELECT duplicates FROM printed WHERE entry = ?1";
-        Ok(self.connection.prepare_cached(sql)?.query_row([entry.get()], |row| row.get(0)).optional()?)
+        Ok(self.connection.prepare_cached(sql)?.query_row([number(entry)], |row| row.get(0)).optional()?)
     }
 }
 
@@ -47,7 +47,7 @@ impl Ledger {
         self.write(|draft| {
             let sql = "INSERT INTO printed (entry, duplicates) VALUES (?1, 1) \
                        ON CONFLICT (entry) DO UPDATE SET duplicates = duplicates + 1 RETURNING duplicates";
-            let count = draft.connection.prepare_cached(sql)?.query_row([entry.get()], |row| row.get(0))?;
+            let count = draft.connection.prepare_cached(sql)?.query_row([number(entry)], |row| row.get(0))?;
             draft.append(by.now, Body::Event(TechnicalEvent::Duplicate { entry, count }), by.cashier)?;
             Ok(count)
         })

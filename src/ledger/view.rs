@@ -79,6 +79,11 @@ pub struct View {
     pub(super) changed_at_rest: Cell<bool>,
 }
 
+/// A place in the chain as SQLite counts. No entry has the greatest number there is, so whoever asks for a greater one, or a forged head file has one, finds nothing.
+pub(super) fn number(sequence: Sequence) -> i64 {
+    i64::try_from(sequence.get()).unwrap_or(i64::MAX)
+}
+
 impl View {
     /// Opens the ledger in `dir` for reading only, whether or not its owner runs.
     ///
@@ -404,7 +409,7 @@ impl View {
     /// As [`View::denial`].
     pub fn is_undone(&self, sequence: Sequence) -> Result<bool, LedgerError> {
         let mut statement = self.connection.prepare_cached("SELECT 1 FROM entry WHERE takes_back = ?1")?;
-        Ok(statement.exists([sequence.get()])?)
+        Ok(statement.exists([number(sequence)])?)
     }
 
     /// The reversal, or the request to the region, that takes the debit of entry `sequence` back.
@@ -413,7 +418,7 @@ impl View {
     /// As [`View::denial`].
     pub fn undone_by(&self, sequence: Sequence) -> Result<Option<Sequence>, LedgerError> {
         let sql = "SELECT sequence FROM entry WHERE takes_back = ?1";
-        self.one(sql, [sequence.get()], |row| row.get(0).map(Sequence::new))
+        self.one(sql, [number(sequence)], |row| row.get(0).map(Sequence::new))
     }
 
     /// The entry `sequence`.
@@ -422,7 +427,7 @@ impl View {
     /// As [`View::denial`].
     pub fn entry(&self, sequence: Sequence) -> Result<Option<StoredEntry>, LedgerError> {
         let sql = "SELECT sequence, hash, cose FROM entry WHERE sequence = ?1";
-        self.one(sql, [sequence.get()], stored_row)?.map(stored_entry).transpose()
+        self.one(sql, [number(sequence)], stored_row)?.map(stored_entry).transpose()
     }
 
     /// The entries whose numbers are in `range`, oldest first, `limit` at most.
@@ -431,7 +436,7 @@ impl View {
     /// As [`View::denial`].
     pub fn journal(&self, range: RangeInclusive<Sequence>, limit: u32) -> Result<Vec<StoredEntry>, LedgerError> {
         let sql = "SELECT sequence, hash, cose FROM entry WHERE sequence BETWEEN ?1 AND ?2 ORDER BY sequence LIMIT ?3";
-        let (from, to) = (range.start().get(), i64::try_from(range.end().get()).unwrap_or(i64::MAX));
+        let (from, to) = (number(*range.start()), number(*range.end()));
         self.many(sql, (from, to, limit), stored_row)?.into_iter().map(stored_entry).collect()
     }
 
@@ -457,7 +462,7 @@ impl View {
     ) -> Result<Vec<(Sequence, Vec<u8>)>, LedgerError> {
         let sql = "SELECT sequence, cose FROM entry WHERE sequence > ?1 ORDER BY sequence LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query((sequence.get(), i64::try_from(count_max).unwrap_or(i64::MAX)))?;
+        let mut rows = statement.query((number(sequence), i64::try_from(count_max).unwrap_or(i64::MAX)))?;
         let (mut entries, mut bytes) = (Vec::new(), 0);
         while let Some(row) = rows.next()? {
             let cose: Vec<u8> = row.get(1)?;
@@ -476,7 +481,7 @@ impl View {
     /// As [`View::denial`].
     pub fn verdict(&self, sequence: Sequence) -> Result<Option<EntryVerdict>, LedgerError> {
         let sql = "SELECT bytes FROM verdict WHERE sequence = ?1";
-        let bytes = self.one(sql, [sequence.get()], |row| blob(row, 0))?;
+        let bytes = self.one(sql, [number(sequence)], |row| blob(row, 0))?;
         bytes.map(|bytes| bytes.decode("a verdict")).transpose()
     }
 
@@ -485,18 +490,16 @@ impl View {
     /// # Errors
     /// As [`View::denial`].
     pub fn signed_entry(&self, sequence: Sequence) -> Result<Option<Vec<u8>>, LedgerError> {
-        self.one("SELECT cose FROM entry WHERE sequence = ?1", [sequence.get()], |row| row.get(0))
+        self.one("SELECT cose FROM entry WHERE sequence = ?1", [number(sequence)], |row| row.get(0))
     }
 
     pub(super) fn cose(&self, sequence: Sequence) -> Result<Vec<u8>, LedgerError> {
         let mut statement = self.connection.prepare_cached("SELECT cose FROM entry WHERE sequence = ?1")?;
-        Ok(statement.query_row([sequence.get()], |row| row.get(0))?)
+        Ok(statement.query_row([number(sequence)], |row| row.get(0))?)
     }
 
     fn hash(&self, sequence: Sequence) -> Result<Option<EntryHash>, LedgerError> {
-        // A number that a forged head file may hold and that no row can have.
-        let Ok(number) = i64::try_from(sequence.get()) else { return Ok(None) };
-        self.one("SELECT hash FROM entry WHERE sequence = ?1", [number], |row| row.get(0).map(EntryHash::new))
+        self.one("SELECT hash FROM entry WHERE sequence = ?1", [number(sequence)], |row| row.get(0).map(EntryHash::new))
     }
 
     fn one<T>(

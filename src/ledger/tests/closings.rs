@@ -31,6 +31,24 @@ fn intact(world: &World) {
 }
 
 #[test]
+fn a_place_that_no_entry_can_have_is_one_where_nothing_is() {
+    let (mut world, mut ledger) = World::new();
+    let mut card = world.card();
+    sell_at(&mut ledger, &mut card, 1, NOW);
+    close(&mut ledger, PeriodKind::Day, NOW.plus(60)).unwrap();
+    for place in [1 << 63, u64::MAX].map(Sequence::new) {
+        let view = ledger.view();
+        assert_eq!(view.closings(None, Some(place), 10).unwrap().len(), 1);
+        assert_eq!(view.entry(place).unwrap(), None);
+        assert_eq!(view.journal(Sequence::new(1)..=place, 10).unwrap().len() as u64, view.head().sequence.get());
+        assert_eq!(view.journal(place..=place, 10).unwrap(), []);
+        assert_eq!(view.undone_by(place).unwrap(), None);
+        assert_eq!(view.duplicates(place).unwrap(), None);
+        assert_eq!(view.verdict(place).unwrap(), None);
+    }
+}
+
+#[test]
 fn a_day_is_its_entries_and_nothing_is_added_to_it() {
     let (mut world, mut ledger) = World::new();
     let mut card = world.card();
