@@ -37,8 +37,9 @@ fn schemathesis_finds_no_undocumented_answer() {
             "--max-examples",
             EXAMPLES,
             "--generation-deterministic",
+            // One: of two, Python 3.11's own parser trips over the other now and then (CPython issue 106905).
             "--workers",
-            "2",
+            "1",
         ])
         .current_dir(world.stage().place(""))
         .status()
