@@ -26,15 +26,16 @@ pub fn words(finding: &Finding, data: &Path, language: Language) -> Words {
     Words { sentence: say(language, &french, &english), mend }
 }
 
-type Spoken = (String, String, Option<String>);
+/// In French, in English, and what to type.
+type Told = (String, String, Option<String>);
 
-fn told(french: impl Into<String>, english: impl Into<String>, mend: impl Into<String>) -> Spoken {
+fn told(french: impl Into<String>, english: impl Into<String>, mend: impl Into<String>) -> Told {
     let mend = mend.into();
     (french.into(), english.into(), (!mend.is_empty()).then_some(mend))
 }
 
 /// One line for each finding: it is read as a table.
-fn spoken(finding: &Finding, data: &Path) -> Spoken {
+fn spoken(finding: &Finding, data: &Path) -> Told {
     match finding {
         Finding::DirectoryMissing(path) => told(
             format!("Le dossier du terminal {} n'existe pas : vérifiez --data ou la clé data.", path.display()),
@@ -273,7 +274,7 @@ fn spoken(finding: &Finding, data: &Path) -> Spoken {
     }
 }
 
-fn file_system(kind: FileSystem, data: &Path) -> Spoken {
+fn file_system(kind: FileSystem, data: &Path) -> Told {
     let (french, english) = match kind {
         FileSystem::Network => {
             ("est sur le réseau : ses verrous n'y valent rien", "is on the network: its locks mean nothing there")
@@ -297,8 +298,8 @@ fn file_system(kind: FileSystem, data: &Path) -> Spoken {
     )
 }
 
-fn region(url: &str, unreachable: &Unreachable) -> Spoken {
-    let try_it = || format!("curl -I {url}");
+fn region(url: &str, unreachable: &Unreachable) -> Told {
+    let try_it = || format!("curl -I '{url}'");
     let (french, mend) = match unreachable {
         Unreachable::Settings(why) => (
             format!("L'adresse de la région ou le fichier d'autorités est faux ({why})."),
@@ -360,7 +361,7 @@ fn host_and_port(url: &str) -> String {
     if has_port { authority.to_owned() } else { format!("{authority}:443") }
 }
 
-fn exposure(measure: Measure, value: u64, hard: u64, reached: bool, data: &Path) -> Spoken {
+fn exposure(measure: Measure, value: u64, hard: u64, reached: bool, data: &Path) -> Told {
     let (french, english) = match measure {
         Measure::Offline => (
             format!("Pas d'échange avec la région depuis {value} h (limite {hard} h)"),
@@ -434,7 +435,7 @@ mod tests {
         let url = "http://127.0.0.1:8085/".to_owned();
         let slow = Finding::Region { url, why: Unreachable::Slow("127.0.0.1".to_owned()) };
         let said = words(&slow, Path::new("/data"), Language::English);
-        assert_eq!(said.mend.as_deref(), Some("curl -I http://127.0.0.1:8085/"));
+        assert_eq!(said.mend.as_deref(), Some("curl -I 'http://127.0.0.1:8085/'"));
         assert_eq!(said.sentence, "127.0.0.1 does not answer in time.");
     }
 }
