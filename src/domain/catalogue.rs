@@ -5,6 +5,8 @@ use std::fmt;
 
 use super::money::Cents;
 use super::purse::{Amounts, Slot, Slots};
+use super::refusal::Language;
+use super::spoken::Spoken;
 use super::time::Season;
 
 /// Why a code (of a benefit, an activity, a profile) is not one.
@@ -18,6 +20,13 @@ impl fmt::Display for NotACode {
 }
 
 impl std::error::Error for NotACode {}
+
+impl NotACode {
+    /// The beginning of what it was.
+    pub fn text(&self) -> String {
+        self.0.chars().take(40).collect()
+    }
+}
 
 /// A stable name for programs: `cinema`, `leisure-books`, `sports-club`, `lycee`. 1 to 32 of `a-z 0-9 -`, a letter first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -112,6 +121,30 @@ pub struct Benefit {
     pub redemption_max: Option<u32>,
     /// At most this much a day (Europe/Paris) from one card at one terminal, in the unit of the benefit.
     pub day_max: Option<u32>,
+}
+
+/// What people are told of a benefit: it outlives the catalogue that it is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BenefitName {
+    /// Its label.
+    pub label: Spoken,
+    /// What it counts.
+    pub unit: Unit,
+}
+
+impl Benefit {
+    /// Its label in `language`.
+    pub fn label(&self, language: Language) -> &str {
+        match language {
+            Language::French => &self.label_fr,
+            Language::English => &self.label_en,
+        }
+    }
+
+    /// What people are told of it.
+    pub fn name(&self) -> BenefitName {
+        BenefitName { label: Spoken::new(self.label_fr.as_str(), self.label_en.as_str()), unit: self.unit }
+    }
 }
 
 /// Every benefit of one season, in one version.

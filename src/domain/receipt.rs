@@ -3,10 +3,11 @@
 
 use super::card::Record;
 use super::cashier::CashierName;
-use super::catalogue::{Code, Unit};
+use super::catalogue::{BenefitName, Code, Unit};
 use super::entry::{Body, Entry, Tenders};
 use super::ids::{CashierId, EntryHash, Sequence, TerminalId};
 use super::money::Cents;
+use super::spoken::Spoken;
 use super::time::Timestamp;
 
 /// What a receipt is of.
@@ -34,8 +35,8 @@ pub enum Copy {
 pub struct Debited {
     /// The benefit's code.
     pub benefit: Code,
-    /// Its label in French and in English, where the catalogue of that season is there.
-    pub label: Option<(String, String)>,
+    /// Its label, where the catalogue of that season is there.
+    pub label: Option<Spoken>,
     /// In the unit.
     pub amount: u32,
     /// Seats or cents, where the catalogue is there.
@@ -112,7 +113,7 @@ impl Receipt {
         entry: &Entry,
         debit: Option<&Entry>,
         heading: Heading,
-        of: impl Fn(&Code, &Record) -> Option<(Unit, (String, String))>,
+        of: impl Fn(&Code, &Record) -> Option<BenefitName>,
     ) -> Option<Self> {
         let debited = |entry: &Entry| match &entry.body {
             Body::Debit(debit) => {
@@ -120,8 +121,8 @@ impl Receipt {
                 Some(Debited {
                     benefit: debit.sale.benefit.clone(),
                     amount: debit.proof.record.amount,
-                    unit: found.as_ref().map(|(unit, _)| *unit),
-                    label: found.map(|(_, label)| label),
+                    unit: found.as_ref().map(|name| name.unit),
+                    label: found.map(|name| name.label),
                     left: None,
                 })
             }

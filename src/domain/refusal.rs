@@ -18,6 +18,11 @@ pub enum Language {
     English,
 }
 
+impl Language {
+    /// Every language.
+    pub const ALL: [Self; 2] = [Self::French, Self::English];
+}
+
 macro_rules! refusals {
     ($($(#[$doc:meta])* $name:ident $code:literal $transient:literal {
         $fr:literal; $fr_next:literal; $en:literal; $en_next:literal;

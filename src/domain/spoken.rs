@@ -1,8 +1,10 @@
-//! A sentence for people that is made before it is known in which language it will be read.
+//! What is said to people before it is known in which language they read.
+
+use std::fmt;
 
 use super::refusal::Language;
 
-/// One sentence, in each language.
+/// The same words in each language.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spoken {
     /// In French.
@@ -12,12 +14,12 @@ pub struct Spoken {
 }
 
 impl Spoken {
-    /// The sentence, in both.
+    /// The words, in both.
     pub fn new(french: impl Into<String>, english: impl Into<String>) -> Self {
         Self { french: french.into(), english: english.into() }
     }
 
-    /// It, in one.
+    /// Those of one language.
     pub fn in_language(&self, language: Language) -> &str {
         match language {
             Language::French => &self.french,
@@ -27,10 +29,11 @@ impl Spoken {
 }
 
 /// `30/11/2026` of `2026-11-30`, `11/2026` of `2026-11`: a day or a month as it is written in French. In English it stays as it is: day and month could be exchanged.
-pub fn date(iso: &str, language: Language) -> String {
+pub fn date(iso: impl fmt::Display, language: Language) -> String {
+    let iso = iso.to_string();
     match language {
         Language::French => iso.split('-').rev().collect::<Vec<_>>().join("/"),
-        Language::English => iso.to_owned(),
+        Language::English => iso,
     }
 }
 

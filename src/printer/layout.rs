@@ -104,7 +104,7 @@ pub fn lines(receipt: &Receipt, width: Width) -> Vec<Line> {
 }
 
 fn of_benefit(paper: &mut Paper, deed: Deed, debited: &Debited) {
-    let label = debited.label.as_ref().map_or_else(|| debited.benefit.to_string(), |(french, _)| french.clone());
+    let label = debited.label.as_ref().map_or_else(|| debited.benefit.to_string(), |label| label.french.clone());
     paper.centred(&label);
     let what = if deed == Deed::Sale { "Débité" } else { "Repris" };
     paper.pair(what, &amount(debited.amount, debited.unit));
@@ -223,6 +223,7 @@ pub(super) mod tests {
     use super::*;
     use crate::domain::cashier::CashierName;
     use crate::domain::catalogue::Code;
+    use crate::domain::spoken::Spoken;
     use crate::domain::{CashierId, EntryHash, Sequence, TerminalId, Timestamp};
 
     pub(in crate::printer) fn receipt() -> Receipt {
@@ -237,7 +238,7 @@ pub(super) mod tests {
             card: "9250 .... .... 6187".to_owned(),
             debited: Some(Debited {
                 benefit: Code::new("cinema").unwrap(),
-                label: Some(("Cinéma : à l'affiche".to_owned(), "Cinema".to_owned())),
+                label: Some(Spoken::new("Cinéma : à l'affiche", "Cinema")),
                 amount: 1,
                 unit: Some(Unit::Seat { contribution: Cents::from_u32(100), region_pays: Cents::from_u32(400) }),
                 left: Some(4),

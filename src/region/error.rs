@@ -15,7 +15,7 @@ use super::replacement::REPLACEMENT_FEE_CENTS;
 use super::settlement::trouble::SettlementTrouble;
 use super::store::StoreError;
 use crate::crypto::CryptoError;
-use crate::domain::catalogue::Code;
+use crate::domain::catalogue::{Code, NotACode};
 use crate::domain::ids::NotACardNumber;
 use crate::domain::refusal::Language;
 use crate::domain::{CardNumber, Cents, PartnerId, Season, TerminalId};
@@ -506,6 +506,12 @@ impl From<PackError> for RegionError {
 impl From<NotACardNumber> for RegionError {
     fn from(error: NotACardNumber) -> Self {
         Self::NotACardNumber(error)
+    }
+}
+
+impl From<NotACode> for RegionError {
+    fn from(error: NotACode) -> Self {
+        Self::NotACode(error.text())
     }
 }
 

@@ -1,11 +1,13 @@
 //! The desk's side of partners: what changes about them, their suspension, the accounts that money goes to and comes from, and the public list
 //! of those that take the PASS (R10).
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::crypto::sha256;
-use crate::domain::catalogue::Code;
+use crate::domain::catalogue::{Code, NotACode};
 use crate::domain::{PartnerId, TerminalId, Timestamp};
 use crate::wire::exchange::TerminalStanding;
 
@@ -96,6 +98,15 @@ pub fn account(holder: &str, iban: &str, bic: Option<&str>) -> Result<Account, R
     let iban = Iban::parse(iban).map_err(PartnerTrouble::Iban)?;
     let bic = bic.map(|bic| Bic::parse(bic).ok_or(PartnerTrouble::Bic)).transpose()?;
     Ok(Account { holder, iban, bic })
+}
+
+/// The activities that somebody typed, each once, in alphabetical order.
+///
+/// # Errors
+/// [`RegionError::NotACode`].
+pub fn activities(typed: &[String]) -> Result<Vec<Code>, RegionError> {
+    let codes: Result<BTreeSet<Code>, NotACode> = typed.iter().map(Code::new).collect();
+    Ok(codes?.into_iter().collect())
 }
 
 /// Everything that the desk can see of a partner.

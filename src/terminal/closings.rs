@@ -1,18 +1,17 @@
 //! Closing at this counter: what was added is verified first; by hand, and by the terminal itself at a set hour.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::domain::cashier::Deed;
-use crate::domain::catalogue::Benefit;
+use crate::domain::catalogue::{BenefitName, Code};
 use crate::domain::closing::{Closing, PeriodKind};
 use crate::domain::entry::Body;
 use crate::domain::{CashierId, Cents, Sequence, Timestamp};
 use crate::ledger::{By, CloseError, Counted, Ledger, LedgerError, LedgerGone, StoredEntry, VerifyError, View, verify};
-use crate::till::{
-    BenefitName, BoxFuture, CloseOrder, Closed, ClosingAnswer, ClosingDesk, ClosingQuery, DeskGone, NotClosed,
-};
+use crate::till::{BoxFuture, CloseOrder, Closed, ClosingAnswer, ClosingDesk, ClosingQuery, DeskGone, NotClosed};
 
 use super::clock::paris;
 use super::config::TimeOfDay;
@@ -54,12 +53,9 @@ fn closed(view: &View, stored: StoredEntry) -> Option<Closed> {
     Some(Closed { entry, time, cashier, closing, names, duplicate: 0 })
 }
 
-fn names(view: &View, closing: &Closing) -> Vec<Option<BenefitName>> {
-    let name = |benefit: &Benefit| BenefitName {
-        label: (benefit.label_fr.clone(), benefit.label_en.clone()),
-        unit: benefit.unit,
-    };
-    closing.totals.benefits.iter().map(|total| view.benefit(&total.benefit).map(name)).collect()
+fn names(view: &View, closing: &Closing) -> BTreeMap<Code, BenefitName> {
+    let named = closing.totals.benefits.iter().filter_map(|total| view.benefit(&total.benefit));
+    named.map(|benefit| (benefit.code.clone(), benefit.name())).collect()
 }
 
 /// Closings, newest first.

@@ -169,6 +169,12 @@ struct Shared {
     next_attempt: Mutex<Option<Timestamp>>,
 }
 
+impl Shared {
+    fn last_error(&self) -> Option<Spoken> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// A way to the exchange task.
 #[derive(Clone, Debug)]
 pub struct ExchangerHandle {
@@ -201,7 +207,7 @@ impl ExchangerHandle {
 
     /// What the last attempt failed on, if it failed.
     pub fn last_error(&self) -> Option<Spoken> {
-        self.shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.last_error()
     }
 
     /// When the next attempt is due, if one is.
@@ -297,13 +303,13 @@ impl Exchanger {
                 let waiting = self.waiting().await;
                 let more = applied.more && rounds < ROUNDS_MAX;
                 if !more {
-                    self.answer_syncs(rounds, None).await;
+                    self.answer_syncs(rounds).await;
                 }
                 Event::Succeeded { more, waiting: waiting > 0 }
             }
             Err(error) => {
                 tracing::warn!(%error, "the exchange failed");
-                self.answer_syncs(rounds, Some(failures::exchange(&error))).await;
+                self.answer_syncs(rounds).await;
                 Event::Failed { jitter: crypto::random().map_or(0, u16::from_be_bytes) }
             }
         }
@@ -313,13 +319,13 @@ impl Exchanger {
         ask_ledger(&self.exchange.ledger, |ledger| ledger.view().exposure().waiting_entries).await.unwrap_or(0)
     }
 
-    async fn answer_syncs(&mut self, exchanges: u32, error: Option<Spoken>) {
+    async fn answer_syncs(&mut self, exchanges: u32) {
         if self.waiting_syncs.is_empty() {
             return;
         }
         let acknowledged = ask_ledger(&self.exchange.ledger, |ledger| ledger.view().acknowledged().sequence).await;
         let Ok(acknowledged) = acknowledged else { return };
-        let waiting = self.waiting().await;
+        let (waiting, error) = (self.waiting().await, self.shared.last_error());
         for reply in self.waiting_syncs.drain(..) {
             // Whoever asked may have gone away.
             let _heard = reply.send(SyncReport { exchanges, acknowledged, waiting, error: error.clone() });

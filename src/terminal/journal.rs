@@ -1,5 +1,6 @@
 //! The journal and the state of a terminal, read from its ledger: for the daemon's local API, and for the command line when no daemon runs.
 
+use crate::domain::catalogue::Benefit;
 use crate::domain::entry::Body;
 use crate::domain::refusal::Refusal;
 use crate::domain::spoken::Spoken;
@@ -110,11 +111,13 @@ pub fn line(view: &View, stored: &StoredEntry) -> Result<JournalLine, LedgerErro
 /// What a change of a purse says in the journal.
 fn of_purse(view: &View, line: &mut JournalLine, season: Season, slot: Slot, amount: u32) {
     line.amount = Some(amount);
-    let catalogue = view.catalogue(season);
-    if let Some(benefit) = catalogue.as_ref().and_then(|catalogue| catalogue.benefit(slot)) {
-        line.unit = Some(benefit.unit);
-        line.label = Some((benefit.label_fr.clone(), benefit.label_en.clone()));
-        line.benefit.get_or_insert_with(|| benefit.code.to_string());
+    let Some(catalogue) = view.catalogue(season) else { return };
+    // A debit names its benefit itself: what another catalogue has in the slot is not it.
+    let named = |benefit: &&Benefit| line.benefit.as_deref().is_none_or(|code| code == benefit.code.as_str());
+    if let Some(benefit) = catalogue.benefit(slot).filter(named) {
+        let name = benefit.name();
+        (line.label, line.unit) = (Some(name.label), Some(name.unit));
+        line.benefit = Some(benefit.code.to_string());
     }
 }
 

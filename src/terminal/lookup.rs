@@ -1,6 +1,7 @@
 //! What the ledger knows for the machine's next decision. Runs on the ledger's thread.
 
 use crate::domain::cashier::Deed;
+use crate::domain::catalogue::Benefit;
 use crate::domain::entry::{Body, Debit, Purpose};
 use crate::domain::purse::{Amounts, Slots};
 use crate::domain::refusal::Refusal;
@@ -231,14 +232,14 @@ fn undo_of(view: &View, entry: Option<Sequence>) -> Result<Option<UndoTarget>, L
 fn granted(facts: &Facts, sequence: Sequence, time: Timestamp, debit: &Debit) -> Granted {
     // The catalogue of another season may have something else in the slot.
     let benefit = facts.catalogue.as_ref().and_then(|catalogue| catalogue.benefit(debit.proof.record.slot));
-    let benefit = benefit.filter(|benefit| benefit.code == debit.sale.benefit);
+    let name = benefit.filter(|benefit| benefit.code == debit.sale.benefit).map(Benefit::name);
     Granted {
         entry: sequence,
         card: debit.proof.record.card,
         benefit: debit.sale.benefit.clone(),
         debited: debit.proof.record.amount,
-        unit: benefit.map(|benefit| benefit.unit),
-        label: benefit.map(|benefit| (benefit.label_fr.clone(), benefit.label_en.clone())),
+        unit: name.as_ref().map(|name| name.unit),
+        label: name.map(|name| name.label),
         due: debit.sale.due,
         collected: debit.collected,
         tender: debit.sale.tender,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::card::Record;
-use crate::domain::catalogue::Code;
+use crate::domain::catalogue::{Benefit, Code};
 use crate::domain::entry::{Body, Entry, Tender};
 use crate::domain::receipt::{Copy, Heading, Receipt};
 use crate::domain::{CashierId, Sequence};
@@ -105,8 +105,7 @@ pub fn receipt(view: &View, entry: Sequence, copy: Copy) -> Result<Receipt, NoRe
     };
     let of = |code: &Code, record: &Record| {
         let catalogue = view.catalogue(record.season)?;
-        let benefit = catalogue.benefit(record.slot).filter(|benefit| benefit.code == *code)?;
-        Some((benefit.unit, (benefit.label_fr.clone(), benefit.label_en.clone())))
+        catalogue.benefit(record.slot).filter(|benefit| benefit.code == *code).map(Benefit::name)
     };
     Receipt::of(&stored.entry, debit.as_ref(), heading, of).ok_or(NoReceipt::NotThere)
 }

@@ -1,6 +1,9 @@
 //! What the local API needs of the terminal about closings.
 
-use crate::domain::catalogue::Unit;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::domain::catalogue::{BenefitName, Code};
 use crate::domain::closing::{Closing, Period, PeriodKind};
 use crate::domain::refusal::{Language, Refusal};
 use crate::domain::spoken;
@@ -30,19 +33,10 @@ pub struct Closed {
     pub cashier: Option<CashierId>,
     /// What it says.
     pub closing: Closing,
-    /// For each benefit in its totals, in their order: what it is called here, if it is known here.
-    pub names: Vec<Option<BenefitName>>,
+    /// What the benefits in its totals are called, those that are known here.
+    pub names: BTreeMap<Code, BenefitName>,
     /// Which duplicate this is; 0 for none.
     pub duplicate: u32,
-}
-
-/// What a benefit is called, and what it counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BenefitName {
-    /// In French and in English.
-    pub label: (String, String),
-    /// Seats or cents.
-    pub unit: Unit,
 }
 
 /// Which closings.
@@ -91,24 +85,24 @@ impl NotClosed {
 
     /// What is the matter and what to do, in one sentence.
     pub fn sentence(&self, language: Language) -> String {
-        let in_french = |iso: &str| spoken::date(iso, Language::French);
+        let in_french = |iso: &dyn fmt::Display| spoken::date(iso, Language::French);
         let (french, english) = match self {
             Self::Nothing => (
                 "Il n'y a rien à clôturer : rien ne s'est passé depuis la dernière clôture.".to_owned(),
                 "There is nothing to close: nothing has happened since the last closing.".to_owned(),
             ),
             Self::DayOpen(date) => (
-                format!("La journée du {} est ouverte : clôturez-la d'abord.", in_french(&date.to_string())),
+                format!("La journée du {} est ouverte : clôturez-la d'abord.", in_french(&date)),
                 format!("The day of {date} is open: close it first."),
             ),
             Self::MonthOpen(month) => (
-                format!("Le mois {} n'est pas clôturé : clôturez-le d'abord.", in_french(&month.to_string())),
+                format!("Le mois {} n'est pas clôturé : clôturez-le d'abord.", in_french(&month)),
                 format!("The month {month} is not closed: close it first."),
             ),
             Self::NotOver(period) => (
                 format!(
                     "La période {} n'est pas finie : elle se clôture son dernier jour, ou plus tard.",
-                    in_french(&period.to_string())
+                    in_french(&period)
                 ),
                 format!("{period} is not over: it is closed on its last day, or later."),
             ),

@@ -169,7 +169,7 @@ pub struct JournalLine {
     /// The benefit's code.
     pub benefit: Option<String>,
     /// Its label, where the catalogue of that season is there.
-    pub label: Option<(String, String)>,
+    pub label: Option<Spoken>,
     /// Debited (or taken back), in the unit.
     pub amount: Option<u32>,
     /// Seats or cents.

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::watch;
 
 use super::{
-    BenefitName, BoxFuture, CashierAnswer, CashierDesk, CashierOrder, CashierRefused, CloseOrder, Closed,
-    ClosingAnswer, ClosingDesk, ClosingQuery, Desk, DeskGone, ExchangeState, ExportReport, HeldMoney, ImportReport,
-    JournalLine, JournalQuery, News, NoReceipt, NotCarried, NotClosed, OpenPayments, Paper, PaymentAnswer, PaymentDesk,
+    BoxFuture, CashierAnswer, CashierDesk, CashierOrder, CashierRefused, CloseOrder, Closed, ClosingAnswer,
+    ClosingDesk, ClosingQuery, Desk, DeskGone, ExchangeState, ExportReport, HeldMoney, ImportReport, JournalLine,
+    JournalQuery, News, NoReceipt, NotCarried, NotClosed, OpenPayments, Paper, PaymentAnswer, PaymentDesk,
     PaymentRefused, PaymentView, ReaderState, ReceiptAnswer, ReceiptDesk, ReceiptView, SaidOfPayment, SessionToken,
     SignedIn, Status, SyncReport,
 };
 use crate::domain::card::Signature;
 use crate::domain::cashier::{Cashier, CashierName, Cashiers, Lockout, Pin, Role};
-use crate::domain::catalogue::{Code, Unit};
+use crate::domain::catalogue::{BenefitName, Code, Unit};
 use crate::domain::closing::{
     BenefitTotal, Cash, Closing, Doubts, Period, PeriodKind, Perpetual, TenderTotal, Totals, UnknownPayments,
 };
@@ -211,7 +211,7 @@ fn receipt_view() -> ReceiptView {
         card: card().masked(),
         debited: Some(Debited {
             benefit: Code::new("cinema").unwrap(),
-            label: Some(("Cinéma".to_owned(), "Cinema".to_owned())),
+            label: Some(Spoken::new("Cinéma", "Cinema")),
             amount: 1,
             unit: Some(SEAT),
             left: Some(4),
@@ -254,7 +254,8 @@ pub(crate) fn closed() -> Closed {
         unknown_payments: UnknownPayments::default(),
     };
     let unit = Unit::Seat { contribution: Cents::from_u32(100), region_pays: Cents::from_u32(400) };
-    let names = vec![Some(BenefitName { label: ("Cinéma".to_owned(), "Cinema".to_owned()), unit })];
+    let name = BenefitName { label: Spoken::new("Cinéma", "Cinema"), unit };
+    let names = [(Code::new("cinema").unwrap(), name)].into();
     Closed { entry: Sequence::new(30), time: EVENING.plus(7200), cashier: None, closing, names, duplicate: 0 }
 }
 
@@ -348,7 +349,7 @@ pub(crate) fn granted() -> Granted {
         entry: Sequence::new(12),
         card: card(),
         benefit: Code::new("cinema").unwrap(),
-        label: Some(("Cinéma".to_owned(), "Cinema".to_owned())),
+        label: Some(Spoken::new("Cinéma", "Cinema")),
         debited: 1,
         unit: Some(SEAT),
         due: Cents::from_u32(100),
@@ -384,7 +385,7 @@ pub(crate) fn quoted() -> Outcome {
 pub(crate) fn card_view() -> CardView {
     let line = |benefit: &str, fr: &str, en: &str, unit, granted, left, here| BalanceView {
         benefit: Code::new(benefit).unwrap(),
-        label: (fr.to_owned(), en.to_owned()),
+        label: Spoken::new(fr, en),
         unit,
         granted,
         left,
@@ -456,7 +457,7 @@ pub(crate) fn debit_line() -> JournalLine {
         kind: "debit".to_owned(),
         card: Some(card().masked()),
         benefit: Some("cinema".to_owned()),
-        label: Some(("Cinéma".to_owned(), "Cinema".to_owned())),
+        label: Some(Spoken::new("Cinéma", "Cinema")),
         amount: Some(1),
         unit: Some(SEAT),
         collected: Cents::from_u32(100),

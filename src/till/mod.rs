@@ -21,7 +21,7 @@ pub(crate) mod fake;
 mod tests;
 
 pub use cashiers::{CashierAnswer, CashierDesk, CashierOrder, CashierRefused, SessionToken, SignedIn};
-pub use closings::{BenefitName, CloseOrder, Closed, ClosingAnswer, ClosingDesk, ClosingQuery, NotClosed};
+pub use closings::{CloseOrder, Closed, ClosingAnswer, ClosingDesk, ClosingQuery, NotClosed};
 pub use desk::{
     BoxFuture, CARRIED_BYTES_MAX, Desk, DeskGone, Detail, ExchangeState, ExportReport, ImportReport, JournalLine,
     JournalQuery, News, NotCarried, PrinterState, ReaderState, Status, SyncReport,

@@ -175,7 +175,7 @@ fn the_partner_desk_manages_partners_and_sees_no_holder() {
     };
     let (status, added) = new("Le Phare (inventé)", "cinema");
     assert_eq!((status, &added["without_benefit"]), (201, &json!([])), "{added}");
-    let phare = added["partner"].as_u64().unwrap();
+    let phare = added["partner_id"].as_u64().unwrap();
     assert_eq!(new("Les Quais (inventés)", "cinema").0, 201);
     assert_eq!(new("La Patinoire (inventée)", "skating").1["without_benefit"], json!(["skating"]));
     let names = |page: &Value| -> Vec<String> {
@@ -201,6 +201,7 @@ fn the_partner_desk_manages_partners_and_sees_no_holder() {
     assert!(!shown["iban"].as_str().unwrap().contains("2004"), "{shown}");
     assert_eq!(get(&one, &auditor).1["account_holder"], Value::Null);
     assert_eq!(shown["terminals"], json!([]));
+    assert_eq!(verb(&world, &["partner", "show", &phare.to_string()]), shown, "the verb tells programs the same");
 
     // Suspended, it is in the public list no more.
     let public = || names(&server.ask("GET", "/v1/partners", None, None).1).len();

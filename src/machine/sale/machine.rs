@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::domain::card::{Entitlement, SignedRecord};
-use crate::domain::catalogue::Unit;
+use crate::domain::catalogue::BenefitName;
 use crate::domain::entry::{Body, Intent};
 use crate::domain::refusal::Refusal;
 use crate::domain::{CardNumber, CashierId, Counter, RequestId, Sequence, Timestamp};
@@ -48,8 +48,8 @@ struct Begun {
     intent: Intent,
     /// How often the command was sent.
     sent: u8,
-    /// Seats or cents, and the benefit's label, to tell the client.
-    benefit: Option<(Unit, (String, String))>,
+    /// To tell the client.
+    benefit: Option<BenefitName>,
     /// When this terminal had served the card before.
     served_before: Option<(Sequence, Timestamp)>,
 }
@@ -515,7 +515,7 @@ fn card_view(presented: &Presented, facts: Option<&Facts>) -> CardView {
     let context = facts.and_then(|facts| facts.quoting(presented));
     let balance = context.iter().flat_map(|context| context.balance()).map(|line| BalanceView {
         benefit: line.benefit.code.clone(),
-        label: (line.benefit.label_fr.clone(), line.benefit.label_en.clone()),
+        label: line.benefit.name().label,
         unit: line.benefit.unit,
         granted: line.granted,
         left: line.left,

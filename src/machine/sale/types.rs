@@ -9,6 +9,7 @@ use crate::domain::entry::{Body, Intent, Paying, ReadReason, Tenders};
 use crate::domain::purse::{Amounts, Slots};
 use crate::domain::quote::{Quote, QuoteContext, QuoteRequest, QuotedCard};
 use crate::domain::refusal::{DenialReason, Refusal};
+use crate::domain::spoken::Spoken;
 use crate::domain::{CardNumber, CashierId, Cents, Counter, RequestId, Season, Sequence, Timestamp, TransactionId};
 
 /// The two times that a decision needs.
@@ -334,8 +335,8 @@ pub struct Granted {
     pub card: CardNumber,
     /// The benefit.
     pub benefit: Code,
-    /// Its label, in French and in English, where the catalogue of that season is there.
-    pub label: Option<(String, String)>,
+    /// Its label, where the catalogue of that season is there.
+    pub label: Option<Spoken>,
     /// What was debited, in the unit.
     pub debited: u32,
     /// Seats or cents; `None` when the catalogue of that season is gone.
@@ -420,8 +421,8 @@ pub enum Outcome {
 pub struct BalanceView {
     /// The benefit's code.
     pub benefit: Code,
-    /// Its label, in French and in English.
-    pub label: (String, String),
+    /// Its label.
+    pub label: Spoken,
     /// Seats or cents.
     pub unit: Unit,
     /// Granted for the season.

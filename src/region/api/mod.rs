@@ -10,6 +10,7 @@
 
 mod access;
 pub(in crate::region) mod json;
+pub(in crate::region) mod partner_json;
 mod partners;
 mod routes;
 

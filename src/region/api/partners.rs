@@ -15,14 +15,14 @@ use utoipa::{IntoParams, ToSchema};
 use super::Api;
 use super::access::{Asked, Caller, Input, act};
 use super::json::Problem;
-use super::routes::{bad_query, code, is_full};
+use super::partner_json::{PartnerFileJson, PartnerJson};
+use super::routes::{bad_query, is_full};
 use crate::domain::PartnerId;
 use crate::domain::catalogue::Code;
 use crate::region::error::RegionError;
 use crate::region::holders::operators::Role;
 use crate::region::holders::orders::PAGE_MAX;
-use crate::region::partners::PartnerFile;
-use crate::region::store::{PartnerRow, PartnerSettlement};
+use crate::region::partners::activities;
 
 /// Who may change partners.
 const DESK: &[Role] = &[Role::Desk, Role::PartnerDesk];
@@ -52,7 +52,7 @@ pub(super) struct NewPartner {
 /// A partner that was added.
 #[derive(Serialize, ToSchema)]
 pub(super) struct AddedPartner {
-    partner: u32,
+    partner_id: u32,
     /// Those of its activities that no benefit of the present and coming catalogues is for.
     without_benefit: Vec<String>,
 }
@@ -73,17 +73,6 @@ pub(super) struct CityJson {
     city: Option<String>,
 }
 
-/// A partner.
-#[derive(Serialize, ToSchema)]
-pub(super) struct PartnerJson {
-    partner: u32,
-    name: String,
-    activities: Vec<String>,
-    city: Option<String>,
-    /// Since when all its terminals are suspended.
-    suspended_at: Option<String>,
-}
-
 /// A page of the partners.
 #[derive(Serialize, ToSchema)]
 pub(super) struct PartnerPage {
@@ -91,72 +80,6 @@ pub(super) struct PartnerPage {
     /// Ask for what comes after this one; absent on the last page.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<u32>,
-}
-
-/// Everything of a partner.
-#[derive(Serialize, ToSchema)]
-pub(super) struct PartnerFileJson {
-    #[serde(flatten)]
-    partner: PartnerJson,
-    /// Its terminals.
-    terminals: Vec<u32>,
-    /// The account that it is paid to, masked; without one nothing is paid.
-    iban: Option<String>,
-    /// The holder of that account; not for auditors, who are shown no names.
-    account_holder: Option<String>,
-    /// What it was paid by the newest settlements, the newest first, at most 200.
-    settlements: Vec<PaidJson>,
-}
-
-/// What a settlement paid a partner.
-#[derive(Serialize, ToSchema)]
-pub(super) struct PaidJson {
-    settlement: u32,
-    /// What was left over from the settlement before, in cents.
-    carried_cents: i64,
-    /// Its lines, in cents.
-    lines_cents: i64,
-    /// What was paid, in cents.
-    paid_cents: u64,
-    /// What is carried over to the next, in cents.
-    rest_cents: i64,
-}
-
-impl From<PartnerRow> for PartnerJson {
-    fn from(row: PartnerRow) -> Self {
-        Self {
-            partner: row.id.get(),
-            name: row.partner.name,
-            activities: row.partner.activities.iter().map(Code::to_string).collect(),
-            city: row.city,
-            suspended_at: row.suspended_at.map(|at| at.to_string()),
-        }
-    }
-}
-
-impl PaidJson {
-    fn new((settlement, of): &(u32, PartnerSettlement)) -> Self {
-        Self {
-            settlement: *settlement,
-            carried_cents: of.carried.get(),
-            lines_cents: of.lines.get(),
-            paid_cents: of.paid.get(),
-            rest_cents: of.rest().get(),
-        }
-    }
-}
-
-impl PartnerFileJson {
-    fn new(file: PartnerFile, paid: &[(u32, PartnerSettlement)], role: Role) -> Self {
-        let account = file.bank.map(|bank| bank.account);
-        Self {
-            iban: account.as_ref().map(|account| account.iban.masked()),
-            account_holder: account.map(|account| account.holder).filter(|_| role != Role::Auditor),
-            terminals: file.terminals.iter().map(|terminal| terminal.get()).collect(),
-            settlements: paid.iter().map(PaidJson::new).collect(),
-            partner: file.row.into(),
-        }
-    }
 }
 
 /// The partner that an address names; none has the number 0, which stands for what is no number.
@@ -171,11 +94,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Of {
     }
 }
 
-fn codes(activities: &[String]) -> Result<Vec<Code>, RegionError> {
-    let mut codes = activities.iter().map(|text| code(text)).collect::<Result<Vec<_>, _>>()?;
-    codes.sort();
-    codes.dedup();
-    Ok(codes)
+/// The partner as it is now.
+fn shown(asked: &Asked<'_>, id: PartnerId) -> Result<PartnerFileJson, RegionError> {
+    let file = PartnerFileJson::new(asked.region.partner_file(id)?, &asked.region.settlements_of(id, PAGE_MAX)?);
+    Ok(if asked.role == Role::Auditor { file.without_names() } else { file })
 }
 
 /// What was done to whom, and as whom: the store keeps what a partner is, not who made it so.
@@ -183,10 +105,20 @@ fn logged(asked: &Asked<'_>, partner: PartnerId, done: &'static str) {
     tracing::info!(operator = asked.acting.by, partner = partner.get(), done, "a partner was changed");
 }
 
-/// The partner as it is now.
-fn shown(asked: &Asked<'_>, id: PartnerId) -> Result<PartnerFileJson, RegionError> {
-    let file = asked.region.partner_file(id)?;
-    Ok(PartnerFileJson::new(file, &asked.region.settlements_of(id, PAGE_MAX)?, asked.role))
+/// Changes a partner, says so in the log, and shows it.
+async fn change(
+    api: Arc<Api>,
+    caller: Caller,
+    id: PartnerId,
+    done: &'static str,
+    work: impl FnOnce(&Asked<'_>) -> Result<(), RegionError> + Send + 'static,
+) -> Response {
+    act(api, caller, DESK, StatusCode::OK, move |asked| {
+        work(asked)?;
+        logged(asked, id, done);
+        shown(asked, id)
+    })
+    .await
 }
 
 /// Lists the partners, suspended ones too.
@@ -210,11 +142,11 @@ pub(super) async fn list(
 #[utoipa::path(post, path = "/v1/desk/partners", operation_id = "add_partner", request_body = NewPartner, responses((status = 201, description = "Done.", body = AddedPartner), (status = "default", description = "Refused, with the reason.", body = Problem)), security(("token" = [])))]
 pub(super) async fn add(State(api): State<Arc<Api>>, caller: Caller, Input(new): Input<NewPartner>) -> Response {
     act(api, caller, DESK, StatusCode::CREATED, move |asked| {
-        let activities = codes(&new.activities)?;
+        let activities = activities(&new.activities)?;
         let useless = asked.region.activities_without_benefit(&activities, asked.now)?;
         let id = asked.region.add_partner(&new.name, activities, asked.now)?;
         logged(asked, id, "added");
-        Ok(AddedPartner { partner: id.get(), without_benefit: useless.iter().map(Code::to_string).collect() })
+        Ok(AddedPartner { partner_id: id.get(), without_benefit: useless.iter().map(Code::to_string).collect() })
     })
     .await
 }
@@ -233,12 +165,8 @@ pub(super) async fn set_activities(
     Of(id): Of,
     Input(to): Input<ActivitiesJson>,
 ) -> Response {
-    act(api, caller, DESK, StatusCode::OK, move |asked| {
-        asked.region.set_activities(id, &codes(&to.activities)?)?;
-        logged(asked, id, "activities");
-        shown(asked, id)
-    })
-    .await
+    change(api, caller, id, "activities", move |asked| asked.region.set_activities(id, &activities(&to.activities)?))
+        .await
 }
 
 /// Changes where people find a partner.
@@ -249,32 +177,17 @@ pub(super) async fn set_city(
     Of(id): Of,
     Input(to): Input<CityJson>,
 ) -> Response {
-    act(api, caller, DESK, StatusCode::OK, move |asked| {
-        asked.region.set_city(id, to.city.as_deref())?;
-        logged(asked, id, "city");
-        shown(asked, id)
-    })
-    .await
+    change(api, caller, id, "city", move |asked| asked.region.set_city(id, to.city.as_deref())).await
 }
 
 /// Suspends a partner and all its terminals, which learn so with their next exchange. What is payable is paid.
 #[utoipa::path(post, path = "/v1/desk/partners/{partner}/suspension", operation_id = "suspend_partner", params(("partner" = u32, Path)), responses((status = 200, description = "Done.", body = PartnerFileJson), (status = "default", description = "Refused, with the reason.", body = Problem)), security(("token" = [])))]
 pub(super) async fn suspend(State(api): State<Arc<Api>>, caller: Caller, Of(id): Of) -> Response {
-    act(api, caller, DESK, StatusCode::OK, move |asked| {
-        asked.region.suspend_partner(id, asked.now)?;
-        logged(asked, id, "suspended");
-        shown(asked, id)
-    })
-    .await
+    change(api, caller, id, "suspended", move |asked| asked.region.suspend_partner(id, asked.now)).await
 }
 
 /// Lets a partner sell again, with those of its terminals that were suspended with it.
 #[utoipa::path(delete, path = "/v1/desk/partners/{partner}/suspension", operation_id = "resume_partner", params(("partner" = u32, Path)), responses((status = 200, description = "Done.", body = PartnerFileJson), (status = "default", description = "Refused, with the reason.", body = Problem)), security(("token" = [])))]
 pub(super) async fn resume(State(api): State<Arc<Api>>, caller: Caller, Of(id): Of) -> Response {
-    act(api, caller, DESK, StatusCode::OK, move |asked| {
-        asked.region.resume_partner(id, asked.now)?;
-        logged(asked, id, "resumed");
-        shown(asked, id)
-    })
-    .await
+    change(api, caller, id, "resumed", move |asked| asked.region.resume_partner(id, asked.now)).await
 }

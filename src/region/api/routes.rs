@@ -47,10 +47,6 @@ fn one_of<T>(found: Option<T>, what: &'static str, known: Vec<&'static str>) -> 
     Ok(found.ok_or(HolderTrouble::NotACode { what, known })?)
 }
 
-pub(super) fn code(text: &str) -> Result<Code, RegionError> {
-    Code::new(text).map_err(|_| RegionError::NotACode(text.chars().take(40).collect()))
-}
-
 /// Whether a page was filled, so that there may be another.
 pub(super) fn is_full(length: usize, limit: u32) -> bool {
     u32::try_from(length).is_ok_and(|length| length >= limit)
@@ -121,7 +117,7 @@ pub(super) async fn place_order(
     act(api, caller, DESK, StatusCode::CREATED, move |asked| {
         let order = NewOrder {
             person: new.person.into(),
-            profile: code(&new.profile)?,
+            profile: Code::new(&new.profile)?,
             establishment: EstablishmentId::new(new.establishment),
             namesake: new.namesake,
         };

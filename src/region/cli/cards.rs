@@ -16,13 +16,12 @@ use super::super::orphans::Orphan;
 use super::super::replacement::{Fee, Replacement};
 use super::super::store::EntryListing;
 use super::args::{CardVerb, Entries};
-use super::network::code;
 use super::now;
 use super::print::Printer;
 use crate::domain::card::{Operation, Record, SignedRecord};
 use crate::domain::catalogue::{Benefit, Catalogue, Code, Unit};
 use crate::domain::entry::{Body, Entry};
-use crate::domain::refusal::{DenialReason, Language};
+use crate::domain::refusal::DenialReason;
 use crate::domain::verdict::{Contest, Verdict};
 use crate::domain::{CardNumber, Cents, Season, TerminalId};
 use crate::reader::{BurstError, CardWorker, ConnectError, ReaderName};
@@ -38,7 +37,7 @@ pub(super) fn card(verb: CardVerb, printer: &Printer) -> Result<(), RegionError>
             let wait = Duration::from_secs(u64::from(wait));
             let order = order.map(|order| OrderId::parse(&order)).transpose()?;
             let Some(old) = replaces else {
-                let profile = code(&profile)?;
+                let profile = Code::new(&profile)?;
                 let number = with_card(&reader, wait, |card| match order {
                     Some(order) => region.issue_ordered(card, order, now()),
                     None => region.issue_card(card, &profile, now()),
@@ -251,10 +250,7 @@ fn show_card(file: &CardFile, printer: &Printer) -> Result<(), RegionError> {
         printer.line(printer.text(&french, &english))?;
     }
     for line in rights(file) {
-        let label = match printer.language() {
-            Language::French => &line.benefit.label_fr,
-            Language::English => &line.benefit.label_en,
-        };
+        let label = line.benefit.label(printer.language());
         let (granted, left) = (amount_text(&line.benefit, line.granted), amount_text(&line.benefit, line.left));
         let french = format!("  {label} : reste {left} sur {granted}");
         let english = format!("  {label}: {left} left of {granted}");

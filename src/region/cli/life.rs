@@ -17,9 +17,9 @@ use super::cards::{amount_text, fee, grouped, operation_code};
 use super::life_args::{
     Declare, EstablishmentVerb, HolderVerb, NewHolder, OneHolder, OneOrder, OperatorVerb, OrderVerb, Revalidate,
 };
-use super::network::code;
 use super::now;
 use super::print::Printer;
+use crate::domain::catalogue::Code;
 use crate::domain::refusal::{DenialReason, Language};
 use crate::domain::{CardNumber, HolderReference, Season, Timestamp};
 use crate::region::api::json::balance_json;
@@ -85,7 +85,7 @@ fn place(new: NewHolder, printer: &Printer) -> Done {
             mail: new.mail,
             address: Address { street: new.street, postcode: new.postcode, city: new.city },
         },
-        profile: code(&new.profile)?,
+        profile: Code::new(&new.profile)?,
         establishment: EstablishmentId::new(new.establishment),
         namesake: new.namesake,
     };
@@ -156,10 +156,7 @@ fn show_balance(balance: &Balance, printer: &Printer) -> Done {
     }
     printer.line(&format!("{} {}", printer.text("Carte", "Card"), grouped(balance.card)))?;
     for line in &balance.rights {
-        let label = match printer.language() {
-            Language::French => &line.benefit.label_fr,
-            Language::English => &line.benefit.label_en,
-        };
+        let label = line.benefit.label(printer.language());
         let (left, granted) = (amount_text(&line.benefit, line.left), amount_text(&line.benefit, line.granted));
         let (french, english) =
             (format!("  {label} : reste {left} sur {granted}"), format!("  {label}: {left} left of {granted}"));

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::desk::TerminalFile;
 use super::super::error::RegionError;
+use super::super::partners::activities;
 use super::super::store::standing_code;
 use super::args::{OneTerminal, PartnerVerb, TerminalVerb};
 use super::now;
@@ -15,10 +16,6 @@ use crate::domain::{PartnerId, TerminalId};
 use crate::wire::exchange::TerminalStanding;
 
 /// A code that somebody typed.
-pub(super) fn code(text: &str) -> Result<Code, RegionError> {
-    Code::new(text).map_err(|_| RegionError::NotACode(text.to_owned()))
-}
-
 pub(super) fn codes(codes: &[Code]) -> String {
     codes.iter().map(Code::as_str).collect::<Vec<_>>().join(", ")
 }
@@ -26,9 +23,7 @@ pub(super) fn codes(codes: &[Code]) -> String {
 pub(super) fn partner(verb: PartnerVerb, printer: &Printer) -> Result<(), RegionError> {
     match verb {
         PartnerVerb::Add { data, name, activity } => {
-            let mut activities = activity.iter().map(|text| code(text)).collect::<Result<Vec<_>, _>>()?;
-            activities.sort();
-            activities.dedup();
+            let activities = activities(&activity)?;
             let (region, now) = (data.open()?, now());
             let useless = region.activities_without_benefit(&activities, now)?;
             let id = region.add_partner(&name, activities, now)?;
@@ -162,8 +157,9 @@ fn state_in_french(file: &TerminalFile) -> &'static str {
 fn list_terminal(file: &TerminalFile, printer: &Printer) -> Result<(), RegionError> {
     let heard = file.last_heard.map_or_else(|| "-".to_owned(), |at| at.to_string());
     let version = file.version.as_deref().unwrap_or("-");
-    let line = |state| format!("{}\t{}\t{state}\t{heard}\t{version}", file.terminal.id, file.terminal.partner);
-    printer.done(&terminal_json(file), &line(state_in_french(file)), &line(state(file)))
+    let state = printer.text(state_in_french(file), state(file));
+    let line = format!("{}\t{}\t{state}\t{heard}\t{version}", file.terminal.id, file.terminal.partner);
+    printer.done(&terminal_json(file), &line, &line)
 }
 
 fn show_terminal(file: &TerminalFile, printer: &Printer) -> Result<(), RegionError> {

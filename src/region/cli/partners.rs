@@ -4,24 +4,23 @@ use std::io::Write as _;
 
 use serde_json::json;
 
+use super::super::api::partner_json::{PartnerFileJson, PartnerJson};
 use super::super::error::RegionError;
-use super::super::partners::{PARTNERS_LISTED_MAX, PartnerFile, account};
+use super::super::holders::orders::PAGE_MAX;
+use super::super::partners::{PARTNERS_LISTED_MAX, account, activities};
 use super::super::store::PartnerRow;
 use super::args::Data;
-use super::network::{code, codes};
+use super::network::codes;
 use super::now;
 use super::print::{Printer, printed};
 use super::settle_args::{OnePartner, PartnerChange};
 use crate::domain::catalogue::Code;
-use crate::domain::refusal::Language;
 use crate::domain::{PartnerId, TerminalId};
 
 pub(super) fn change(verb: PartnerChange, printer: &Printer) -> Result<(), RegionError> {
     match verb {
         PartnerChange::SetActivities { of, activity } => {
-            let mut activities = activity.iter().map(|text| code(text)).collect::<Result<Vec<_>, _>>()?;
-            activities.sort();
-            activities.dedup();
+            let activities = activities(&activity)?;
             let (region, id) = (of.data.open()?, PartnerId::new(of.id));
             region.set_activities(id, &activities)?;
             let listed = codes(&activities);
@@ -74,22 +73,19 @@ pub(super) fn change(verb: PartnerChange, printer: &Printer) -> Result<(), Regio
 }
 
 fn show(of: &OnePartner, printer: &Printer) -> Result<(), RegionError> {
-    let PartnerFile { row, terminals, bank } = of.data.open()?.partner_file(PartnerId::new(of.id))?;
-    let bank = bank.map(|row| (row.account.iban.masked(), row.account.holder));
-    if printer.is_json() {
-        let mut value = row_json(&row);
-        value["terminals"] = terminals.iter().map(|terminal| terminal.get()).collect();
-        value["iban"] = json!(bank.as_ref().map(|(iban, _)| iban));
-        value["account_holder"] = json!(bank.as_ref().map(|(_, holder)| holder));
-        return printer.line(&value.to_string());
-    }
-    printer.line(printer.text(&row_line(&row, Language::French), &row_line(&row, Language::English)))?;
-    let terminals = terminals.iter().map(TerminalId::to_string).collect::<Vec<_>>().join(", ");
-    printer.line(&format!("{} {terminals}", printer.text("Terminaux :", "Terminals:")))?;
+    let (region, id) = (of.data.open()?, PartnerId::new(of.id));
+    let file = region.partner_file(id)?;
+    let (line, bank) = (row_line(&file.row, printer), file.bank.as_ref().map(|bank| &bank.account));
     let bank = bank.map_or_else(
         || printer.text("inconnu : rien ne lui est versé", "not known: nothing is paid").to_owned(),
-        |(iban, holder)| format!("{iban} ({holder})"),
+        |account| format!("{} ({})", account.iban.masked(), account.holder),
     );
+    let terminals = file.terminals.iter().map(TerminalId::to_string).collect::<Vec<_>>().join(", ");
+    if printer.is_json() {
+        return printer.line(&json!(PartnerFileJson::new(file, &region.settlements_of(id, PAGE_MAX)?)).to_string());
+    }
+    printer.line(&line)?;
+    printer.line(&format!("{} {terminals}", printer.text("Terminaux :", "Terminals:")))?;
     printer.line(&format!("{} {bank}", printer.text("Compte :", "Account:")))
 }
 
@@ -100,28 +96,16 @@ pub(super) fn list(data: &Data, csv: bool, printer: &Printer) -> Result<(), Regi
         return printed(std::io::stdout().lock().write_all(&list.csv));
     }
     for row in region.partners(PartnerId::new(0), PARTNERS_LISTED_MAX)? {
-        printer.done(&row_json(&row), &row_line(&row, Language::French), &row_line(&row, Language::English))?;
+        let line = row_line(&row, printer);
+        printer.done(&json!(PartnerJson::from(row)), &line, &line)?;
     }
     Ok(())
 }
 
-fn row_json(row: &PartnerRow) -> serde_json::Value {
-    let activities: Vec<&str> = row.partner.activities.iter().map(Code::as_str).collect();
-    json!({
-        "partner_id": row.id.get(),
-        "name": row.partner.name,
-        "activities": activities,
-        "city": row.city,
-        "suspended_at": row.suspended_at.map(|at| at.to_string()),
-    })
-}
-
-fn row_line(row: &PartnerRow, language: Language) -> String {
-    let state = match (row.suspended_at.is_some(), language) {
-        (false, Language::French) => "actif",
-        (true, Language::French) => "suspendu",
-        (false, Language::English) => "active",
-        (true, Language::English) => "suspended",
+fn row_line(row: &PartnerRow, printer: &Printer) -> String {
+    let state = match row.suspended_at {
+        Some(_) => printer.text("suspendu", "suspended"),
+        None => printer.text("actif", "active"),
     };
     let city = row.city.as_deref().unwrap_or("-");
     format!("{}\t{}\t{}\t{city}\t{state}", row.id, row.partner.name, codes(&row.partner.activities))

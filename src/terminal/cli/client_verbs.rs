@@ -125,9 +125,12 @@ pub(super) fn card(setup: &Setup, wait: u32, out: &mut dyn Write) -> Result<Exit
     let card = daemon.get("/v1/card", &[("wait", wait.to_string())], timeout);
     let card: Card = card.map_err(|error| daemon.failure(&error))?;
     // Where no card can be seen, that there is none is not the news.
-    let status =
-        card.presented.is_none().then(|| daemon.get::<Status>("/v1/status", &[], ANSWER_TIMEOUT).ok()).flatten();
-    let unusable = status.map(|status| status.reader).filter(|reader| !reader.is_usable());
+    let unusable = if card.presented.is_none() && !setup.json {
+        let status: Option<Status> = daemon.get("/v1/status", &[], ANSWER_TIMEOUT).ok();
+        status.map(|status| status.reader).filter(|reader| !reader.is_usable())
+    } else {
+        None
+    };
     write(setup, out, &card, |card, language| {
         let said = speak::card(card, language);
         unusable.as_ref().map_or_else(|| said.clone(), |reader| format!("{}\n{said}", speak::reader(reader, language)))

@@ -187,15 +187,7 @@ impl<'a> Labels<'a> {
             View::Ready(_) | View::TurnedAway(..) | View::Idle | View::Reading | View::InDoubt { .. } => return None,
         };
         let line = shown.balance.iter().find(|line| line.benefit == *benefit)?;
-        Some(spoken(&line.label, self.language).to_owned())
-    }
-}
-
-/// The half of a French and English label that is in `language`.
-pub(super) fn spoken(label: &(String, String), language: Language) -> &str {
-    match language {
-        Language::French => &label.0,
-        Language::English => &label.1,
+        Some(line.label.in_language(self.language).to_owned())
     }
 }
 
@@ -222,7 +214,7 @@ impl Granted {
             entry: granted.entry.get(),
             card: granted.card.masked(),
             benefit: granted.benefit.to_string(),
-            label: granted.label.as_ref().map(|label| spoken(label, labels.language).to_owned()),
+            label: granted.label.as_ref().map(|label| label.in_language(labels.language).to_owned()),
             debited: granted.debited,
             unit: granted.unit.map(|unit| Unit::code(unit).to_owned()),
             due_cents: granted.due.get(),

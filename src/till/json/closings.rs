@@ -3,13 +3,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::domain::catalogue::Code;
+use crate::domain::catalogue::{BenefitName, Code};
 use crate::domain::closing::{BenefitTotal, PeriodKind, TenderTotal};
 use crate::domain::refusal::Language;
 use crate::domain::{CardNumber, Cents, Sequence};
-use crate::till::{BenefitName, CloseOrder, Closed, ClosingQuery, NotClosed};
+use crate::till::{CloseOrder, Closed, ClosingQuery, NotClosed};
 
-use super::answers::spoken;
 use super::requests::{BadValue, Part};
 
 /// How many closings a list has when it does not say, and at most.
@@ -244,9 +243,9 @@ pub struct DoubtLine {
 impl Closing {
     /// The closing, as JSON.
     pub fn new(closed: &Closed, language: Language) -> Self {
-        let names = closed.names.iter().map(Option::as_ref).chain(std::iter::repeat(None));
         let closing = &closed.closing;
         let (collected, returned) = closing.totals.money();
+        let totals = closing.totals.benefits.iter();
         let cash = &closing.cash;
         let unknown = closing.unknown_payments.payments.iter().map(|unknown| UnknownPaymentLine {
             payment: unknown.payment.to_string(),
@@ -270,13 +269,7 @@ impl Closing {
             to: closing.to.get(),
             entries: closing.entries(),
             opened: closing.opened.to_string(),
-            benefits: closing
-                .totals
-                .benefits
-                .iter()
-                .zip(names)
-                .map(|(total, name)| BenefitLine::new(total, name, language))
-                .collect(),
+            benefits: totals.map(|total| BenefitLine::new(total, closed.names.get(&total.benefit), language)).collect(),
             tenders: closing.totals.tenders.iter().map(TenderLine::new).collect(),
             collected_cents: collected.get(),
             returned_cents: returned.get(),
@@ -302,7 +295,7 @@ impl BenefitLine {
     fn new(total: &BenefitTotal, name: Option<&BenefitName>, language: Language) -> Self {
         Self {
             benefit: Code::to_string(&total.benefit),
-            label: name.map(|name| spoken(&name.label, language).to_owned()),
+            label: name.map(|name| name.label.in_language(language).to_owned()),
             unit: name.map(|name| name.unit.code().to_owned()),
             debits: total.debits,
             debited: total.debited,

@@ -7,43 +7,15 @@ use crate::domain::entry::TechnicalEvent;
 use crate::domain::money::euros;
 use crate::domain::payment::{PaymentEnd, PaymentFact, Said, Way};
 use crate::domain::refusal::Language;
-use crate::domain::spoken::date;
+use crate::domain::spoken::{Spoken, date};
 use crate::till::Detail;
 
-/// For programs: a code, or words that stay as they are.
+/// For programs: a code, or the English words, which stay as they are.
 pub(super) fn stable(detail: &Detail) -> String {
     match detail {
-        Detail::GivenUp => "abandoned".to_owned(),
         Detail::Refused(refusal) => refusal.code().to_owned(),
-        Detail::Records(count) => format!("{count} records"),
-        Detail::Closed(period) => format!("{} {period}", period.kind().code()),
-        Detail::Event(event) => stable_event(event),
-    }
-}
-
-fn stable_event(event: &TechnicalEvent) -> String {
-    match event {
-        TechnicalEvent::Enrolled { replaces: None } => "enrolled".to_owned(),
-        TechnicalEvent::Enrolled { replaces: Some(terminal) } => {
-            format!("enrolled in the place of terminal {terminal}")
-        }
-        TechnicalEvent::Started { version } => format!("started, version {version}"),
-        TechnicalEvent::Stopped => "stopped".to_owned(),
-        TechnicalEvent::ClockStep { from, to } => format!("clock moved from {from} to {to}"),
-        TechnicalEvent::Duplicate { entry, count } => format!("duplicate {count} of entry {entry}"),
-        TechnicalEvent::Payment(fact) => stable_payment(fact),
-        TechnicalEvent::KeysChanged(keys) => {
-            format!("keys changed: from the next entry on, {}... signs", hex::encode(&keys.entry_key[..8]))
-        }
-        TechnicalEvent::CashierLocked { cashier, failures } => {
-            format!("cashier {cashier} locked out after {failures} wrong PINs")
-        }
-        TechnicalEvent::CashierChanged { cashier, role, change } => {
-            format!("cashier {cashier} ({}): {}", role.code(), change.code())
-        }
-        TechnicalEvent::Joined { other_sequence, .. } => {
-            format!("restored copy joined to a branch of {other_sequence} entries")
-        }
+        Detail::Event(TechnicalEvent::Payment(fact)) => stable_payment(fact),
+        Detail::GivenUp | Detail::Records(_) | Detail::Closed(_) | Detail::Event(_) => spoken(detail).english,
     }
 }
 
@@ -59,92 +31,102 @@ fn stable_payment(fact: &PaymentFact) -> String {
 }
 
 /// For people.
-pub(super) fn words(detail: &Detail, language: Language) -> String {
-    match (detail, language) {
-        (Detail::Refused(refusal), _) => refusal.sentence(language).trim_end_matches('.').to_owned(),
-        (Detail::Event(TechnicalEvent::Payment(fact)), _) => payment(fact, language),
-        (_, Language::English) => stable(detail),
-        (Detail::GivenUp, Language::French) => "abandonnée auparavant".to_owned(),
-        (Detail::Records(count), Language::French) => format!("{count} enregistrements lus"),
-        (Detail::Closed(period), Language::French) => {
+pub(super) fn spoken(detail: &Detail) -> Spoken {
+    match detail {
+        Detail::GivenUp => Spoken::new("abandonnée auparavant", "abandoned"),
+        Detail::Refused(refusal) => {
+            let [french, english] = Language::ALL.map(|language| refusal.sentence(language).trim_end_matches('.'));
+            Spoken::new(french, english)
+        }
+        Detail::Records(count) => Spoken::new(format!("{count} enregistrements lus"), format!("{count} records")),
+        Detail::Closed(period) => {
             let kind = match period.kind() {
                 PeriodKind::Day => "du jour",
                 PeriodKind::Month => "du mois",
                 PeriodKind::Year => "de l'année",
             };
-            format!("{kind} {}", date(&period.to_string(), language))
+            let french = format!("{kind} {}", date(period, Language::French));
+            Spoken::new(french, format!("{} {period}", period.kind().code()))
         }
-        (Detail::Event(event), Language::French) => french_event(event),
+        Detail::Event(event) => of_event(event),
     }
 }
 
-fn french_event(event: &TechnicalEvent) -> String {
+fn of_event(event: &TechnicalEvent) -> Spoken {
     match event {
-        TechnicalEvent::Enrolled { replaces: None } => "inscription".to_owned(),
-        TechnicalEvent::Enrolled { replaces: Some(terminal) } => {
-            format!("inscription à la place du terminal {terminal}")
+        TechnicalEvent::Enrolled { replaces: None } => Spoken::new("inscription", "enrolled"),
+        TechnicalEvent::Enrolled { replaces: Some(terminal) } => Spoken::new(
+            format!("inscription à la place du terminal {terminal}"),
+            format!("enrolled in the place of terminal {terminal}"),
+        ),
+        TechnicalEvent::Started { version } => {
+            Spoken::new(format!("démarrage, version {version}"), format!("started, version {version}"))
         }
-        TechnicalEvent::Started { version } => format!("démarrage, version {version}"),
-        TechnicalEvent::Stopped => "arrêt".to_owned(),
-        TechnicalEvent::ClockStep { from, to } => format!("horloge passée de {from} à {to}"),
-        TechnicalEvent::Duplicate { entry, count } => format!("duplicata n° {count} de l'écriture {entry}"),
-        TechnicalEvent::Payment(fact) => payment(fact, Language::French),
+        TechnicalEvent::Stopped => Spoken::new("arrêt", "stopped"),
+        TechnicalEvent::ClockStep { from, to } => {
+            Spoken::new(format!("horloge passée de {from} à {to}"), format!("clock moved from {from} to {to}"))
+        }
+        TechnicalEvent::Duplicate { entry, count } => Spoken::new(
+            format!("duplicata n° {count} de l'écriture {entry}"),
+            format!("duplicate {count} of entry {entry}"),
+        ),
+        TechnicalEvent::Payment(fact) => of_payment(fact),
         TechnicalEvent::KeysChanged(keys) => {
-            format!("clés changées : dès l'écriture suivante signe {}...", hex::encode(&keys.entry_key[..8]))
+            let key = hex::encode(&keys.entry_key[..8]);
+            Spoken::new(
+                format!("clés changées : dès l'écriture suivante signe {key}..."),
+                format!("keys changed: from the next entry on, {key}... signs"),
+            )
         }
-        TechnicalEvent::CashierLocked { cashier, failures } => {
-            format!("caissier {cashier} bloqué après {failures} codes faux")
-        }
+        TechnicalEvent::CashierLocked { cashier, failures } => Spoken::new(
+            format!("caissier {cashier} bloqué après {failures} codes faux"),
+            format!("cashier {cashier} locked out after {failures} wrong PINs"),
+        ),
         TechnicalEvent::CashierChanged { cashier, role, change } => {
-            let role = match role {
+            let french_role = match role {
                 Role::Cashier => "caissier",
                 Role::Manager => "responsable",
             };
-            let change = match change {
+            let french_change = match change {
                 Change::Added => "ajouté",
                 Change::Pin => "autre code",
                 Change::Disabled => "désactivé",
                 Change::Enabled => "réactivé",
             };
-            format!("{role} {cashier} : {change}")
+            Spoken::new(
+                format!("{french_role} {cashier} : {french_change}"),
+                format!("cashier {cashier} ({}): {}", role.code(), change.code()),
+            )
         }
-        TechnicalEvent::Joined { other_sequence, .. } => {
-            format!("copie remise en place, jointe à une branche de {other_sequence} écritures")
-        }
+        TechnicalEvent::Joined { other_sequence, .. } => Spoken::new(
+            format!("copie remise en place, jointe à une branche de {other_sequence} écritures"),
+            format!("restored copy joined to a branch of {other_sequence} entries"),
+        ),
     }
 }
 
-fn payment(fact: &PaymentFact, language: Language) -> String {
-    let money = |cents: Cents| euros(cents.get(), language);
-    let asked = money(fact.asked);
-    match language {
-        Language::French => {
-            let way = match fact.way {
-                Way::Charge => "encaissement sur le TPE",
-                Way::Refund => "remboursement sur le TPE",
-            };
-            let end = match fact.end {
-                PaymentEnd::Paid { amount, said: Said::ByTpe } => format!("{}, dit le TPE", money(amount)),
-                PaymentEnd::Paid { amount, said: Said::ByCashier } => format!("{}, dit le caissier", money(amount)),
-                PaymentEnd::NotPaid => "rien, dit le caissier".to_owned(),
-                PaymentEnd::Unknown(_) => "on ne sait pas".to_owned(),
-            };
-            format!("{way} de {asked} : {end}")
+fn of_payment(fact: &PaymentFact) -> Spoken {
+    let money = |cents: Cents| Language::ALL.map(|language| euros(cents.get(), language));
+    let (french_way, english_way) = match fact.way {
+        Way::Charge => ("encaissement", "charged"),
+        Way::Refund => ("remboursement", "refunded"),
+    };
+    let (french_end, english_end) = match fact.end {
+        PaymentEnd::Paid { amount, said } => {
+            let [french, english] = money(amount);
+            match said {
+                Said::ByTpe => (format!("{french}, dit le TPE"), format!("{english}, it says")),
+                Said::ByCashier => (format!("{french}, dit le caissier"), format!("{english}, says the cashier")),
+            }
         }
-        Language::English => {
-            let way = match fact.way {
-                Way::Charge => "charged on the bank terminal",
-                Way::Refund => "refunded on the bank terminal",
-            };
-            let end = match fact.end {
-                PaymentEnd::Paid { amount, said: Said::ByTpe } => format!("{}, it says", money(amount)),
-                PaymentEnd::Paid { amount, said: Said::ByCashier } => format!("{}, says the cashier", money(amount)),
-                PaymentEnd::NotPaid => "nothing, says the cashier".to_owned(),
-                PaymentEnd::Unknown(_) => "nobody knows".to_owned(),
-            };
-            format!("{asked} to be {way}: {end}")
-        }
-    }
+        PaymentEnd::NotPaid => ("rien, dit le caissier".to_owned(), "nothing, says the cashier".to_owned()),
+        PaymentEnd::Unknown(_) => ("on ne sait pas".to_owned(), "nobody knows".to_owned()),
+    };
+    let [french, english] = money(fact.asked);
+    Spoken::new(
+        format!("{french_way} sur le TPE de {french} : {french_end}"),
+        format!("{english} to be {english_way} on the bank terminal: {english_end}"),
+    )
 }
 
 #[cfg(test)]
@@ -207,8 +189,7 @@ mod tests {
         ];
         for (detail, stable, french, english) in table {
             assert_eq!(super::stable(&detail), stable);
-            assert_eq!(words(&detail, Language::French), french);
-            assert_eq!(words(&detail, Language::English), english);
+            assert_eq!(spoken(&detail), Spoken::new(french, english));
         }
     }
 }

@@ -9,7 +9,6 @@ use crate::domain::receipt::{self, Copy, Debited, Deed, short_code};
 use crate::domain::refusal::Language;
 use crate::till::{NoReceipt, Paper, ReceiptView};
 
-use super::answers::spoken;
 use super::requests::{BadValue, Part};
 
 /// `POST /v1/receipts/{entry}/print`.
@@ -163,7 +162,9 @@ impl Receipt {
             cashier_name: name.map(ToString::to_string),
             card: receipt.card.clone(),
             benefit: debited.map(|debited| debited.benefit.to_string()),
-            label: debited.and_then(|debited| debited.label.as_ref()).map(|label| spoken(label, language).to_owned()),
+            label: debited
+                .and_then(|debited| debited.label.as_ref())
+                .map(|label| label.in_language(language).to_owned()),
             amount: debited.map(|debited| debited.amount),
             unit: debited.and_then(|debited| debited.unit).map(|unit| Unit::code(unit).to_owned()),
             left: debited.and_then(|Debited { left, .. }| *left),

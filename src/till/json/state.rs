@@ -9,7 +9,7 @@ use crate::domain::refusal::{Language, Refusal};
 use crate::machine::sale::{BalanceView, CardView, View};
 use crate::till;
 
-use super::answers::{Refused, Served, spoken};
+use super::answers::{Refused, Served};
 use super::detail;
 use super::payments::{Held, Payment};
 use super::requests::Part;
@@ -133,7 +133,7 @@ impl Benefit {
     fn new(line: &BalanceView, language: Language) -> Self {
         Self {
             benefit: line.benefit.to_string(),
-            label: spoken(&line.label, language).to_owned(),
+            label: line.label.in_language(language).to_owned(),
             unit: line.unit.code().to_owned(),
             granted: line.granted,
             left: line.left,
@@ -455,7 +455,7 @@ impl JournalEntry {
             kind: line.kind.clone(),
             card: line.card.clone(),
             benefit: line.benefit.clone(),
-            label: line.label.as_ref().map(|label| spoken(label, language).to_owned()),
+            label: line.label.as_ref().map(|label| label.in_language(language).to_owned()),
             amount: line.amount,
             unit: line.unit.map(|unit| unit.code().to_owned()),
             collected_cents: line.collected.get(),
@@ -469,7 +469,7 @@ impl JournalEntry {
             verdict: line.verdict.map(|verdict| verdict.code().to_owned()),
             contest: line.verdict.and_then(|verdict| verdict.contest()).map(|reason| reason.code().to_owned()),
             detail: line.detail.as_ref().map(detail::stable),
-            words: line.detail.as_ref().map(|said| detail::words(said, language)),
+            words: line.detail.as_ref().map(|said| detail::spoken(said).in_language(language).to_owned()),
         }
     }
 }

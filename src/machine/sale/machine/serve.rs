@@ -1,5 +1,6 @@
 //! What a client asks of a card that can be served: quote, redeem, undo, abandon.
 
+use crate::domain::catalogue::Benefit;
 use crate::domain::entry::{Body, Intent, Paying, Purpose, Sale, UndoRequest};
 use crate::domain::quote::{Quote, QuoteRequest, QuotedCard};
 use crate::domain::refusal::Refusal;
@@ -166,7 +167,7 @@ impl SaleMachine {
             Purpose::Sale { slot, .. } => facts.catalogue.as_ref().and_then(|catalogue| catalogue.benefit(*slot)),
             Purpose::Undo { .. } => None,
         };
-        let benefit = benefit.map(|benefit| (benefit.unit, (benefit.label_fr.clone(), benefit.label_en.clone())));
+        let benefit = benefit.map(Benefit::name);
         let begun = Begun { intent: intent.clone(), sent: 0, benefit, served_before: facts.last_served };
         self.phase = Phase::Storing(Some(presented), Box::new(AfterStore::Change(begun)));
         vec![Action::StoreIntent(Box::new(intent))]

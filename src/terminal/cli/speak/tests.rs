@@ -37,7 +37,7 @@ fn cents(cents: u32) -> crate::domain::Cents {
 fn what_is_granted() {
     let books = |granted: &mut sale::Granted| {
         granted.benefit = crate::domain::catalogue::Code::new("leisure-books").unwrap();
-        granted.label = Some(("Livres loisirs".to_owned(), "Leisure books".to_owned()));
+        granted.label = Some(Spoken::new("Livres loisirs", "Leisure books"));
         granted.unit = Some(crate::domain::catalogue::Unit::Cent);
         (granted.debited, granted.left) = (800, 0);
         (granted.due, granted.collected) = (cents(1550), cents(1550));
@@ -429,7 +429,7 @@ fn a_closing_as_the_partner_reads_it() {
     assert!(said(&closed, French).contains("  Cinéma : 3 places en 3 débits, rendu 1 place par 1 annulation\n"));
     assert!(said(&closed, English).contains("  Cinema: 3 seats in 3 debits, 1 seat given back by 1 undo\n"));
     // A benefit of a catalogue that is no longer here.
-    closed.names = vec![None];
+    closed.names.clear();
     assert!(said(&closed, French).contains("  cinema : 3 en 3 débits, rendu 1 par 1 annulation\n"));
 }
 
