@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::ToolError;
 use crate::virtual_tpe::{Behaviour, Money, Served, VirtualTpe};
@@ -20,7 +21,7 @@ pub(super) struct Tpe {
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8888")]
     listen: String,
     /// Ce qu'il fait, paiement après paiement ; le dernier reste / What it does, payment after payment; the last stays
-    #[arg(long, value_name = "BEHAVIOUR,...", value_delimiter = ',', value_parser = behaviour, default_value = "approve")]
+    #[arg(long, value_name = "BEHAVIOUR,...", value_delimiter = ',', value_parser = behaviours(), default_value = "approve")]
     behaviour: Vec<Behaviour>,
     /// Combien de secondes prend une personne / How many seconds a person takes
     #[arg(long, value_name = "SECONDS", default_value_t = 12)]
@@ -30,9 +31,10 @@ pub(super) struct Tpe {
     count: Option<PathBuf>,
 }
 
-/// Reads the name of a behaviour; says all of them of another word.
-fn behaviour(name: &str) -> Result<Behaviour, String> {
-    Behaviour::from_name(name).ok_or_else(|| Behaviour::ALL.map(Behaviour::name).join(", "))
+/// `--help` lists them all, and completions too.
+fn behaviours() -> impl TypedValueParser<Value = Behaviour> {
+    PossibleValuesParser::new(Behaviour::ALL.map(Behaviour::name))
+        .map(|name| Behaviour::from_name(&name).unwrap_or_default())
 }
 
 impl Tpe {

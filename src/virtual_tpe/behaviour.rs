@@ -6,9 +6,10 @@ use crate::payment::Request;
 use crate::payment::message::{Tag, Writer};
 
 /// How the bank terminal behaves towards one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Behaviour {
     /// Does it and says so.
+    #[default]
     Approve,
     /// Says that it was refused.
     Refuse,

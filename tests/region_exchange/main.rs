@@ -17,7 +17,6 @@ mod kit;
 mod life;
 mod limits;
 mod metrics;
-mod pages;
 mod partners;
 mod program;
 mod replacement;

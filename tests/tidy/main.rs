@@ -5,6 +5,7 @@
 //! that cannot fail holds nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod pages;
 mod reading;
 mod rust_version;
 
